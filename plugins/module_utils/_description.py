@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``backup.json``: what a set is, in words that a person and a program can both read in twenty years."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+
+BACKUP_JSON = "backup.json"
+FORMAT = 1
+
+
+@dataclasses.dataclass
+class PayloadFile:
+    """One payload file.
+
+    :param path: within the set, ``data/…``.
+    :param part: the engine's name for the stream in it.
+    :param bytes: stored size.
+    :param sha256: of the stored bytes, hexadecimal.
+    :param seconds: how long writing it took.
+    """
+
+    path: str
+    part: str
+    bytes: int
+    sha256: str
+    seconds: float
+
+
+@dataclasses.dataclass
+class Description:
+    """The content of backup.json.
+
+    :param id: the set's id.
+    :param engine: which engine wrote it, and can restore it.
+    :param series: the records series (TRD code) that decides how long it is kept.
+    :param organization: whose data it is.
+    :param run_id: the run that wrote it; a second dump with the same one changes nothing.
+    :param started: UTC, ISO 8601.
+    :param finished: UTC, ISO 8601.
+    :param source_bytes: size of the source when it was dumped, as its engine measures it.
+    :param compression: ``{"method": "zstd", "level": 3}``.
+    :param encryption: ``{"method": "age", "recipients": […]}``.
+    :param versions: program name to version.
+    :param payload: the payload files, in the order of restoring.
+    :param engine_facts: what the engine needs to restore and to check a restore (position, row counts, …).
+    :param warnings: what the operator should know, though the set is complete.
+    :param restore_by_hand: the exact commands that restore it without this collection.
+    :param reencrypted: set on a copy that was encrypted anew for one delivery: what it is a copy of.
+    """
+
+    id: str
+    engine: str
+    series: str
+    organization: str
+    run_id: t.Optional[str]
+    started: str
+    finished: str
+    source_bytes: int
+    compression: t.Dict[str, t.Any]
+    encryption: t.Dict[str, t.Any]
+    versions: t.Dict[str, str]
+    payload: t.List[PayloadFile]
+    engine_facts: t.Dict[str, t.Any]
+    warnings: t.List[str]
+    restore_by_hand: t.List[str]
+    reencrypted: t.Optional[t.Dict[str, str]] = None
+
+    @property
+    def set_id(self) -> SetId:
+        """The id, parsed."""
+        return SetId.parse(self.id)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Size of all payload files, bytes."""
+        return sum(file.bytes for file in self.payload)
+
+    def file(self, part: str) -> PayloadFile:
+        """The payload file of one part.
+
+        :raises SetInvalid: when the set has no such part.
+        """
+        for file in self.payload:
+            if file.part == part:
+                return file
+        raise SetInvalid(
+            "find a part of a set",
+            on=self.id,
+            why=f"its backup.json lists no part {part!r}",
+            next_step="Verify the set with set_verify and restore from another one.",
+        )
+
+    def to_json(self) -> str:
+        """The text of backup.json."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, on: str) -> Description:
+        """Reads backup.json.
+
+        :param on: the set's id as its place on the medium tells it; it must be the same inside.
+        :raises SetInvalid: when it is not ours, or belongs to another set.
+        """
+        try:
+            values = json.loads(text)
+            found = values.pop("format")
+            if found != FORMAT:
+                raise ValueError(f"its format is {found!r}; this version of the collection reads format {FORMAT}")
+            payload = [PayloadFile(**entry) for entry in values.pop("payload")]
+            description = cls(payload=payload, **values)
+            if description.id != on:
+                raise ValueError(f"it describes the set {description.id!r}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SetInvalid(
+                "read backup.json",
+                on=on,
+                why=f"{error}" or type(error).__name__,
+                next_step="Verify the set with set_verify; restore from another copy.",
+            ) from error
+        return description

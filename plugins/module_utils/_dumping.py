@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backing up one source: lock, preflight, streams, set."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import time
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description, total_bytes
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine, Examination
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+
+# A set's size varies from day to day; this much more than the last one must fit.
+_SPACE_MARGIN = 1.2
+# Manifests, backup.json and the file system's own needs.
+_SPACE_FLOOR = 16 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class DumpRequest:
+    """One source to back up.
+
+    :param host: the server's name in set ids.
+    :param source: the source's name in set ids.
+    :param medium: where the set is written.
+    :param series: its records series (TRD code).
+    :param organization: whose data it is.
+    :param run_id: a complete set that already carries it is the result; None: always a new set.
+    :param jobs: streams at a time.
+    :param signing_key: OpenSSH private key file; None: unsigned.
+    """
+
+    host: str
+    source: str
+    engine: Engine
+    medium: DirectoryMedium
+    series: str
+    organization: str
+    filters: Filters
+    run_id: t.Optional[str] = None
+    jobs: int = 2
+    signing_key: t.Optional[str] = None
+
+    @property
+    def subject(self) -> str:
+        """The source, for messages."""
+        return f"{self.host}/{self.source}"
+
+
+@dataclasses.dataclass(frozen=True)
+class DumpResult:
+    """What a dump did, or (``set_id`` None) would do.
+
+    :param seconds: how long it took.
+    """
+
+    set_id: t.Optional[SetId]
+    changed: bool
+    description: t.Optional[Description]
+    seconds: float
+
+
+def existing(request: DumpRequest) -> t.Optional[DumpResult]:
+    """The complete set that already carries the request's run id.
+
+    :raises BackupError: when the medium cannot be read.
+    """
+    if request.run_id is None:
+        return None
+    for set_id in reversed(request.medium.sets(host=request.host, source=request.source)):
+        description = read_description(set_id, request.medium.contents(set_id))
+        if description.run_id == request.run_id:
+            return DumpResult(set_id, False, description, 0.0)
+    return None
+
+
+def preflight(request: DumpRequest) -> Examination:
+    """Everything that can be known to be wrong before a byte is written. Changes nothing.
+
+    :raises BackupError: when the dump could not succeed.
+    """
+    SetId.at(request.host, request.source, datetime.datetime.now(datetime.timezone.utc))  # Checks the names.
+    request.medium.check_present()
+    if not os.access(request.medium.root, os.W_OK | os.X_OK):
+        raise Refused(
+            "write to a medium",
+            on=request.medium.describe(),
+            why="this user may not write there",
+            next_step="Run as the medium's owner, or prepare the medium (playbook infitulua.backup.step1_prepare_media).",
+        )
+    request.filters.check()
+    examination = request.engine.examine()
+    _check_space(request, examination)
+    return examination
+
+
+def dump(request: DumpRequest) -> DumpResult:
+    """Backs the source up.
+
+    :raises LockHeld: when another run is at work on the same source.
+    :raises BackupError: when it fails; then nothing of the set stays, and earlier sets are as they were.
+    """
+    with request.medium.locked(request.host, request.source):
+        found = existing(request)
+        if found is not None:
+            return found
+        examination = preflight(request)
+        clock = time.monotonic()
+        status_file = os.path.join(request.medium.source_path(request.host, request.source), ".progress.json")
+        progress = Progress(status_file, operation="dump", subject=request.subject, total_bytes=None)
+        try:
+            progress.stage("dumping")
+            started = _now()
+            with request.medium.begin(_new_id(request)) as partial, Processes() as processes:
+                writer = SetWriter(partial, filters=request.filters, processes=processes, progress=progress)
+                dumped = request.engine.dump(writer, jobs=request.jobs)
+                encryption: t.Dict[str, t.Any] = {"method": request.filters.encryption.method}
+                if request.filters.encryption.method == AGE:
+                    encryption["recipients"] = list(request.filters.encryption.recipients)
+                description = writer.finish(
+                    Description(
+                        id=str(partial.set_id),
+                        engine=request.engine.name,
+                        series=request.series,
+                        organization=request.organization,
+                        run_id=request.run_id,
+                        started=started,
+                        finished=_now(),
+                        source_bytes=examination.bytes,
+                        compression={"method": "zstd", "level": request.filters.level},
+                        encryption=encryption,
+                        versions={**examination.versions, **request.filters.versions()},
+                        payload=[],
+                        engine_facts=dumped.facts,
+                        warnings=dumped.warnings,
+                        restore_by_hand=["sha256sum -c --quiet manifest-sha256.txt", *dumped.restore_by_hand],
+                    ),
+                    order=dumped.parts,
+                    signing_key=request.signing_key,
+                )
+        finally:
+            progress.finish()
+        return DumpResult(partial.set_id, True, description, round(time.monotonic() - clock, 3))
+
+
+def _new_id(request: DumpRequest) -> SetId:
+    # Ids have a resolution of one second: two sets of a source are at least that far apart.
+    while True:
+        set_id = SetId.at(request.host, request.source, datetime.datetime.now(datetime.timezone.utc))
+        if not os.path.lexists(request.medium.path(set_id)):
+            return set_id
+        time.sleep(0.2)
+
+
+def _check_space(request: DumpRequest, examination: Examination) -> None:
+    free = request.medium.free_bytes()
+    needed = examination.bytes
+    basis = "the source holds that much, and there is no earlier set to judge by"
+    previous = request.medium.sets(host=request.host, source=request.source)
+    if previous:
+        last = read_description(previous[-1], request.medium.contents(previous[-1]))
+        growth = max(1.0, examination.bytes / last.source_bytes if last.source_bytes else 1.0)
+        needed = int(total_bytes(request.medium.path(previous[-1])) * growth * _SPACE_MARGIN)
+        basis = f"the last set is {last.stored_bytes} bytes"
+    needed += _SPACE_FLOOR
+    if free < needed:
+        raise BackupError(
+            "begin a dump",
+            on=f"{request.subject} on {request.medium.describe()}",
+            why=f"{free} bytes are free and about {needed} are needed ({basis})",
+            next_step="Free space on the medium or give it a larger one; nothing was written.",
+        )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run at a time on one source: an advisory lock that the kernel drops when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld
+
+
+@contextlib.contextmanager
+def locked(path: str, *, subject: str) -> t.Iterator[None]:
+    """Holds an exclusive flock(2) on ``path`` (made where missing).
+
+    :param subject: the source or medium that is locked, for the message.
+    :raises LockHeld: at once, when another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise LockHeld(
+                "start on a source",
+                on=subject,
+                why="another run is at work on it" + (f" (process {holder})" if holder else ""),
+                next_step="Wait for it to end; nothing was touched.",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,367 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes joined by pipes: argument lists, no shell, every exit status checked.
+
+One :class:`Processes` holds everything that one operation starts. Whatever ends the operation (success, an
+error, an interruption) nothing it started stays behind. Pipelines of one operation may run in several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, describe_os_error
+
+CHUNK = 1024 * 1024
+# Linux: enlarges a pipe's buffer (fcntl(2)); the default of 64 KiB costs a context switch per 64 KiB.
+_F_SETPIPE_SZ = 1031
+_SHOWN_STDERR = 4000
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One process of a pipeline.
+
+    :param argv: the program and its arguments. Never a secret: everybody can read /proc/<pid>/cmdline.
+    :param environment: variables added to (or, where None, removed from) this process's own. Never a secret either.
+    :param pass_fds: file descriptors the process inherits: the way for secrets (see ``_secrets``).
+    :param success: exit statuses that are a success.
+    :param user: run as this operating-system user (only root can); None: as the current one.
+    :param stderr_limit: how many bytes of stderr are kept; beyond, the middle is dropped.
+    """
+
+    argv: t.Sequence[str]
+    environment: t.Mapping[str, t.Optional[str]] = dataclasses.field(default_factory=dict)
+    pass_fds: t.Sequence[int] = ()
+    success: t.FrozenSet[int] = frozenset({0})
+    user: t.Optional[str] = None
+    stderr_limit: int = 256 * 1024
+
+    @property
+    def name(self) -> str:
+        """The program's name, for messages."""
+        return os.path.basename(self.argv[0])
+
+    @property
+    def shown(self) -> str:
+        """The command line as an operator would type it."""
+        return " ".join(shlex.quote(word) for word in self.argv)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How one process ended.
+
+    :param status: the exit status; negative: the signal that killed it.
+    :param stderr: what it wrote to stderr, undecodable bytes escaped.
+    """
+
+    command: Command
+    status: int
+    stderr: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is one of the command's successes."""
+        return self.status in self.command.success
+
+    @property
+    def is_consequence(self) -> bool:
+        """Whether the process only failed because the next one in the pipeline had gone."""
+        return self.status == -signal.SIGPIPE or (
+            not self.succeeded and "broken pipe" in self.stderr.lower() and self.status > 0
+        )
+
+    def describe(self) -> str:
+        """Name, status and the end of stderr, in one line."""
+        if self.status < 0:
+            try:
+                ending = f"was killed by {signal.Signals(-self.status).name}"
+            except ValueError:
+                ending = f"was killed by signal {-self.status}"
+        else:
+            ending = f"ended with exit status {self.status}"
+        text = "; ".join(line.strip() for line in self.stderr.strip().splitlines() if line.strip())
+        return f"{self.command.name} {ending}" + (f": {text[-_SHOWN_STDERR:]}" if text else "")
+
+
+Sink = t.Callable[[memoryview], t.Any]
+
+
+class Processes:
+    """Everything one operation starts; used as a context manager.
+
+    Leaving the context kills (SIGKILL, to the whole process group) and reaps whatever still runs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: t.List[subprocess.Popen[bytes]] = []
+        self._cancelled = threading.Event()
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self,
+        kind: t.Optional[t.Type[BaseException]],
+        error: t.Optional[BaseException],
+        trace: t.Optional[types.TracebackType],
+    ) -> None:
+        self.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the operation has been given up."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Gives the operation up: kills every process it started, with their children. Safe from any thread."""
+        self._cancelled.set()
+        with self._lock:
+            running = list(self._running)
+        for process in running:
+            _kill_group(process)
+        for process in running:
+            process.wait()
+
+    def start(
+        self,
+        command: Command,
+        *,
+        stdin: t.Union[int, t.IO[bytes], None] = None,
+        stdout: t.Union[int, t.IO[bytes], None] = subprocess.PIPE,
+        stderr: t.Union[int, t.IO[bytes], None] = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        """Starts one process in a process group of its own.
+
+        :raises ProcessFailed: when the program cannot be started.
+        """
+        environment = dict(os.environ, LC_ALL="C")
+        for name, value in command.environment.items():
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
+        options: t.Dict[str, t.Any] = {}
+        if command.user is not None:
+            options = _identity_of(command.user, environment)
+        with self._lock:
+            if self._cancelled.is_set():
+                raise ProcessFailed(
+                    "start a program", on=command.name, why="the operation has been given up", next_step="See the cause."
+                )
+            try:
+                process = subprocess.Popen(
+                    list(command.argv),
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=environment,
+                    pass_fds=tuple(command.pass_fds),
+                    start_new_session=True,
+                    cwd="/",
+                    bufsize=0,
+                    **options,
+                )
+            except OSError as error:
+                raise ProcessFailed(
+                    "start a program",
+                    on=command.argv[0],
+                    why=describe_os_error(error),
+                    next_step="Install it, or correct its path.",
+                ) from error
+            self._running.append(process)
+        return process
+
+    def reap(self, process: subprocess.Popen[bytes]) -> int:
+        """Waits for a process and forgets it; the exit status (negative: a signal)."""
+        status = process.wait()
+        with self._lock:
+            if process in self._running:
+                self._running.remove(process)
+        return status
+
+    def run(
+        self,
+        commands: t.Sequence[Command],
+        *,
+        action: str,
+        on: str,
+        next_step: str,
+        stdin: t.Union[int, t.IO[bytes], bytes, None] = None,
+        sink: t.Optional[Sink] = None,
+    ) -> t.List[Outcome]:
+        """Runs a pipeline to its end and checks every exit status.
+
+        :param commands: at least one; the stdout of each is the stdin of the next.
+        :param action: a verb phrase for the message, "dump the database".
+        :param stdin: a file the first process reads, or bytes fed to it, or nothing (/dev/null).
+        :param sink: called with each chunk of the last process's stdout; None: stdout is thrown away.
+        :returns: one outcome per command.
+        :raises ProcessFailed: when any process fails; the message names those that failed first.
+        :raises Exception: whatever ``sink`` raises, after the pipeline has been killed.
+        """
+        started: t.List[subprocess.Popen[bytes]] = []
+        readers: t.List[_StderrReader] = []
+        feeder: t.Optional[threading.Thread] = None
+        previous: t.Union[int, t.IO[bytes], None] = subprocess.PIPE if isinstance(stdin, bytes) else stdin
+        try:
+            for index, command in enumerate(commands):
+                last = index == len(commands) - 1
+                stdout = subprocess.DEVNULL if last and sink is None else subprocess.PIPE
+                process = self.start(command, stdin=previous, stdout=stdout)
+                started.append(process)
+                if index:
+                    t.cast("t.IO[bytes]", previous).close()  # The child has it; a copy here would hide its end.
+                readers.append(_StderrReader(process, command.stderr_limit))
+                if process.stdout is not None:
+                    _enlarge(process.stdout)
+                    previous = process.stdout
+            if isinstance(stdin, bytes):
+                feeder = threading.Thread(target=_feed, args=(started[0].stdin, stdin), daemon=True)
+                feeder.start()
+            if sink is not None:
+                assert started[-1].stdout is not None
+                _drain(started[-1].stdout, sink)
+        except BaseException:
+            for process in started:
+                _kill_group(process)
+            raise
+        finally:
+            statuses = [self.reap(process) for process in started]
+            if feeder is not None:
+                feeder.join()
+            for reader in readers:
+                reader.join()
+            for process in started:
+                for stream in (process.stdin, process.stdout, process.stderr):
+                    if stream is not None:
+                        with contextlib.suppress(OSError):
+                            stream.close()
+        outcomes = [
+            Outcome(command, status, reader.text) for command, status, reader in zip(commands, statuses, readers)
+        ]
+        failed = [outcome for outcome in outcomes if not outcome.succeeded]
+        if failed:
+            causes = [outcome for outcome in failed if not outcome.is_consequence] or failed
+            raise ProcessFailed(
+                action,
+                on=on,
+                why="; ".join(outcome.describe() for outcome in causes),
+                next_step=next_step,
+                details=[outcome.describe() for outcome in failed],
+            )
+        return outcomes
+
+
+def run_and_read(
+    command: Command, *, action: str, on: str, next_step: str, stdin: t.Optional[bytes] = None, limit: int = 64 * 1024**2
+) -> str:
+    """Runs one program and returns what it printed.
+
+    :param limit: more output than this many bytes is an error.
+    :raises ProcessFailed: when it fails.
+    """
+    output = bytearray()
+
+    def keep(chunk: memoryview) -> None:
+        output.extend(chunk)
+        if len(output) > limit:
+            raise ProcessFailed(action, on=on, why=f"{command.name} printed over {limit} bytes", next_step=next_step)
+
+    with Processes() as processes:
+        processes.run([command], action=action, on=on, next_step=next_step, stdin=stdin, sink=keep)
+    return output.decode("utf-8", "surrogateescape")
+
+
+class _StderrReader(threading.Thread):
+    """Empties a process's stderr, so that it never blocks on it, and keeps its beginning and end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
+        super().__init__(daemon=True)
+        self._stream = process.stderr
+        self._limit = limit
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        assert self._stream is not None
+        half = self._limit // 2
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                chunk = os.read(self._stream.fileno(), 65536)
+                if not chunk:
+                    return
+                room = half - len(self._head)
+                if room > 0:
+                    self._head += chunk[:room]
+                    chunk = chunk[room:]
+                self._tail += chunk
+                if len(self._tail) > half:
+                    del self._tail[: len(self._tail) - half]
+
+    @property
+    def text(self) -> str:
+        return bytes(self._head + self._tail).decode("utf-8", "backslashreplace")
+
+
+def _drain(stream: t.IO[bytes], sink: Sink) -> None:
+    buffer = bytearray(CHUNK)
+    view = memoryview(buffer)
+    descriptor = stream.fileno()
+    while True:
+        length = os.readv(descriptor, [buffer])
+        if not length:
+            return
+        sink(view[:length])
+
+
+def _feed(stream: t.Optional[t.IO[bytes]], data: bytes) -> None:
+    assert stream is not None
+    # A process that ends without reading all of it is judged by its exit status, not by this pipe.
+    with contextlib.suppress(OSError), stream:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(stream.fileno(), view[:CHUNK]) :]
+
+
+def _enlarge(pipe: t.IO[bytes]) -> None:
+    # Refused beyond /proc/sys/fs/pipe-user-pages-soft: then the pipe stays as it is, only slower.
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, CHUNK)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _identity_of(user: str, environment: t.Dict[str, str]) -> t.Dict[str, t.Any]:
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise ProcessFailed(
+            "run a program as another user",
+            on=user,
+            why="there is no such user on this host",
+            next_step="Correct the user's name or install the package that makes it.",
+        ) from None
+    if os.geteuid() == entry.pw_uid:
+        return {}
+    environment.update(HOME=entry.pw_dir, USER=user, LOGNAME=user)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": os.getgrouplist(user, entry.pw_gid)}

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Progress of a long operation, as a small JSON file that anybody who may read it can watch."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import threading
+import time
+import typing as t
+
+
+class Progress:
+    """Counts bytes and writes them, at most once a second, to a status file.
+
+    The file is one JSON object: ``operation``, ``subject`` (a source or a set id), ``stage``, ``bytes`` (done),
+    ``total_bytes`` (expected; null when unknown), ``bytes_per_second`` (since the start), ``started`` and
+    ``updated`` (UTC), ``finished`` (bool). It is replaced by rename, so a reader never sees half of it, and it is
+    only for the eye: nothing decides by it, and failing to write it fails nothing.
+
+    :param path: the status file; None: count only.
+    :param total_bytes: how many bytes are expected; None: not known.
+    """
+
+    def __init__(
+        self, path: t.Optional[str], *, operation: str, subject: str, total_bytes: t.Optional[int] = None
+    ) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._operation = operation
+        self._subject = subject
+        self._stage = "starting"
+        self._total = total_bytes
+        self._bytes = 0
+        self._started = time.time()
+        self._written = 0.0
+        self._write(finished=False)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes done so far."""
+        return self._bytes
+
+    def stage(self, stage: str, *, total_bytes: t.Optional[int] = None) -> None:
+        """Enters a new stage; a given total starts the count anew."""
+        with self._lock:
+            self._stage = stage
+            if total_bytes is not None:
+                self._total = total_bytes
+                self._bytes = 0
+                self._started = time.time()
+            self._write(finished=False)
+
+    def advance(self, count: int) -> None:
+        """Adds ``count`` bytes done. Safe from any thread."""
+        with self._lock:
+            self._bytes += count
+            if time.time() - self._written >= 1:
+                self._write(finished=False)
+
+    def finish(self) -> None:
+        """Writes the last state."""
+        with self._lock:
+            self._write(finished=True)
+
+    def _write(self, *, finished: bool) -> None:
+        self._written = time.time()
+        if self._path is None:
+            return
+        elapsed = max(self._written - self._started, 1e-6)
+        state = {
+            "operation": self._operation,
+            "subject": self._subject,
+            "stage": self._stage,
+            "bytes": self._bytes,
+            "total_bytes": self._total,
+            "bytes_per_second": round(self._bytes / elapsed),
+            "started": _utc(self._started),
+            "updated": _utc(self._written),
+            "finished": finished,
+        }
+        temporary = f"{self._path}.{os.getpid()}.new"
+        with contextlib.suppress(OSError):
+            with open(temporary, "w", encoding="utf-8") as stream:
+                json.dump(state, stream)
+            os.replace(temporary, self._path)
+
+
+def _utc(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets on their way into a child process: an anonymous file in memory, inherited by descriptor.
+
+Not argv (/proc/<pid>/cmdline is world-readable), not the environment (it ends in core dumps and debug output),
+not a temporary file (it outlives a kill). memfd_create(2) gives a regular file without a name, which libpq's
+passfile check and age's identity reader both accept, and which goes when the last descriptor does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import types
+import typing as t
+
+
+class SecretFile:
+    """A secret as a file that only this process and the children it names can open.
+
+    :param text: the secret.
+    :param user: the operating-system user that the child runs as; None: the current one.
+    """
+
+    def __init__(self, text: str, *, user: t.Optional[str] = None) -> None:
+        self.descriptor = os.memfd_create("secret", os.MFD_CLOEXEC)
+        os.fchmod(self.descriptor, 0o600)
+        view = memoryview(text.encode("utf-8"))
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        if user is not None and os.geteuid() == 0:
+            entry = pwd.getpwnam(user)
+            os.fchown(self.descriptor, entry.pw_uid, entry.pw_gid)
+
+    @property
+    def path(self) -> str:
+        """The path under which a child that inherits the descriptor opens it. Each opening reads from the start."""
+        return f"/proc/self/fd/{self.descriptor}"
+
+    def close(self) -> None:
+        """Forgets the secret here."""
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
+
+    def __enter__(self) -> SecretFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: t.Optional[t.Type[BaseException]],
+        error: t.Optional[BaseException],
+        trace: t.Optional[types.TracebackType],
+    ) -> None:
+        self.close()

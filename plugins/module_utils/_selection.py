@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sets are meant: by id, by host and source, the newest, the newest not after a moment."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """A choice among the sets of a medium.
+
+    :param ids: exactly these; every one must be there.
+    :param newest: only the newest of each source.
+    :param at: only sets whose time is not after this one (``20261122T030000Z``).
+    """
+
+    ids: t.Tuple[SetId, ...] = ()
+    host: t.Optional[str] = None
+    source: t.Optional[str] = None
+    newest: bool = False
+    at: t.Optional[str] = None
+
+    def choose(self, medium: Medium) -> t.List[SetId]:
+        """The chosen sets, oldest first within a source.
+
+        :raises NotFound: when an id is not on the medium.
+        :raises BackupError: when the medium cannot be listed.
+        """
+        if self.ids:
+            missing = [str(set_id) for set_id in self.ids if not medium.holds(set_id)]
+            if missing:
+                raise NotFound(
+                    "find sets",
+                    on=medium.describe(),
+                    why=f"it does not hold {', '.join(missing)}",
+                    next_step="List what it holds with set_info.",
+                )
+            return sorted(self.ids)
+        found = [
+            set_id
+            for set_id in medium.sets(host=self.host, source=self.source)
+            if self.at is None or set_id.time <= self.at
+        ]
+        if self.newest:
+            found = sorted({(set_id.host, set_id.source): set_id for set_id in found}.values())
+        return found

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verifying a set: every byte against its manifests, its identity, and its signature.
+
+What passed on a directory medium is remembered beside the sets, in ``.verifications/<host>/<source>/<time>.json``,
+bound to the exact content (the tag manifest's SHA-256): later steps demand it instead of reading everything again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import time
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _durable, _signature
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
+from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium, ProgressCallback, no_progress
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+
+_DIRECTORY = ".verifications"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """A set that passed.
+
+    :param verified: when, UTC, ISO 8601.
+    :param bytes: how many bytes were read and hashed.
+    :param tag_manifest_sha256: names the exact content.
+    :param signed: whether a signature was demanded and found good.
+    """
+
+    id: str
+    verified: str
+    bytes: int
+    seconds: float
+    tag_manifest_sha256: str
+    signed: bool
+
+
+def verify(
+    medium: Medium,
+    set_id: SetId,
+    *,
+    allowed_signers: t.Optional[str] = None,
+    progress: ProgressCallback = no_progress,
+) -> t.Tuple[Verification, Description]:
+    """Reads every byte of a set where it lies.
+
+    :param allowed_signers: demand a signature by the set's host; None: signatures are not looked at.
+    :raises SetInvalid: when anything is wrong; its details list every finding.
+    :raises BackupError: when the medium cannot be asked.
+    """
+    clock = time.monotonic()
+    contents = medium.contents(set_id)
+    validation = _bag.validate(contents, progress)
+    findings = list(validation.findings)
+    description: t.Optional[Description] = None
+    if not any(finding.kind in ("missing", "unreadable") and finding.path == "backup.json" for finding in findings):
+        try:
+            description = read_description(set_id, contents)
+            findings += _disagreements(set_id, description, validation)
+        except SetInvalid as error:
+            findings.append(_bag.Finding("malformed", "backup.json", error.why))
+    if allowed_signers is not None:
+        try:
+            _signature.verify(contents, signer=set_id.host, allowed_signers=allowed_signers)
+        except BackupError as error:
+            findings.append(_bag.Finding("mismatch", _bag.SIGNATURE, error.why))
+    if findings or description is None:
+        raise SetInvalid(
+            "verify a set",
+            on=f"{set_id} on {medium.describe()}",
+            why="; ".join(map(str, findings)) or "it has no backup.json",
+            next_step="Do not restore from this copy; use another one, and find out what happened to this medium.",
+            details=[str(finding) for finding in findings],
+        )
+    verification = Verification(
+        id=str(set_id),
+        verified=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        bytes=validation.bytes_read,
+        seconds=round(time.monotonic() - clock, 3),
+        tag_manifest_sha256=validation.tag_manifest_sha256,
+        signed=allowed_signers is not None,
+    )
+    return verification, description
+
+
+def _disagreements(set_id: SetId, description: Description, validation: _bag.Validation) -> t.List[_bag.Finding]:
+    findings = []
+    if validation.info.get("External-Identifier") != str(set_id):
+        why = f"External-Identifier is {validation.info.get('External-Identifier')!r}, the set lies at {str(set_id)!r}"
+        findings.append(_bag.Finding("mismatch", _bag.BAG_INFO_TXT, why))
+    described = {file.path for file in description.payload}
+    present = {path for path in validation.sizes if path.startswith(_bag.PAYLOAD_DIRECTORY + "/")}
+    for path in sorted(described ^ present):
+        why = "backup.json names it" if path in described else "backup.json does not name it"
+        findings.append(_bag.Finding("missing" if path in described else "unexpected", path, why))
+    return findings
+
+
+def remember(medium: DirectoryMedium, set_id: SetId, verification: Verification) -> None:
+    """Writes down that a set passed."""
+    path = _path(medium, set_id)
+    _durable.make_directories(os.path.dirname(path), below=medium.root)
+    _durable.replace_file(path, json.dumps(dataclasses.asdict(verification), indent=2) + "\n")
+
+
+def recall(medium: DirectoryMedium, set_id: SetId) -> t.Optional[Verification]:
+    """The verification of exactly this content, if one is remembered."""
+    try:
+        with open(_path(medium, set_id), encoding="utf-8") as stream:
+            verification = Verification(**json.load(stream))
+        digest = _bag.tag_manifest_digest(medium.contents(set_id))
+    except (OSError, ValueError, TypeError, BackupError):
+        return None
+    return verification if verification.tag_manifest_sha256 == digest else None
+
+
+def forget(medium: DirectoryMedium, set_id: SetId) -> None:
+    """Drops what is remembered of a set: it is gone, or it failed."""
+    try:
+        os.unlink(_path(medium, set_id))
+    except FileNotFoundError:
+        pass
+
+
+def _path(medium: DirectoryMedium, set_id: SetId) -> str:
+    return os.path.join(medium.root, _DIRECTORY, set_id.host, set_id.source, set_id.time + ".json")

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every engine can do. An engine turns a source into payload streams and back; it knows nothing of media.
+
+One engine object is bound to one source (to dump) or one target (to restore into).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """What an engine sees of its source without changing anything.
+
+    :param bytes: the source's size, as the engine measures it.
+    :param versions: program or server name to version.
+    """
+
+    bytes: int
+    versions: t.Dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dumped:
+    """What a dump tells about itself, for backup.json.
+
+    :param parts: the parts, in the order of restoring.
+    :param facts: what a restore, and the check of a restore, need.
+    :param warnings: what the operator should know, though the set is complete.
+    :param restore_by_hand: commands that restore it without this collection, run from within the set's directory.
+    """
+
+    parts: t.List[str]
+    facts: t.Dict[str, t.Any]
+    warnings: t.List[str]
+    restore_by_hand: t.List[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetState:
+    """What stands where a set is to be restored.
+
+    :param target: the target in a few words: "database ledger on /run/postgresql".
+    :param exists: whether anything is there.
+    :param empty: whether it holds nothing that a restore would replace.
+    """
+
+    target: str
+    exists: bool
+    empty: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One comparison of the restored data with what the set says.
+
+    :param name: what was compared.
+    :param passed: the outcome.
+    :param detail: numbers, or what differs.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclasses.dataclass
+class RestoreWork:
+    """What a restore works with.
+
+    :param reader: the verified set.
+    :param jobs: how many streams at a time.
+    :param stamp: the moment of the restore, UTC, as set ids write it; names what is kept.
+    """
+
+    reader: SetReader
+    processes: Processes
+    progress: Progress
+    jobs: int
+    stamp: str
+    warnings: t.List[str] = dataclasses.field(default_factory=list)
+
+
+class Engine(abc.ABC):
+    """One kind of source.
+
+    :param options: the source's (or the target's) own options, as the module's argument specification allows them.
+    :raises BackupError: when they do not fit together.
+    """
+
+    name: t.ClassVar[str]
+
+    @abc.abstractmethod
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None: ...
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """The source or target in a few words, for messages. Never a secret."""
+
+    @abc.abstractmethod
+    def examine(self) -> Examination:
+        """Checks, without changing anything, that a dump can begin.
+
+        :raises BackupError: when it cannot: server down, wrong password, no such database, client too old, …
+        """
+
+    @abc.abstractmethod
+    def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
+        """Stores the source's streams.
+
+        :param jobs: how many streams at a time.
+        :raises BackupError: when anything fails; the caller removes what was written.
+        """
+
+    @abc.abstractmethod
+    def inspect_target(self, work: RestoreWork) -> TargetState:
+        """Checks, without changing anything, that a restore can begin, and says what stands in its place.
+
+        :raises BackupError: when it cannot.
+        """
+
+    @abc.abstractmethod
+    def restore_beside(self, work: RestoreWork) -> None:
+        """Restores beside the target, having removed what a dead restore left there.
+
+        :raises BackupError: when anything fails; the caller then calls :meth:`discard`.
+        """
+
+    @abc.abstractmethod
+    def check(self, work: RestoreWork) -> t.List[Check]:
+        """Compares what was restored beside the target with what the set says."""
+
+    @abc.abstractmethod
+    def swap(self, work: RestoreWork) -> t.Optional[str]:
+        """Puts the restored data in the target's place by rename.
+
+        :returns: under which name what was there is kept; None when nothing was.
+        :raises BackupError: when it fails; the target is then as it was.
+        """
+
+    @abc.abstractmethod
+    def discard(self, work: RestoreWork) -> None:
+        """Removes what :meth:`restore_beside` made. Never raises for what is not there."""

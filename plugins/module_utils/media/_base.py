@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every medium can do. A medium stores and returns sets; it knows nothing of engines."""
+
+from __future__ import annotations
+
+import abc
+import os
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._bag import CHUNK, Contents, is_safe_path
+from ansible_collections.infitulua.backup.plugins.module_utils._durable import HashedFile, sync_tree
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+
+ProgressCallback = t.Callable[[int], None]
+
+
+def no_progress(count: int) -> None:
+    """Counts nothing."""
+
+
+class Medium(abc.ABC):
+    """A place that holds sets. Used as a context manager: leaving it closes connections.
+
+    Every method raises BackupError (or a subclass) with a message that names the medium.
+    """
+
+    kind: t.ClassVar[str]
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """The medium in a few words, for messages: "directory /srv/backup/vault". Never a secret."""
+
+    @abc.abstractmethod
+    def sets(self, *, host: t.Optional[str] = None, source: t.Optional[str] = None) -> t.List[SetId]:
+        """The complete sets it holds, oldest first within a source. A set without ``bagit.txt`` is not a set."""
+
+    @abc.abstractmethod
+    def contents(self, set_id: SetId) -> Contents:
+        """The files of one set.
+
+        :raises NotFound: when the medium does not hold it.
+        """
+
+    @abc.abstractmethod
+    def store(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
+        """Copies a complete set from a local directory onto the medium.
+
+        Until the last byte is there, the medium does not list the set. On failure nothing of it stays that
+        the medium would list or that a later attempt would stumble over.
+
+        :param progress: called with the number of bytes just stored.
+        :raises AlreadyStored: when the medium holds a set of this id.
+        """
+
+    @abc.abstractmethod
+    def remove(self, set_id: SetId) -> None:
+        """Removes one set: it stops being listed first, then its files go."""
+
+    def fetch(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
+        """Copies a set's files into an existing, empty local directory, fsynced.
+
+        The copy is *not* verified: that is for the caller, who knows what to do with a bad one.
+        """
+        contents = self.contents(set_id)
+        for path in sorted(contents.sizes()):
+            with contents.open(path) as stream, HashedFile(
+                prepare_path(directory, path, set_id), progress=progress
+            ) as file:
+                while True:
+                    chunk = stream.read(CHUNK)
+                    if not chunk:
+                        break
+                    file.write(chunk)
+        sync_tree(directory)
+
+    def local_path(self, set_id: SetId) -> t.Optional[str]:
+        """The local directory that is this set, where the medium has such a thing."""
+        return None
+
+    def holds(self, set_id: SetId) -> bool:
+        """Whether the medium lists this set."""
+        return set_id in self.sets(host=set_id.host, source=set_id.source)
+
+    def close(self) -> None:
+        """Lets go of connections and temporary files."""
+
+    def __enter__(self) -> Medium:
+        return self
+
+    def __exit__(
+        self,
+        kind: t.Optional[t.Type[BaseException]],
+        error: t.Optional[BaseException],
+        trace: t.Optional[types.TracebackType],
+    ) -> None:
+        self.close()
+
+
+def prepare_path(directory: str, path: str, set_id: SetId) -> str:
+    """The local path for a set's file, its directory made.
+
+    :raises SetInvalid: when the path would leave the directory: a medium's listing is not to be trusted.
+    """
+    if not is_safe_path(path):
+        raise SetInvalid(
+            "copy a set",
+            on=str(set_id),
+            why=f"it holds a file with an unsafe path: {path!r}",
+            next_step="Do not use this set; find out who wrote it.",
+        )
+    target = os.path.join(directory, path)
+    os.makedirs(os.path.dirname(target), mode=0o750, exist_ok=True)
+    return target
