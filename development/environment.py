@@ -57,7 +57,7 @@ print(json.dumps({
 """
 
 
-class EnvironmentUnavailable(Exception):
+class EnvironmentUnavailableError(Exception):
     """The environment cannot be made on this machine; the message says what to install."""
 
 
@@ -132,12 +132,8 @@ def candidates(series: tuple[int, int]) -> Iterator[str]:
 
 def find_interpreter(series: tuple[int, int]) -> Interpreter | None:
     """Return a Python of exactly this series that runs, if the machine has one."""
-    for path in candidates(series):
+    for path in filter(None, (*candidates(series), sys.executable, shutil.which("python3", path=outside_path()))):
         interpreter = probe(path)
-        if interpreter and interpreter.series == series:
-            return interpreter
-    for path in (sys.executable, shutil.which("python3", path=outside_path())):
-        interpreter = probe(path) if path else None
         if interpreter and interpreter.series == series:
             return interpreter
     return None
@@ -170,12 +166,12 @@ def choose_interpreter(profile: str, uv: str | None) -> Interpreter:
         unable.append(interpreter)
     if unable:
         package = "python{}.{}-venv".format(*unable[0].series)
-        raise EnvironmentUnavailable(
+        raise EnvironmentUnavailableError(
             f"Python {unable[0]} ({unable[0].executable}) cannot make a virtual environment: its module ensurepip is "
             f"missing, and neither uv nor virtualenv is there. Install it (Debian, Ubuntu: 'apt install {package}') "
             "and try again."
         )
-    raise EnvironmentUnavailable(
+    raise EnvironmentUnavailableError(
         "profile '{}' needs Python {}.{} or newer, and none was found on PATH or in {}. Install one (Debian, Ubuntu: "
         "'apt install python3 python3-venv') and try again.".format(profile, *oldest, pyenv_versions())
     )
@@ -216,11 +212,17 @@ def run(argv: Sequence[str], *, what: str) -> None:
     environment["PATH"] = outside_path()
     environment.setdefault("UV_PYTHON_DOWNLOADS", "never")
     result = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
     )
     if result.returncode:
         print(result.stdout, file=sys.stderr)
-        raise EnvironmentUnavailable(f"{what} failed with status {result.returncode}: {shlex.join(argv)}")
+        raise EnvironmentUnavailableError(f"{what} failed with status {result.returncode}: {shlex.join(argv)}")
 
 
 def make_venv(interpreter: Interpreter, uv: str | None) -> None:
@@ -247,7 +249,7 @@ def install(profile: str, uv: str | None) -> None:
         try:
             run([uv, "pip", "install", "--python", python, *requirements(profile)], what="uv pip install")
             return
-        except EnvironmentUnavailable as error:
+        except EnvironmentUnavailableError as error:
             # uv does not read pip's configuration (an index mirror, say), so pip may succeed where it fails.
             say(f"{error}; trying pip")
             run([python, "-m", "ensurepip"], what="installing pip")
@@ -332,13 +334,14 @@ def variables(base: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m development.environment", description=(__doc__ or "").split("\n")[0])
+    summary = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python3 -m development.environment", description=summary)
     parser.add_argument("--profile", choices=sorted(OLDEST_PYTHON), default="dev", help="what to install")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="command to run inside the environment")
     options = parser.parse_args(arguments)
     try:
         ensure(options.profile)
-    except EnvironmentUnavailable as error:
+    except EnvironmentUnavailableError as error:
         say(str(error))
         return 1
     if not options.command:
@@ -348,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if program is None:
         say(f"there is no program '{options.command[0]}' in the environment or on PATH")
         return 127
-    os.execve(program, options.command, environment)
+    return os.execve(program, options.command, environment)
 
 
 if __name__ == "__main__":

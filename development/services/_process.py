@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
+import functools
 import os
 import random
 import signal
@@ -24,7 +26,7 @@ _running: list[Server] = []
 _handed_out: set[int] = set()
 
 
-class ServiceFailed(Exception):
+class ServiceFailedError(Exception):
     """A service did not start; the message holds the end of its log."""
 
 
@@ -47,7 +49,7 @@ def free_ports(count: int, *, also: Sequence[int] = ()) -> list[int]:
     They lie below the range from which Linux takes the ports of outgoing connections, so that none of those can
     occupy one before the service does.
     """
-    chooser = random.Random()  # noqa: S311
+    chooser = random.Random()
     found: list[int] = []
     for _attempt in range(10_000):
         if len(found) == count:
@@ -57,7 +59,14 @@ def free_ports(count: int, *, also: Sequence[int] = ()) -> list[int]:
         if not wanted & _handed_out and all(map(_is_free, wanted)):
             _handed_out.update(wanted)
             found.append(port)
-    raise ServiceFailed(f"no {count} free ports on {LOOPBACK}")
+    raise ServiceFailedError(f"no {count} free ports on {LOOPBACK}")
+
+
+def _end_with_parent(number: signal.Signals) -> None:
+    """Ask Linux to signal the calling process when the one that started it ends, even by SIGKILL."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(number))
 
 
 class Server:
@@ -89,6 +98,7 @@ class Server:
                 group=group,
                 extra_groups=[] if user is not None else None,
                 start_new_session=True,
+                preexec_fn=functools.partial(_end_with_parent, stop_signal),
             )
         if not _running:
             _catch_termination()
@@ -113,12 +123,12 @@ class Server:
             status = self.process.poll()
             if status is not None:
                 self.stop()
-                raise ServiceFailed(f"{what} ended with status {status} while starting:\n{self.log_tail()}")
+                raise ServiceFailedError(f"{what} ended with status {status} while starting:\n{self.log_tail()}")
             if ready():
                 return
             time.sleep(0.1)
         self.stop()
-        raise ServiceFailed(f"{what} was not ready after {timeout:.0f} seconds:\n{self.log_tail()}")
+        raise ServiceFailedError(f"{what} was not ready after {timeout:.0f} seconds:\n{self.log_tail()}")
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the server and everything it started."""
