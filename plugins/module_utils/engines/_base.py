@@ -99,6 +99,9 @@ class Engine(abc.ABC):
     """
 
     name: t.ClassVar[str]
+    # The engine's part of an argument specification (as AnsibleModule takes it), for a source and for a target.
+    source_arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
+    target_arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
 
     @abc.abstractmethod
     def __init__(self, options: t.Mapping[str, t.Any]) -> None: ...

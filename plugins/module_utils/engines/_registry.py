@@ -18,13 +18,26 @@ ENGINES: t.Dict[str, t.Type[Engine]] = {
     "postgresql": PostgresqlEngine,
     "sqlite": SqliteEngine,
 }
+DATABASE_ENGINES = sorted(set(ENGINES) - {"files"})
 
 
-def make_engine(name: str, options: t.Mapping[str, t.Any]) -> Engine:
+def source_arguments(names: t.Sequence[str]) -> t.Dict[str, t.Dict[str, t.Any]]:
+    """The options that describe a source of any of these engines, as an argument specification."""
+    return {option: spec for name in names for option, spec in ENGINES[name].source_arguments.items()}
+
+
+def target_arguments(names: t.Sequence[str]) -> t.Dict[str, t.Dict[str, t.Any]]:
+    """The options that describe a target of any of these engines, as an argument specification."""
+    return {option: spec for name in names for option, spec in ENGINES[name].target_arguments.items()}
+
+
+def make_engine(name: str, options: t.Mapping[str, t.Any], *, target: bool = False) -> Engine:
     """The engine of this name, bound to one source or target.
 
-    :raises Refused: when there is no such engine.
-    :raises BackupError: when the options do not fit it.
+    :param options: the module's options; those that are None were not given.
+    :param target: whether they describe a target.
+    :raises Refused: when there is no such engine, or an option is not one of its own.
+    :raises BackupError: when the options do not fit together.
     """
     if name not in ENGINES:
         raise Refused(
@@ -33,4 +46,15 @@ def make_engine(name: str, options: t.Mapping[str, t.Any]) -> Engine:
             why=f"this version of the collection knows {', '.join(sorted(ENGINES))}",
             next_step="Correct the source's engine, or use a version of the collection that knows it.",
         )
-    return ENGINES[name](options)
+    engine = ENGINES[name]
+    allowed = engine.target_arguments if target else engine.source_arguments
+    given = {option: value for option, value in options.items() if value is not None}
+    foreign = sorted(set(given) - set(allowed))
+    if foreign:
+        raise Refused(
+            "use an option",
+            on=", ".join(foreign),
+            why=f"the engine {name} does not take it (it takes {', '.join(sorted(allowed))})",
+            next_step="Remove it, or correct the engine.",
+        )
+    return engine({**{option: None for option in allowed}, **given})

@@ -29,6 +29,8 @@ class Medium(abc.ABC):
     """
 
     kind: t.ClassVar[str]
+    # The medium's part of an argument specification, as AnsibleModule takes it: its constructor's parameters.
+    arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
 
     @abc.abstractmethod
     def describe(self) -> str:

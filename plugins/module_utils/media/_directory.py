@@ -44,6 +44,7 @@ class DirectoryMedium(Medium):
     """
 
     kind = "directory"
+    arguments = {"path": {"type": "path"}, "require_mount": {"type": "path"}}
 
     def __init__(self, *, path: str, require_mount: t.Optional[str] = None) -> None:
         self.root = os.path.normpath(path)

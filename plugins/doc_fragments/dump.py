@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options of every module that writes new sets."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Shared documentation."""
+
+    DOCUMENTATION = r"""
+options:
+  host:
+    description: The server's name in set ids, usually V(inventory_hostname).
+    type: str
+    required: true
+  organization:
+    description: Whose data it is; stands in each set's C(bag-info.txt).
+    type: str
+    default: ''
+  encryption:
+    description:
+      - V(age) encrypts every payload stream to the recipients before it reaches a disk.
+      - V(none) writes it as it is, for whoever says so in words.
+    type: str
+    choices: [age, none]
+    default: age
+  recipients:
+    description:
+      - Public keys to encrypt to, V(age1…) or V(ssh-ed25519 …).
+      - Any one of the matching private keys can read the set; this host needs none of them.
+    type: list
+    elements: str
+    default: []
+  recipients_file:
+    description: A file with further recipients, one a line; empty lines and lines that start with C(#) do not count.
+    type: path
+  compression_level:
+    description: The level of zstd, V(1) (fastest) to V(19) (smallest).
+    type: int
+    default: 3
+    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+  jobs:
+    description: How many payload streams of one source are written at a time.
+    type: int
+    default: 2
+  run_id:
+    description:
+      - The name of this run. A source that has a complete set of the same run already is left as it is.
+      - Without it, every call writes new sets.
+    type: str
+  signing_key_file:
+    description:
+      - An OpenSSH private key without a passphrase, to sign each set with.
+      - Without it, sets are not signed.
+    type: path
+"""

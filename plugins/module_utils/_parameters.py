@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From module parameters to the core's objects, and back to what a module returns. No AnsibleModule here."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest, DumpResult
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted, Refused, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, COMPRESSION_LEVELS, DEFAULT_COMPRESSION_LEVEL, UNENCRYPTED, Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
+
+# Options of every module that writes new sets.
+DUMP_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "host": {"type": "str", "required": True},
+    "organization": {"type": "str", "default": ""},
+    "encryption": {"type": "str", "choices": [AGE, UNENCRYPTED], "default": AGE},
+    "recipients": {"type": "list", "elements": "str", "default": []},
+    "recipients_file": {"type": "path"},
+    "compression_level": {
+        "type": "int",
+        "default": DEFAULT_COMPRESSION_LEVEL,
+        "choices": list(COMPRESSION_LEVELS),
+    },
+    "jobs": {"type": "int", "default": 2},
+    "run_id": {"type": "str"},
+    "signing_key_file": {"type": "path", "no_log": False},
+}
+# Options of every source in a list of sources.
+SOURCE_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "name": {"type": "str", "required": True},
+    "series": {"type": "str", "default": ""},
+}
+# Options that choose among the sets of a medium.
+SELECTION_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "sets": {"type": "list", "elements": "str"},
+    "host": {"type": "str"},
+    "source": {"type": "str"},
+    "newest": {"type": "bool", "default": False},
+    "at": {"type": "str"},
+}
+# Options of every module that restores.
+RESTORE_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "ticket": {"type": "str", "required": True},
+    "set": {"type": "str"},
+    "host": {"type": "str"},
+    "source": {"type": "str"},
+    "at": {"type": "str"},
+    "identity_file": {"type": "path"},
+    "replace": {"type": "bool", "default": False},
+    "jobs": {"type": "int", "default": 2},
+    "spool": {"type": "path"},
+    "allowed_signers_file": {"type": "path"},
+    "status_file": {"type": "path"},
+}
+
+
+def make_filters(params: t.Mapping[str, t.Any]) -> Filters:
+    """Compression and encryption, from a module's options.
+
+    :raises BackupError: when the recipients cannot be read, or encryption is on and there are none.
+    """
+    recipients = list(params["recipients"])
+    if params["recipients_file"]:
+        try:
+            with open(params["recipients_file"], encoding="utf-8") as stream:
+                lines = [line.strip() for line in stream]
+        except OSError as error:
+            raise BackupError(
+                "read the recipients",
+                on=params["recipients_file"],
+                why=describe_os_error(error),
+                next_step="Prepare this server (playbook infitulua.backup.step1_prepare_media), or give recipients.",
+            ) from error
+        recipients += [line for line in lines if line and not line.startswith("#")]
+    return Filters(Encryption(params["encryption"], tuple(dict.fromkeys(recipients))), params["compression_level"])
+
+
+def make_directory(options: t.Mapping[str, t.Any]) -> DirectoryMedium:
+    """The directory medium that new sets are written to.
+
+    :raises Refused: when the options describe another kind of medium.
+    """
+    medium = make_medium(options)
+    if not isinstance(medium, DirectoryMedium):
+        raise Refused(
+            "write a new set",
+            on=medium.describe(),
+            why="new sets are written to a directory; set_copy takes them to other media",
+            next_step="Give a medium of type directory.",
+        )
+    return medium
+
+
+def make_selection(params: t.Mapping[str, t.Any]) -> Selection:
+    """Which sets are meant, from a module's options.
+
+    :raises BackupError: when an id is not one.
+    """
+    return Selection(
+        ids=tuple(SetId.parse(text) for text in params.get("sets") or ()),
+        host=params.get("host"),
+        source=params.get("source"),
+        newest=bool(params.get("newest")),
+        at=params.get("at"),
+    )
+
+
+@dataclasses.dataclass
+class SourcesReport:
+    """What a module that dumps a list of sources returns.
+
+    :param sets: one entry per source that has its set (or, in check mode, would have).
+    :param failures: one entry per source that has not.
+    """
+
+    sets: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    failures: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any set was (or would be) written."""
+        return any(entry["changed"] for entry in self.sets)
+
+    @property
+    def message(self) -> str:
+        """Every failure, in one message."""
+        return " | ".join(f"{entry['source']}: {entry['message']}" for entry in self.failures)
+
+    def diff(self) -> t.Dict[str, str]:
+        """The sets before and after, as Ansible's diff."""
+        written = [entry for entry in self.sets if entry["changed"]]
+        lines = [f"{entry['id'] or entry['subject'] + '/<the time of the run>'}\n" for entry in written]
+        return {"before": "", "after": "".join(lines), "before_header": "new sets", "after_header": "new sets"}
+
+    def result(self) -> t.Dict[str, t.Any]:
+        """The module's return values."""
+        return {"changed": self.changed, "sets": self.sets, "failures": self.failures, "diff": self.diff()}
+
+
+def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesReport:
+    """Dumps every source of a module's ``sources``; one that fails does not stop the others.
+
+    :raises BackupError: when nothing can be done for any source (bad medium, bad recipients).
+    :raises Interrupted: when told to stop.
+    """
+    medium = make_directory(params["medium"])
+    medium.check_present()
+    filters = make_filters(params)
+    report = SourcesReport()
+    for source in params["sources"]:
+        try:
+            options = {name: value for name, value in source.items() if name not in ("engine", *SOURCE_ARGUMENTS)}
+            request = DumpRequest(
+                host=params["host"],
+                source=source["name"],
+                engine=make_engine(source.get("engine", "files"), options),
+                medium=medium,
+                series=source["series"],
+                organization=params["organization"],
+                filters=filters,
+                run_id=params["run_id"],
+                jobs=params["jobs"],
+                signing_key=params["signing_key_file"],
+            )
+            report.sets.append(_entry(request, _predict(request) if check_mode else _dumping.dump(request)))
+        except Interrupted:
+            raise
+        except BackupError as error:
+            report.failures.append({"source": source["name"], "message": error.message, "details": error.details})
+    return report
+
+
+def _predict(request: DumpRequest) -> DumpResult:
+    found = _dumping.existing(request)
+    if found is None:
+        _dumping.preflight(request)
+    return found or DumpResult(None, True, None, 0.0)
+
+
+def _entry(request: DumpRequest, result: DumpResult) -> t.Dict[str, t.Any]:
+    description = result.description
+    return {
+        "id": str(result.set_id) if result.set_id else None,
+        "source": request.source,
+        "subject": request.subject,
+        "engine": request.engine.name,
+        "series": request.series,
+        "changed": result.changed,
+        "path": request.medium.path(result.set_id) if result.set_id else None,
+        "bytes": description.stored_bytes if description else None,
+        "source_bytes": description.source_bytes if description else None,
+        "seconds": result.seconds,
+        "warnings": description.warnings if description else [],
+    }
+
+
+def describe_restore(result: t.Any) -> t.Dict[str, t.Any]:
+    """What a restoring module returns of a :class:`~._restoring.RestoreResult`."""
+    return {
+        "set": str(result.set_id),
+        "engine": result.engine,
+        "ticket": result.ticket,
+        "target": result.target,
+        "kept": result.kept,
+        "checks": [dataclasses.asdict(check) for check in result.checks],
+        "warnings_of_restore": result.warnings,
+        "seconds": result.seconds,
+        "diff": {
+            "before": f"{result.target}: {_state(result.before)}\n",
+            "after": f"{result.target}: {result.set_id}\n",
+        },
+    }
+
+
+def _state(before: t.Any) -> str:
+    if not before.exists:
+        return "absent"
+    return "empty" if before.empty else "holds data"
+
+
+def spool_directory(params: t.Mapping[str, t.Any]) -> t.Optional[str]:
+    """Where sets from remote media are put meanwhile.
+
+    :raises Refused: when it was named and does not exist.
+    """
+    spool = params.get("spool")
+    if spool and not os.path.isdir(spool):
+        raise Refused(
+            "use a spool directory",
+            on=spool,
+            why="it does not exist",
+            next_step="Make it (owner root, mode 0700) or name another one.",
+        )
+    return spool

@@ -1,0 +1,234 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backs databases up."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_dump
+short_description: Back databases up, each as a verified-by-construction set
+version_added: 0.1.0
+description:
+  - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and brought to the disk
+    in one pass. Plaintext never touches a disk of the medium.
+  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the end, naming each
+    failure, and returns what succeeded.
+  - Two runs on the same source at the same time are refused.
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes
+  - infitulua.backup.dump
+  - infitulua.backup.medium
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details: With O(run_id) a second call changes nothing; without it every call writes new sets.
+requirements:
+  - C(zstd), and C(age) unless O(encryption=none)
+  - for PostgreSQL, C(psql), C(pg_dump) and C(pg_dumpall) not older than the server
+options:
+  sources:
+    description: The databases to back up.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The source's name in set ids.
+        type: str
+        required: true
+      series:
+        description: The records series (TRD code) of the source, which decides how long its sets are kept.
+        type: str
+        default: ''
+      engine:
+        description: How the database is dumped.
+        type: str
+        choices: [postgresql, sqlite]
+        required: true
+      database:
+        description: The database's name (V(postgresql)).
+        type: str
+      login_host:
+        description: The server's host name or address (V(postgresql)); the local socket when not given.
+        type: str
+      login_port:
+        description: The server's port (V(postgresql)); 5432 when not given.
+        type: int
+      login_user:
+        description: The database user (V(postgresql)).
+        type: str
+      login_password:
+        description: The database user's password (V(postgresql)). It is handed to the client in memory, never in its arguments or environment.
+        type: str
+      login_unix_socket:
+        description: The directory of the server's socket (V(postgresql)).
+        type: path
+      login_os_user:
+        description:
+          - Run the database's client as this operating-system user, for servers that authenticate local users by their name.
+          - Only root can. The set itself is written by the user that runs the module.
+        type: str
+      ssl_mode:
+        description: How the connection is encrypted and checked (V(postgresql)), as libpq's C(sslmode).
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: The file with the certificate authorities to trust (V(postgresql)).
+        type: path
+      client_directory:
+        description: The directory of the client programs (V(postgresql)); the newest installed that suits the server when not given.
+        type: path
+      path:
+        description: The database file (V(sqlite)).
+        type: path
+      scratch_directory:
+        description:
+          - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)).
+          - The database's own directory when not given.
+        type: path
+seealso:
+  - module: infitulua.backup.database_restore
+  - module: infitulua.backup.set_verify
+  - module: infitulua.backup.set_copy
+  - name: RFC 8493
+    description: The BagIt file packaging format, which a set is.
+    link: https://www.rfc-editor.org/rfc/rfc8493
+"""
+
+EXAMPLES = r"""
+- name: Back up the accounting database and the help desk's
+  infitulua.backup.database_dump:
+    host: "{{ inventory_hostname }}"
+    organization: INFITULUÁ E.I.C.E.
+    medium:
+      type: directory
+      path: /var/backups/infitulua
+    recipients_file: /etc/infitulua-backup/recipients
+    run_id: daily-20261122
+    sources:
+      - name: contabilidad
+        series: "400.8"
+        engine: postgresql
+        database: contabilidad
+        login_unix_socket: /run/postgresql
+        login_os_user: postgres
+      - name: mesa-de-ayuda
+        series: "400.8"
+        engine: sqlite
+        path: /srv/helpdesk/helpdesk.db
+  register: dump
+
+- name: Show where the sets are
+  ansible.builtin.debug:
+    msg: "{{ dump.sets | map(attribute='path') }}"
+"""
+
+RETURN = r"""
+sets:
+  description: One entry for each source that has its set.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The set's id; null in check mode when a new set would be written.
+      type: str
+      sample: srv-financiero/contabilidad/20261122T030000Z
+    source:
+      description: The source's name.
+      type: str
+      sample: contabilidad
+    subject:
+      description: The host and the source.
+      type: str
+      sample: srv-financiero/contabilidad
+    engine:
+      description: The engine that wrote it.
+      type: str
+      sample: postgresql
+    series:
+      description: The records series (TRD code).
+      type: str
+      sample: "400.8"
+    changed:
+      description: Whether the set is (or in check mode would be) new.
+      type: bool
+      sample: true
+    path:
+      description: The set's directory; null in check mode when a new set would be written.
+      type: str
+      sample: /var/backups/infitulua/srv-financiero/contabilidad/20261122T030000Z
+    bytes:
+      description: Stored size of the payload, bytes.
+      type: int
+      sample: 73400320
+    source_bytes:
+      description: Size of the source, bytes, as its engine measures it.
+      type: int
+      sample: 524288000
+    seconds:
+      description: How long it took; 0 for a set that was there.
+      type: float
+      sample: 12.4
+    warnings:
+      description: What the operator should know, though the set is complete.
+      type: list
+      elements: str
+      sample: []
+failures:
+  description: One entry for each source that has no set; each with C(source), C(message) and C(details).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import DUMP_ARGUMENTS, SOURCE_ARGUMENTS, dump_sources
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import DATABASE_ENGINES, source_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+
+
+def main() -> None:
+    """Runs the module."""
+    source = {
+        **SOURCE_ARGUMENTS,
+        "engine": {"type": "str", "choices": DATABASE_ENGINES, "required": True},
+        **source_arguments(DATABASE_ENGINES),
+    }
+    module = AnsibleModule(
+        argument_spec={
+            **DUMP_ARGUMENTS,
+            "medium": {**medium_argument(), "required": True},
+            "sources": {"type": "list", "elements": "dict", "required": True, "options": source},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        with interruptible("back databases up", on=module.params["host"]):
+            report = dump_sources(module.params, check_mode=module.check_mode)
+    except BackupError as error:
+        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
+    for entry in report.sets:
+        for warning in entry["warnings"]:
+            module.warn(f"{entry['subject']}: {warning}")
+    if report.failures:
+        module.fail_json(msg=report.message, **report.result())
+    module.exit_json(**report.result())
+
+
+if __name__ == "__main__":
+    main()
