@@ -11,10 +11,19 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest, DumpResult
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted, Refused, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    Interrupted,
+    NotFound,
+    Refused,
+    describe_os_error,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, COMPRESSION_LEVELS, DEFAULT_COMPRESSION_LEVEL, UNENCRYPTED, Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest, RestoreResult
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
@@ -204,7 +213,7 @@ def _entry(request: DumpRequest, result: DumpResult) -> t.Dict[str, t.Any]:
     }
 
 
-def describe_restore(result: t.Any) -> t.Dict[str, t.Any]:
+def describe_restore(result: RestoreResult) -> t.Dict[str, t.Any]:
     """What a restoring module returns of a :class:`~._restoring.RestoreResult`."""
     return {
         "set": str(result.set_id),
@@ -213,7 +222,7 @@ def describe_restore(result: t.Any) -> t.Dict[str, t.Any]:
         "target": result.target,
         "kept": result.kept,
         "checks": [dataclasses.asdict(check) for check in result.checks],
-        "warnings_of_restore": result.warnings,
+        "remarks": result.warnings,
         "seconds": result.seconds,
         "diff": {
             "before": f"{result.target}: {_state(result.before)}\n",
@@ -222,7 +231,7 @@ def describe_restore(result: t.Any) -> t.Dict[str, t.Any]:
     }
 
 
-def _state(before: t.Any) -> str:
+def _state(before: TargetState) -> str:
     if not before.exists:
         return "absent"
     return "empty" if before.empty else "holds data"
@@ -242,3 +251,52 @@ def spool_directory(params: t.Mapping[str, t.Any]) -> t.Optional[str]:
             next_step="Make it (owner root, mode 0700) or name another one.",
         )
     return spool
+
+
+def make_restore(params: t.Mapping[str, t.Any], *, engines: t.Sequence[str]) -> RestoreRequest:
+    """The restore that a module's options ask for.
+
+    :param engines: the engines that the module restores with.
+    :raises NotFound: when there is no such set.
+    :raises Refused: when the set is of another engine, or the target's options do not fit its engine.
+    """
+    medium = make_medium(params["medium"])
+    if params["set"]:
+        set_id = SetId.parse(params["set"])
+    else:
+        if not (params["host"] and params["source"]):
+            raise Refused(
+                "choose a set",
+                on=medium.describe(),
+                why="neither a set's id nor a host and a source were given",
+                next_step="Give set, or host and source (and, if it is not to be the newest, at).",
+            )
+        chosen = Selection(host=params["host"], source=params["source"], newest=True, at=params["at"]).choose(medium)
+        if not chosen:
+            raise NotFound(
+                "find a set",
+                on=f"{params['host']}/{params['source']} on {medium.describe()}",
+                why="it holds none" + (f" that is not after {params['at']}" if params["at"] else ""),
+                next_step="List what it holds with set_info, or use another medium.",
+            )
+        set_id = chosen[-1]
+    description = read_description(set_id, medium.contents(set_id))
+    if description.engine not in engines:
+        raise Refused(
+            "restore",
+            on=str(set_id),
+            why=f"it was written by the engine {description.engine}; this module restores {', '.join(engines)}",
+            next_step="Use " + ("files_restore." if description.engine == "files" else "database_restore."),
+        )
+    return RestoreRequest(
+        medium=medium,
+        set_id=set_id,
+        engine=make_engine(description.engine, params["target"], target=True),
+        ticket=params["ticket"],
+        identity_files=(params["identity_file"],) if params["identity_file"] else (),
+        replace=params["replace"],
+        jobs=params["jobs"],
+        spool=spool_directory(params),
+        allowed_signers=params["allowed_signers_file"],
+        status_file=params["status_file"],
+    )

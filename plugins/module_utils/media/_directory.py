@@ -192,6 +192,22 @@ class DirectoryMedium(Medium):
                 _durable.sync_directory(os.path.dirname(path))
                 shutil.rmtree(leaving)
 
+    def set_aside(self, set_id: SetId) -> str:
+        """Moves a bad set to ``.rejected/``, where nothing lists it and somebody can look at it.
+
+        :returns: where it is now.
+        """
+        rejected = os.path.join(self.root, ".rejected", set_id.host, set_id.source)
+        with self.locked(set_id.host, set_id.source), self._as_backup_error(f"set the set {set_id} aside"):
+            _durable.make_directories(rejected, below=self.root)
+            target = os.path.join(rejected, set_id.time)
+            if os.path.lexists(target):
+                shutil.rmtree(target)
+            os.rename(self.path(set_id), target)
+            _durable.sync_directory(rejected)
+            _durable.sync_directory(os.path.dirname(self.path(set_id)))
+        return target
+
     @contextlib.contextmanager
     def _as_backup_error(self, action: str) -> t.Iterator[None]:
         try:

@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules over sets do with a list of sets: one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _copying, _verification
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
+from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+
+
+@dataclasses.dataclass
+class SetsReport:
+    """What a module over sets returns.
+
+    :param sets: one entry per set that is as it should be.
+    :param failures: one entry per set that is not.
+    """
+
+    sets: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    failures: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was (or would be) changed."""
+        return any(entry.get("changed") for entry in [*self.sets, *self.failures])
+
+    @property
+    def message(self) -> str:
+        """Every failure, in one message."""
+        return " | ".join(entry["message"] for entry in self.failures)
+
+    def result(self) -> t.Dict[str, t.Any]:
+        """The module's return values."""
+        return {"changed": self.changed, "sets": self.sets, "failures": self.failures}
+
+    def fail(self, set_id: SetId, error: BackupError, *, changed: bool = False) -> None:
+        """Notes a failure."""
+        self.failures.append(
+            {"id": str(set_id), "message": error.message, "details": error.details, "changed": changed}
+        )
+
+
+def list_sets(medium: Medium, selection: Selection) -> SetsReport:
+    """Every chosen set with what its backup.json says. A set whose backup.json cannot be read is a failure.
+
+    :raises BackupError: when the medium cannot be listed.
+    """
+    report = SetsReport()
+    for set_id in selection.choose(medium):
+        try:
+            description = read_description(set_id, medium.contents(set_id))
+        except BackupError as error:
+            report.fail(set_id, error)
+            continue
+        report.sets.append(_summary(medium, set_id, description))
+    return report
+
+
+def _summary(medium: Medium, set_id: SetId, description: Description) -> t.Dict[str, t.Any]:
+    verification = _verification.recall(medium, set_id) if isinstance(medium, DirectoryMedium) else None
+    return {
+        "id": str(set_id),
+        "host": set_id.host,
+        "source": set_id.source,
+        "time": set_id.time,
+        "engine": description.engine,
+        "series": description.series,
+        "organization": description.organization,
+        "run_id": description.run_id,
+        "started": description.started,
+        "finished": description.finished,
+        "bytes": description.stored_bytes,
+        "source_bytes": description.source_bytes,
+        "encryption": description.encryption,
+        "versions": description.versions,
+        "warnings": description.warnings,
+        "restore_by_hand": description.restore_by_hand,
+        "reencrypted": description.reencrypted is not None,
+        "path": medium.local_path(set_id),
+        "verified": verification.verified if verification else None,
+    }
+
+
+def verify_sets(
+    medium: Medium,
+    selection: Selection,
+    *,
+    allowed_signers: t.Optional[str],
+    set_aside: bool,
+    status_file: t.Optional[str],
+    check_mode: bool,
+) -> SetsReport:
+    """Reads every byte of every chosen set, and remembers on a directory medium which passed.
+
+    :param set_aside: move a set that failed out of the way (directory media).
+    :raises BackupError: when the medium cannot be listed.
+    """
+    report = SetsReport()
+    for set_id in selection.choose(medium):
+        local = medium if isinstance(medium, DirectoryMedium) else None
+        known = local is not None and _verification.recall(local, set_id) is not None
+        progress = Progress(status_file, operation="verify", subject=str(set_id))
+        try:
+            progress.stage("verifying", total_bytes=sum(medium.contents(set_id).sizes().values()))
+            verification, description = _verification.verify(
+                medium, set_id, allowed_signers=allowed_signers, progress=progress.advance
+            )
+        except Interrupted:
+            raise
+        except BackupError as error:
+            aside = set_aside and local is not None
+            if local is not None and not check_mode:
+                _verification.forget(local, set_id)
+                if aside:
+                    error.details.append(f"it was set aside as {local.set_aside(set_id)}")
+            report.fail(set_id, error, changed=known or aside)
+            continue
+        finally:
+            progress.finish()
+        if local is not None and not check_mode:
+            _verification.remember(local, set_id, verification)
+        report.sets.append(
+            {
+                **dataclasses.asdict(verification),
+                "engine": description.engine,
+                "series": description.series,
+                "changed": local is not None and not known,
+            }
+        )
+    return report
+
+
+@dataclasses.dataclass(frozen=True)
+class Reencryption:
+    """Whom a delivered copy is encrypted to, and what reads the original."""
+
+    identity_file: str
+    recipients: t.Tuple[str, ...]
+
+
+def copy_sets(
+    origin: Medium,
+    destination: Medium,
+    selection: Selection,
+    *,
+    except_sets: t.Collection[SetId],
+    options: _copying.CopyOptions,
+    reencryption: t.Optional[Reencryption],
+    status_file: t.Optional[str],
+    check_mode: bool,
+) -> SetsReport:
+    """Copies every chosen set that the destination does not hold.
+
+    :param except_sets: ids that are left out.
+    :raises BackupError: when the origin cannot be listed, or the request makes no sense.
+    """
+    report = SetsReport()
+    for set_id in selection.choose(origin):
+        if set_id in except_sets:
+            continue
+        progress = Progress(status_file, operation="copy", subject=str(set_id))
+        try:
+            if check_mode:
+                needed = options.move or _needed(origin, destination, set_id, reencryption)
+                copied = _copying.Copied(set_id, needed, 0, 0.0, False)
+            else:
+                progress.stage("copying", total_bytes=sum(origin.contents(set_id).sizes().values()))
+                copied = _copy(origin, destination, set_id, options, reencryption, progress)
+        except Interrupted:
+            raise
+        except BackupError as error:
+            report.fail(set_id, error)
+            continue
+        finally:
+            progress.finish()
+        report.sets.append(
+            {
+                "id": str(set_id),
+                "changed": copied.changed,
+                "bytes": copied.bytes,
+                "seconds": copied.seconds,
+                "verified": copied.verified,
+                "path": destination.local_path(set_id),
+            }
+        )
+    return report
+
+
+def _needed(
+    origin: Medium, destination: Medium, set_id: SetId, reencryption: t.Optional[Reencryption]
+) -> bool:
+    return not destination.holds(set_id) if reencryption else _copying.needed(origin, destination, set_id)
+
+
+def _copy(
+    origin: Medium,
+    destination: Medium,
+    set_id: SetId,
+    options: _copying.CopyOptions,
+    reencryption: t.Optional[Reencryption],
+    progress: Progress,
+) -> _copying.Copied:
+    if reencryption is None:
+        return _copying.copy(origin, destination, set_id, options, progress.advance)
+    if not isinstance(origin, DirectoryMedium) or not isinstance(destination, DirectoryMedium):
+        raise Refused(
+            "encrypt a set anew",
+            on=f"{set_id} from {origin.describe()} to {destination.describe()}",
+            why="both media must be directories of this host",
+            next_step="Fetch the set into a directory first, encrypt it anew there, and copy the result on.",
+        )
+    if destination.holds(set_id):
+        return _copying.Copied(set_id, False, 0, 0.0, False)
+    return _copying.reencrypt(
+        origin,
+        destination,
+        set_id,
+        identity_files=[reencryption.identity_file],
+        recipients=reencryption.recipients,
+        progress=progress.advance,
+    )

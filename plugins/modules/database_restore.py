@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restores a database."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_restore
+short_description: Restore a database from a set, beside the live one, and swap
+version_added: 0.1.0
+description:
+  - Restores a set that M(infitulua.backup.database_dump) wrote.
+  - The set is verified to the last byte, decrypted for a trial and compared with the target's state before anything is touched.
+    It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated name.
+  - A restore that fails leaves the target exactly as it was.
+  - Without a help-desk ticket nothing is restored.
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes
+  - infitulua.backup.medium
+  - infitulua.backup.restore
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details: A target that holds data is refused, or with O(replace=true) replaced, every time.
+requirements:
+  - C(zstd), and C(age) for encrypted sets
+  - for PostgreSQL, C(psql) and C(pg_restore) not older than the client that dumped
+options:
+  target:
+    description: Where to restore to.
+    type: dict
+    required: true
+    suboptions:
+      database:
+        description: The name to restore as (sets of the engine C(postgresql)).
+        type: str
+      login_host:
+        description: The server's host name or address (C(postgresql)); the local socket when not given.
+        type: str
+      login_port:
+        description: The server's port (C(postgresql)); 5432 when not given.
+        type: int
+      login_user:
+        description: The database user (C(postgresql)); it must be able to create databases, and roles that are missing.
+        type: str
+      login_password:
+        description: The database user's password (C(postgresql)).
+        type: str
+      login_unix_socket:
+        description: The directory of the server's socket (C(postgresql)).
+        type: path
+      login_os_user:
+        description: Run the database's client as this operating-system user (C(postgresql)). Only root can.
+        type: str
+      ssl_mode:
+        description: How the connection is encrypted and checked (C(postgresql)), as libpq's C(sslmode).
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: The file with the certificate authorities to trust (C(postgresql)).
+        type: path
+      client_directory:
+        description: The directory of the client programs (C(postgresql)); the newest installed that suits when not given.
+        type: path
+      path:
+        description: The database file (sets of the engine C(sqlite)).
+        type: path
+seealso:
+  - module: infitulua.backup.database_dump
+  - module: infitulua.backup.set_info
+  - module: infitulua.backup.set_verify
+"""
+
+EXAMPLES = r"""
+- name: Restore the accounting database as it was at noon, beside the live one
+  infitulua.backup.database_restore:
+    ticket: MDA-2026-0117
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-financiero
+    source: contabilidad
+    at: 20261122T170000Z
+    identity_file: /etc/infitulua-backup/restore.identity
+    target:
+      database: contabilidad_revision
+      login_unix_socket: /run/postgresql
+      login_os_user: postgres
+
+- name: Put the newest set in the place of the damaged database
+  infitulua.backup.database_restore:
+    ticket: MDA-2026-0118
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-financiero
+    source: contabilidad
+    identity_file: /etc/infitulua-backup/restore.identity
+    replace: true
+    target:
+      database: contabilidad
+      login_unix_socket: /run/postgresql
+      login_os_user: postgres
+  register: restored
+
+- name: Show where the damaged database is kept
+  ansible.builtin.debug:
+    var: restored.kept
+"""
+
+RETURN = r"""
+set:
+  description: The id of the set that was restored.
+  returned: success
+  type: str
+  sample: srv-financiero/contabilidad/20261122T030000Z
+engine:
+  description: The engine that restored it.
+  returned: success
+  type: str
+  sample: postgresql
+ticket:
+  description: The help-desk ticket.
+  returned: success
+  type: str
+  sample: MDA-2026-0117
+target:
+  description: What was restored to.
+  returned: success
+  type: str
+  sample: database contabilidad on /run/postgresql
+kept:
+  description: The name under which what was there is kept; null when nothing was.
+  returned: success
+  type: str
+  sample: contabilidad__replaced_20261122T171503Z
+checks:
+  description: The comparisons of the restored data with what the set says, each with C(name), C(passed) and C(detail). Empty in check mode.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: row counts
+      passed: true
+      detail: 41 tables, 1250000 rows
+remarks:
+  description: What the operator should know, though the restore is complete.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+  sample: 31.7
+details:
+  description: Everything that was found wrong, one line each.
+  returned: failure
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import RESTORE_ARGUMENTS, describe_restore, make_restore
+from ansible_collections.infitulua.backup.plugins.module_utils._restoring import restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import DATABASE_ENGINES, target_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+
+
+def main() -> None:
+    """Runs the module."""
+    engines = DATABASE_ENGINES
+    module = AnsibleModule(
+        argument_spec={
+            **RESTORE_ARGUMENTS,
+            "medium": {**medium_argument(), "required": True},
+            "target": {"type": "dict", "required": True, "options": target_arguments(engines)},
+        },
+        mutually_exclusive=[("set", "source"), ("set", "host"), ("set", "at")],
+        required_together=[("host", "source")],
+        required_one_of=[("set", "source")],
+        supports_check_mode=True,
+    )
+    try:
+        with interruptible("restore", on=module.params["set"] or module.params["source"]):
+            result = restore(make_restore(module.params, engines=engines), check_mode=module.check_mode)
+    except BackupError as error:
+        module.fail_json(msg=error.message, details=error.details)
+    for remark in result.warnings:
+        module.warn(remark)
+    module.exit_json(changed=True, **describe_restore(result))
+
+
+if __name__ == "__main__":
+    main()
