@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import os
 import sys
+import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if t.TYPE_CHECKING:
+    from development.services.object_store import ObjectStore
+    from development.services.postgresql import PostgresqlServer
+    from development.services.sshd import SshServer
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".build" / "collections"
@@ -70,3 +77,46 @@ class SkipRecorder:
             terminalreporter.section("skipped, which is a failure where CI is set", red=True, bold=True)
             for line in self.skipped:
                 terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Run an S3-compatible store over TLS, with versioning, Object Lock and separate identities."""
+    from development.services import object_store as service
+
+    try:
+        store = service.ObjectStore(tmp_path_factory.mktemp("object-store"))
+        store.start()
+    except service.ServiceFailedError as error:
+        pytest.skip(str(error))
+    yield store
+    store.stop()
+
+
+@pytest.fixture(scope="session", params=[15, 17], ids="postgresql-{}".format)
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """Run PostgreSQL, once in each of the major versions that the two supported Debian releases carry."""
+    from development.services import postgresql as service
+
+    try:
+        server = service.PostgresqlServer(request.param)
+        server.start()
+    except service.ServiceFailedError as error:
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """Run an OpenSSH server in which this user can log in."""
+    from development.services import sshd as service
+
+    try:
+        server = service.SshServer(tmp_path_factory.mktemp("sshd"))
+        server.start()
+    except service.ServiceFailedError as error:
+        pytest.skip(str(error))
+    yield server
+    server.stop()
