@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
 import types
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._bag import CHUNK, Contents, is_safe_path
+from ansible_collections.infitulua.backup.plugins.module_utils._bag import BAGIT_TXT, CHUNK, Contents, is_safe_path
 from ansible_collections.infitulua.backup.plugins.module_utils._durable import HashedFile, sync_tree
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 
 ProgressCallback = t.Callable[[int], None]
@@ -20,6 +21,16 @@ ProgressCallback = t.Callable[[int], None]
 
 def no_progress(count: int) -> None:
     """Counts nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """What this host may do with a medium; found by really trying. None: not tried, since trying leaves traces."""
+
+    list: t.Optional[bool]
+    read: t.Optional[bool]
+    write: t.Optional[bool]
+    delete: t.Optional[bool]
 
 
 class Medium(abc.ABC):
@@ -62,6 +73,22 @@ class Medium(abc.ABC):
     def remove(self, set_id: SetId) -> None:
         """Removes one set: it stops being listed first, then its files go."""
 
+    def probe(self, *, host: t.Optional[str] = None) -> Access:
+        """Tries what this host may do. A second time leaves nothing that the first did not.
+
+        :param host: try below this host's part of the medium, where rights are given by host.
+        :raises BackupError: when the medium cannot be reached at all.
+        """
+        try:
+            found = self.sets(host=host)
+            readable = None
+            if found:
+                with self.contents(found[-1]).open(BAGIT_TXT) as stream:
+                    readable = stream.read(1) != b""
+        except AccessDenied:
+            return Access(list=False, read=None, write=None, delete=None)
+        return Access(list=True, read=readable, write=None, delete=None)
+
     def fetch(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
         """Copies a set's files into an existing, empty local directory, fsynced.
 
@@ -86,6 +113,10 @@ class Medium(abc.ABC):
     def holds(self, set_id: SetId) -> bool:
         """Whether the medium lists this set."""
         return set_id in self.sets(host=set_id.host, source=set_id.source)
+
+    def free_bytes(self) -> t.Optional[int]:
+        """How many bytes can still be stored; None where a medium has no such bound."""
+        return None
 
     def close(self) -> None:
         """Lets go of connections and temporary files."""

@@ -26,6 +26,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._lock import locked
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId, is_name, is_time
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import (
+    Access,
     Medium,
     ProgressCallback,
     no_progress,
@@ -113,7 +114,6 @@ class DirectoryMedium(Medium):
         return os.path.isfile(os.path.join(self.path(set_id), BAGIT_TXT))
 
     def free_bytes(self) -> int:
-        """What an unprivileged writer can still store."""
         self.check_present()
         status = os.statvfs(self.root)
         return status.f_bavail * status.f_frsize
@@ -182,6 +182,24 @@ class DirectoryMedium(Medium):
             os.rename(directory, path)
             _durable.sync_directory(os.path.dirname(path))
             _durable.sync_directory(os.path.dirname(directory))
+
+    def probe(self, *, host: t.Optional[str] = None) -> Access:
+        self.check_present()
+        path = os.path.join(self.root, f".probe-{os.getpid()}")
+        data = os.urandom(4096)
+        read = write = delete = False
+        # Each may fail by itself: a full disk, a read-only file system, missing rights.
+        with contextlib.suppress(OSError):
+            with _durable.HashedFile(path) as file:
+                file.write(data)
+            write = True
+            with open(path, "rb") as stream:
+                read = stream.read() == data
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            delete = True
+        readable = os.access(self.root, os.R_OK | os.X_OK)
+        return Access(list=readable, read=read if write else readable, write=write, delete=delete)
 
     def remove(self, set_id: SetId) -> None:
         with self.locked(set_id.host, set_id.source):
