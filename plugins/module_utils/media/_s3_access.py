@@ -25,7 +25,12 @@ def probe_bucket(client: t.Any, *, bucket: str, prefix: str) -> Access:
     """
     key = prefix + _PROBE
     never = prefix + _NEVER_STORED
-    write = _may(client, "put_object", Bucket=bucket, Key=key, Body=b"infitulua.backup\n", ChecksumAlgorithm="SHA256")
+    client.meta.events.register("before-sign.s3.PutObject", _only_if_absent, unique_id=_PROBE)
+    try:
+        body = b"infitulua.backup\n"
+        write = _may(client, "put_object", Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+    finally:
+        client.meta.events.unregister("before-sign.s3.PutObject", unique_id=_PROBE)
     listing = _may(client, "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     versions = _may(client, "list_object_versions", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     read = _may(client, "get_object", Bucket=bucket, Key=key)
@@ -34,6 +39,11 @@ def probe_bucket(client: t.Any, *, bucket: str, prefix: str) -> Access:
     delete = _may(client, "delete_object", Bucket=bucket, Key=never)
     destroy = _may(client, "delete_object", Bucket=bucket, Key=never, VersionId="null")
     return Access(list=listing or versions, read=read, write=write, delete=delete or destroy)
+
+
+def _only_if_absent(request: t.Any, **_: t.Any) -> None:
+    # As a header, since older botocore refuses the parameter of the same name.
+    request.headers["If-None-Match"] = "*"
 
 
 def _may(client: t.Any, operation: str, **parameters: t.Any) -> bool:
@@ -48,7 +58,7 @@ def _may(client: t.Any, operation: str, **parameters: t.Any) -> bool:
         if code in _REFUSED or status in (401, 403):
             return False
         # Allowed, but nothing there, or (a conditional put) there already.
-        if status in (400, 404, 409, 412):
+        if status in (404, 409, 412):
             return True
         raise
     body = answer.get("Body")
