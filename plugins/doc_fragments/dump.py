@@ -55,4 +55,7 @@ options:
       - An OpenSSH private key without a passphrase, to sign each set with.
       - Without it, sets are not signed.
     type: path
+  status_file:
+    description: Where progress is written as JSON, about once a second.
+    type: path
 """

@@ -40,6 +40,7 @@ class DumpRequest:
     :param run_id: a complete set that already carries it is the result; None: always a new set.
     :param jobs: streams at a time.
     :param signing_key: OpenSSH private key file; None: unsigned.
+    :param status_file: where progress is written; None: nowhere.
     """
 
     host: str
@@ -52,6 +53,7 @@ class DumpRequest:
     run_id: t.Optional[str] = None
     jobs: int = 2
     signing_key: t.Optional[str] = None
+    status_file: t.Optional[str] = None
 
     @property
     def subject(self) -> str:
@@ -118,8 +120,7 @@ def dump(request: DumpRequest) -> DumpResult:
             return found
         examination = preflight(request)
         clock = time.monotonic()
-        status_file = os.path.join(request.medium.source_path(request.host, request.source), ".progress.json")
-        progress = Progress(status_file, operation="dump", subject=request.subject, total_bytes=None)
+        progress = Progress(request.status_file, operation="dump", subject=request.subject)
         try:
             progress.stage("dumping")
             started = _now()

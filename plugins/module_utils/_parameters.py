@@ -43,6 +43,7 @@ DUMP_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
     "jobs": {"type": "int", "default": 2},
     "run_id": {"type": "str"},
     "signing_key_file": {"type": "path", "no_log": False},
+    "status_file": {"type": "path"},
 }
 # Options of every source in a list of sources.
 SOURCE_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
@@ -180,6 +181,7 @@ def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesR
                 run_id=params["run_id"],
                 jobs=params["jobs"],
                 signing_key=params["signing_key_file"],
+                status_file=params["status_file"],
             )
             report.sets.append(_entry(request, _predict(request) if check_mode else _dumping.dump(request)))
         except Interrupted:

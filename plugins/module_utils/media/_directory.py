@@ -4,8 +4,8 @@
 """The directory medium: a hard disk, a mounted volume, the vault.
 
 ``<root>/<host>/<source>/<time>/`` is a set. A set under construction is ``.<time>.partial``: fsynced file by file,
-then renamed, and its parent fsynced. Beside the sets, and never counted as one: ``.lock`` and ``.progress.json``
-of each source, and ``.verifications/`` at the root.
+then renamed, and its parent fsynced. Beside the sets, and never counted as one: the ``.lock`` of each source, and
+``.verifications/`` and ``.rejected/`` at the root.
 """
 
 from __future__ import annotations
