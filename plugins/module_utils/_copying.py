@@ -64,7 +64,8 @@ def needed(origin: Medium, destination: Medium, set_id: SetId) -> bool:
     try:
         present = destination.holds(set_id)
     except AccessDenied:
-        return True  # A put-only identity cannot look; the conditional put decides.
+        # A put-only identity cannot look. What it has not stored itself, the conditional put decides.
+        return not destination.has_stored(set_id, _tag_manifest(origin, set_id))
     if not present:
         return True
     if _bag.tag_manifest_digest(origin.contents(set_id)) != _bag.tag_manifest_digest(destination.contents(set_id)):
@@ -75,6 +76,18 @@ def needed(origin: Medium, destination: Medium, set_id: SetId) -> bool:
             next_step="Verify both with set_verify; sets are never overwritten.",
         )
     return False
+
+
+def _tag_manifest(medium: Medium, set_id: SetId) -> str:
+    try:
+        return _bag.read_text(medium.contents(set_id), _bag.TAG_MANIFEST)
+    except (OSError, ValueError) as error:
+        raise SetInvalid(
+            "copy a set",
+            on=f"{set_id} from {medium.describe()}",
+            why=f"its {_bag.TAG_MANIFEST} cannot be read ({error})",
+            next_step="Verify the set with set_verify; use another copy.",
+        ) from error
 
 
 def copy(
@@ -102,8 +115,7 @@ def copy(
     if not needed(origin, destination, set_id):
         if options.move:
             # Nothing goes before its replacement is verified, however it came to be there.
-            _check_landed(destination, set_id, options, no_progress)
-            origin.remove(set_id)
+            _remove_replaced(origin, set_id, _check_landed(destination, set_id, options, no_progress))
         return Copied(set_id, options.move, 0, round(time.monotonic() - clock, 3), options.move)
     sizes = origin.contents(set_id).sizes()
     renamed = options.move and _rename(origin, destination, set_id, options)
@@ -111,17 +123,21 @@ def copy(
         _transfer(origin, destination, set_id, options, progress)
     verified = options.verify and _check_landed(destination, set_id, options, progress)
     if options.move and not renamed:
-        if not verified:
-            raise Refused(
-                "remove a set from its origin",
-                on=f"{set_id} on {origin.describe()}",
-                why="its copy could not be verified where it landed",
-                next_step="Both copies are kept. Move with verify: true, to a medium that can be read.",
-            )
-        origin.remove(set_id)
+        _remove_replaced(origin, set_id, verified)
     if options.move and isinstance(origin, DirectoryMedium):
         _verification.forget(origin, set_id)
     return Copied(set_id, True, sum(sizes.values()), round(time.monotonic() - clock, 3), verified)
+
+
+def _remove_replaced(origin: Medium, set_id: SetId, verified: bool) -> None:
+    if not verified:
+        raise Refused(
+            "remove a set from its origin",
+            on=f"{set_id} on {origin.describe()}",
+            why="its copy could not be verified where it landed",
+            next_step="Both copies are kept. Move with verify: true, to a medium that can be read.",
+        )
+    origin.remove(set_id)
 
 
 def _rename(origin: Medium, destination: Medium, set_id: SetId, options: CopyOptions) -> bool:

@@ -114,6 +114,15 @@ class Medium(abc.ABC):
         """Whether the medium lists this set."""
         return set_id in self.sets(host=set_id.host, source=set_id.source)
 
+    def has_stored(self, set_id: SetId, tag_manifest: str) -> bool:
+        """Whether exactly this set is known to be there, for a medium that who stores may not read.
+
+        Asked only after :meth:`holds` raised AccessDenied, so that storing a set a second time changes nothing.
+
+        :param tag_manifest: the text of the set's tag manifest, which names its exact content.
+        """
+        return False
+
     def free_bytes(self) -> t.Optional[int]:
         """How many bytes can still be stored; None where a medium has no such bound."""
         return None

@@ -7,60 +7,49 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Access
+from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_store import (
+    ONLY_IF_ABSENT,
+    PROBE_BODY,
+    PROBE_NAME,
+    PROBE_SHA256,
+    Declined,
+    Store,
+)
 
-# Fixed names, so that a second try leaves nothing that the first did not.
-_PROBE = ".probe"
 _NEVER_STORED = ".probe-never-stored"
-_REFUSED = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403", "401")
 
 
-def probe_bucket(client: t.Any, *, bucket: str, prefix: str) -> Access:
-    """Tries to put, list, get and delete.
+def probe_bucket(store: Store, *, prefix: str) -> Access:
+    """Tries to put, list, get and delete. A second try leaves nothing that the first did not.
 
-    :param client: a boto3 S3 client.
     :param prefix: what the probe's key begins with; ends with a slash unless empty.
-    :raises botocore.exceptions.ClientError: for any answer that is neither a success nor a refusal of rights.
-    :raises botocore.exceptions.BotoCoreError: when the store cannot be reached.
+    :raises BackupError: for any answer that is neither a success nor a refusal of rights.
     """
-    key = prefix + _PROBE
+    key = prefix + PROBE_NAME
     never = prefix + _NEVER_STORED
-    client.meta.events.register("before-sign.s3.PutObject", _only_if_absent, unique_id=_PROBE)
-    try:
-        body = b"infitulua.backup\n"
-        write = _may(client, "put_object", Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
-    finally:
-        client.meta.events.unregister("before-sign.s3.PutObject", unique_id=_PROBE)
-    listing = _may(client, "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    versions = _may(client, "list_object_versions", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    read = _may(client, "get_object", Bucket=bucket, Key=key)
+    write = _may(store, "put_object", headers=ONLY_IF_ABSENT, Key=key, Body=PROBE_BODY, ChecksumSHA256=PROBE_SHA256)
+    listing = _may(store, "list_objects_v2", Prefix=prefix, MaxKeys=1)
+    versions = _may(store, "list_object_versions", Prefix=prefix, MaxKeys=1)
+    read = _may(store, "get_object", Key=key)
     # The object is one that was never stored: rights are checked before existence, and nothing can be lost. A marker
     # that an all too mighty key leaves is what this looks for. Destroying a version is a right of its own.
-    delete = _may(client, "delete_object", Bucket=bucket, Key=never)
-    destroy = _may(client, "delete_object", Bucket=bucket, Key=never, VersionId="null")
+    delete = _may(store, "delete_object", Key=never)
+    destroy = _may(store, "delete_object", Key=never, VersionId="null")
     return Access(list=listing or versions, read=read, write=write, delete=delete or destroy)
 
 
-def _only_if_absent(request: t.Any, **_: t.Any) -> None:
-    # As a header, since older botocore refuses the parameter of the same name.
-    request.headers["If-None-Match"] = "*"
-
-
-def _may(client: t.Any, operation: str, **parameters: t.Any) -> bool:
-    from botocore.exceptions import ClientError
-
+def _may(store: Store, operation: str, **parameters: t.Any) -> bool:
     try:
-        answer = getattr(client, operation)(**parameters)
-    except ClientError as error:
-        response = error.response
-        code = str(response.get("Error", {}).get("Code"))
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if code in _REFUSED or status in (401, 403):
+        answer = store.attempt(operation, action="try what a key may do", **parameters)
+    except Declined as declined:
+        if isinstance(declined.error, AccessDenied):
             return False
-        # Allowed, but nothing there, or (a conditional put) there already.
-        if status in (404, 409, 412):
+        # Allowed, but nothing there (as long as the bucket is), or, a conditional put, there already.
+        if declined.status in (404, 409, 412) and declined.code != "NoSuchBucket":
             return True
-        raise
+        raise declined.error from declined.__cause__
     body = answer.get("Body")
     if body is not None:
         body.close()
