@@ -17,7 +17,7 @@ help: ## say what each target does
 demo: ## run the five steps over a small institution on this machine (two minutes, no root)
 	@$(ENVIRONMENT) demo python -m development.demo
 
-test: ## everything: system packages, check, build, sanity, integration, molecule, demo
+test: ## everything: system packages, check, build, sanity, integration, demo
 	@$(STAGES) test
 
 check: ## linters and unit tests (three minutes)

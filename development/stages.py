@@ -1,0 +1,143 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of ``make check`` and ``make test``: what runs, in which order, for how long at most.
+
+A step that fails does not keep the later ones from running: one run shows everything that is wrong. The table at the
+end names each step with its time, and the exit status is non-zero where one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from development import environment
+
+PYTHON = sys.executable
+MINUTE = 60.0
+COLLECTION = "ansible_collections.infitulua.backup.plugins"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of a stage and the time after which it is ended by force, in seconds."""
+
+    name: str
+    argv: tuple[str, ...]
+    limit: float
+
+    @classmethod
+    def of(cls, name: str, *argv: str, minutes: float = 5) -> Step:
+        """Make a step from words."""
+        return cls(name=name, argv=argv, limit=minutes * MINUTE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended."""
+
+    step: Step
+    status: int
+    seconds: float
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.status == 0 else f"FAILED with status {self.status}"
+        return f"{self.step.name:<34} {self.seconds:8.1f} s  {verdict}"
+
+
+def _pytest(*arguments: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "pytest", "-q", *arguments)
+
+
+LINT = [
+    Step.of("ruff check", "ruff", "check", "."),
+    Step.of("ruff format", "ruff", "format", "--check", "."),
+    Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development"),
+    Step.of("mypy: program age", "mypy", "development/programs/age"),
+    Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen"),
+    Step.of("ansible-lint", "ansible-lint", "--offline", "-q"),
+    Step.of("antsibull-docs", "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."),
+    Step.of("antsibull-changelog", "antsibull-changelog", "lint"),
+]
+UNIT = [
+    Step.of(
+        "unit tests",
+        *_pytest("-n", "2", "--dist", "worksteal", "--cov", "--cov-report=term", "tests/unit"),
+        minutes=10,
+    )
+]
+PACKAGES = [Step.of("system packages", PYTHON, "-m", "development.system_packages", minutes=10)]
+BUILD = [Step.of("build, install, try", PYTHON, "-m", "development.build")]
+SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=20)]
+INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=35)]
+MOLECULE = [Step.of("molecule", "molecule", "test", "--all", minutes=20)]
+DEMO = [Step.of("demo", PYTHON, "-m", "development.demo", minutes=5)]
+
+STAGES: dict[str, list[Step]] = {
+    "lint": LINT,
+    "unit": UNIT,
+    "check": [*LINT, *UNIT],
+    "packages": PACKAGES,
+    "build": BUILD,
+    "sanity": SANITY,
+    "integration": INTEGRATION,
+    "molecule": MOLECULE,
+    "demo": DEMO,
+    "test": [*PACKAGES, *LINT, *UNIT, *BUILD, *SANITY, *INTEGRATION, *DEMO],
+}
+
+
+def run(step: Step) -> Outcome:
+    """Run one step in a process group of its own, so that what it leaves behind can be ended with it."""
+    print(f"\n=== {step.name}", flush=True)
+    begin = time.monotonic()
+    process = subprocess.Popen(step.argv, cwd=environment.ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        status = process.wait(step.limit)
+    except subprocess.TimeoutExpired:
+        print(f"{step.name}: ended after {step.limit:.0f} seconds", flush=True)
+        status = 124
+    finally:
+        if process.poll() is None:
+            # SIGTERM first, so that the services it started are stopped by their owner.
+            _signal_group(process, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+    outcome = Outcome(step=step, status=status, seconds=time.monotonic() - begin)
+    print(f"--- {outcome}", flush=True)
+    return outcome
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("stages", nargs="+", choices=sorted(STAGES), metavar="STAGE")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    outcomes = [run(step) for name in options.stages for step in STAGES[name]]
+    failed = [outcome for outcome in outcomes if outcome.status]
+    print("\n=== " + " ".join(options.stages))
+    for outcome in outcomes:
+        print(outcome)
+    print(f"{'all':<34} {sum(outcome.seconds for outcome in outcomes):8.1f} s  ", end="")
+    print(f"{len(failed)} of {len(outcomes)} steps failed" if failed else "passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
