@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Dumped,
@@ -16,6 +18,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
+    Client,
+    Connection,
+    choose_client,
+    clients,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Session
 
 SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
@@ -33,35 +43,59 @@ ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
 
 
 class PostgresqlEngine(Engine):
-    """One PostgreSQL database."""
+    """One PostgreSQL database. As a target, ``database`` is the name to restore as."""
 
     name = "postgresql"
     source_arguments = ARGUMENTS
     target_arguments = ARGUMENTS
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
-        self._options = options
+        self._connection = Connection(options)
+        self._restoration = Restoration(self._connection)
 
     def describe(self) -> str:
-        raise NotImplementedError
+        return self._connection.describe()
 
     def examine(self) -> Examination:
-        raise NotImplementedError
+        with self._connection, Processes() as processes:
+            client, version, size = self._choose_client(processes)
+        return Examination(size, {"postgresql": version, "pg_dump": client.version})
+
+    def _choose_client(self, processes: Processes) -> t.Tuple[Client, str, int]:
+        """Asks the server its version, with any client, and chooses the client that suits it."""
+        available = clients(self._connection.client_directory)
+        self._connection.client = available[0]
+        with Session(processes, self._connection) as session:
+            row = session.rows(
+                "SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size"
+            )[0]
+            major = session.major
+        on = f"PostgreSQL {row['version']} on {self._connection.server}"
+        self._connection.client = choose_client(available, major, on=on)
+        return self._connection.client, row["version"], row["size"]
 
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
-        raise NotImplementedError
+        with self._connection:
+            if self._connection.client is None:
+                self._choose_client(writer.processes)
+            return _postgresql_dump.dump(self._connection, writer, jobs=jobs)
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
-        raise NotImplementedError
+        with self._connection:
+            return self._restoration.inspect(work)
 
     def restore_beside(self, work: RestoreWork) -> None:
-        raise NotImplementedError
+        with self._connection:
+            self._restoration.restore_beside(work)
 
     def check(self, work: RestoreWork) -> t.List[Check]:
-        raise NotImplementedError
+        with self._connection:
+            return self._restoration.check(work)
 
     def swap(self, work: RestoreWork) -> t.Optional[str]:
-        raise NotImplementedError
+        with self._connection:
+            return self._restoration.swap(work)
 
     def discard(self, work: RestoreWork) -> None:
-        raise NotImplementedError
+        with self._connection:
+            self._restoration.discard()

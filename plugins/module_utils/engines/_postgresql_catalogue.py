@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a database says about itself: the facts that a set keeps, and that a restored database must say again."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Row, Session
+
+# The same schemas that pg_dump leaves out.
+_USER_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+# How many tables are counted, or locked, by one statement.
+_BATCH = 200
+
+
+def _not_of_extension(catalogue: str, oid: str) -> str:
+    return (
+        f"NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = {oid}"
+        " AND d.objsubid = 0 AND d.deptype = 'e')"
+    )
+
+
+_TABLES = f"""
+SELECT format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, c.relname AS relation,
+    c.relkind = 'r' AS holds_rows, c.relpersistence = 'u' AS unlogged,
+    CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END AS bytes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+ORDER BY bytes DESC, name
+"""
+
+_SEQUENCES = f"""
+SELECT format('%I.%I', n.nspname, c.relname) AS name, s.last_value, s.increment_by, s.cycle
+FROM pg_sequences s
+JOIN pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.sequencename
+WHERE {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+ORDER BY name
+"""
+
+# How many of each kind of object. Left out: what follows from others (constraints of partitions, internal triggers),
+# what majors store differently (NOT NULL as a constraint since 18), and invalid indexes, which pg_dump leaves out.
+_OBJECTS = f"""
+SELECT kind, count(*) AS count FROM (
+    SELECT CASE c.relkind WHEN 'r' THEN 'tables' WHEN 'p' THEN 'partitioned tables' WHEN 'v' THEN 'views'
+        WHEN 'm' THEN 'materialized views' WHEN 'f' THEN 'foreign tables' WHEN 'S' THEN 'sequences'
+        ELSE 'composite types' END AS kind
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+  UNION ALL
+    SELECT 'indexes' FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE i.indisvalid AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+  UNION ALL
+    SELECT CASE o.contype WHEN 'c' THEN 'check constraints' WHEN 'f' THEN 'foreign keys' WHEN 'p' THEN 'primary keys'
+        WHEN 'u' THEN 'unique constraints' WHEN 'x' THEN 'exclusion constraints' ELSE 'constraint triggers' END
+    FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
+    WHERE o.contype <> 'n' AND o.conparentid = 0 AND {_USER_SCHEMA}
+        AND {_not_of_extension("pg_class", "o.conrelid")} AND {_not_of_extension("pg_type", "o.contypid")}
+  UNION ALL
+    SELECT 'functions' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE {_USER_SCHEMA} AND {_not_of_extension("pg_proc", "p.oid")}
+  UNION ALL
+    SELECT 'triggers' FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+  UNION ALL
+    SELECT 'policies' FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE {_not_of_extension("pg_class", "c.oid")}
+  UNION ALL
+    SELECT 'domains, enumerations and ranges' FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
+    WHERE y.typtype IN ('d', 'e', 'r') AND {_USER_SCHEMA} AND {_not_of_extension("pg_type", "y.oid")}
+  UNION ALL
+    SELECT 'event triggers' FROM pg_event_trigger e WHERE {_not_of_extension("pg_event_trigger", "e.oid")}
+  UNION ALL
+    SELECT 'publications' FROM pg_publication
+  UNION ALL
+    SELECT 'schemas' FROM pg_namespace n WHERE {_USER_SCHEMA} AND {_not_of_extension("pg_namespace", "n.oid")}
+) AS objects GROUP BY kind ORDER BY kind
+"""
+
+_NOT_VALIDATED = f"""
+SELECT format('%I on %s', o.conname,
+    CASE WHEN o.conrelid <> 0 THEN o.conrelid::regclass::text ELSE o.contypid::regtype::text END) AS name
+FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
+WHERE NOT o.convalidated AND {_USER_SCHEMA} ORDER BY name
+"""
+
+_INVALID_INDEXES = f"""
+SELECT i.indexrelid::regclass::text AS name
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND {_USER_SCHEMA} ORDER BY name
+"""
+
+_EXTENSIONS = """
+SELECT e.extname AS name, e.extversion AS version FROM pg_extension e WHERE e.extname <> 'plpgsql' ORDER BY name
+"""
+
+_LARGE_OBJECTS = "SELECT count(*) AS value FROM pg_largeobject_metadata"
+
+_TABLESPACES = """
+SELECT DISTINCT s.spcname AS name FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace
+WHERE s.spcname !~ '^pg_' ORDER BY name
+"""
+
+_SUBSCRIPTIONS = """
+SELECT s.subname AS name FROM pg_subscription s JOIN pg_database b ON b.oid = s.subdbid
+WHERE b.datname = current_database() ORDER BY name
+"""
+
+_SETTINGS = """
+SELECT r.rolname AS role, split_part(line, '=', 1) AS name, substr(line, strpos(line, '=') + 1) AS value
+FROM pg_db_role_setting s JOIN pg_database b ON b.oid = s.setdatabase
+LEFT JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN unnest(s.setconfig) WITH ORDINALITY AS u(line, position)
+WHERE b.datname = current_database() ORDER BY role NULLS FIRST, position
+"""
+
+_ACCESS = """
+SELECT r.rolname AS grantee, a.privilege_type AS privilege, a.is_grantable AS grantable
+FROM pg_database b CROSS JOIN aclexplode(b.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE b.datname = current_database() ORDER BY grantee NULLS FIRST, privilege
+"""
+
+# Whom the database's objects belong to or name in their privileges and policies. What the bootstrap superuser
+# (oid 10) owns is not recorded in pg_shdepend.
+_ROLES = """
+SELECT r.rolname AS name FROM pg_roles r WHERE r.rolname !~ '^pg_' AND (
+    r.oid = 10
+    OR r.oid IN (SELECT datdba FROM pg_database WHERE datname = current_database())
+    OR r.oid IN (SELECT d.refobjid FROM pg_shdepend d JOIN pg_database b ON b.datname = current_database()
+        WHERE d.refclassid = 'pg_authid'::regclass
+        AND (d.dbid = b.oid OR (d.classid = 'pg_database'::regclass AND d.objid = b.oid)))
+    OR r.oid IN (SELECT s.setrole FROM pg_db_role_setting s JOIN pg_database b ON b.oid = s.setdatabase
+        WHERE b.datname = current_database())
+) ORDER BY name
+"""
+
+# Who uses those roles: their members, and the members of these.
+_MEMBERS = f"""
+WITH RECURSIVE needed AS ({_ROLES}), members(oid) AS (
+    SELECT m.member FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN needed ON needed.name = r.rolname
+    WHERE r.oid <> 10
+  UNION
+    SELECT m.member FROM pg_auth_members m JOIN members ON members.oid = m.roleid
+)
+SELECT r.rolname AS name FROM pg_roles r JOIN members ON members.oid = r.oid
+WHERE r.rolname !~ '^pg_' AND r.rolname NOT IN (SELECT name FROM needed) ORDER BY name
+"""
+
+
+def _properties_query(major: int) -> str:
+    provider = "b.datlocprovider::text" if major >= 15 else "'c'"
+    locale = "b.datlocale" if major >= 17 else "b.daticulocale" if major >= 15 else "NULL"
+    rules = "b.daticurules" if major >= 16 else "NULL"
+    return f"""
+SELECT b.datname AS name, pg_get_userbyid(b.datdba) AS owner, pg_encoding_to_char(b.encoding) AS encoding,
+    b.datcollate AS collate, b.datctype AS ctype, {provider} AS locale_provider, {locale} AS locale, {rules} AS icu_rules,
+    s.spcname AS tablespace, b.datconnlimit AS connection_limit, b.datistemplate AS is_template,
+    shobj_description(b.oid, 'pg_database') AS comment, b.datacl IS NOT NULL AS has_access_list
+FROM pg_database b JOIN pg_tablespace s ON s.oid = b.dattablespace
+WHERE b.datname = current_database()
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table that holds rows (an ordinary one, or a partition), or a partitioned table, which holds none.
+
+    :param name: schema and name as SQL writes them.
+    :param bytes: of its rows, without its indexes.
+    """
+
+    name: str
+    schema: str
+    relation: str
+    holds_rows: bool
+    unlogged: bool
+    bytes: int
+
+
+def tables(session: Session) -> t.List[Table]:
+    """Every table that pg_dump dumps with its rows, largest first: no foreign ones, none that belong to extensions."""
+    return [Table(**row) for row in session.rows(_TABLES, action="list the tables")]
+
+
+def lock_tables(session: Session, found: t.Sequence[Table]) -> None:
+    """Keeps the tables from being dropped, truncated or rewritten until the transaction ends.
+
+    :raises ProcessFailed: when one has vanished meanwhile, is locked for too long, or may not be read.
+    """
+    for start in range(0, len(found), _BATCH):
+        names = ", ".join(f"ONLY {table.name}" for table in found[start : start + _BATCH])
+        session.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE", action="lock the tables for reading")
+
+
+def count_rows(session: Session, found: t.Sequence[Table]) -> t.Dict[str, int]:
+    """Table name to number of rows."""
+    counted = {}
+    for batch in _batches([table for table in found if table.holds_rows]):
+        query = " UNION ALL ".join(
+            f"SELECT {position} AS position, count(*) AS count FROM ONLY {table.name}"
+            for position, table in enumerate(batch)
+        )
+        for row in session.rows(query, action="count the rows"):
+            counted[batch[row["position"]].name] = row["count"]
+    return dict(sorted(counted.items()))
+
+
+def _batches(found: t.Sequence[Table]) -> t.Iterator[t.Sequence[Table]]:
+    for start in range(0, len(found), _BATCH):
+        yield found[start : start + _BATCH]
+
+
+def _names(rows: t.Sequence[Row]) -> t.List[str]:
+    return [row["name"] for row in rows]
+
+
+def contents(session: Session) -> t.Dict[str, t.Any]:
+    """What a restored database must say again, besides its row counts."""
+    return {
+        "sequences": {row.pop("name"): row for row in session.rows(_SEQUENCES, action="read the sequences")},
+        "objects": {row["kind"]: row["count"] for row in session.rows(_OBJECTS, action="count the objects")},
+        "large_objects": session.value(_LARGE_OBJECTS),
+        "extensions": {row["name"]: row["version"] for row in session.rows(_EXTENSIONS)},
+        "constraints_not_validated": _names(session.rows(_NOT_VALIDATED)),
+        "invalid_indexes": _names(session.rows(_INVALID_INDEXES)),
+    }
+
+
+def properties(session: Session) -> t.Dict[str, t.Any]:
+    """What belongs to the database itself and to the server: what ``pg_dump`` without ``--create`` does not carry."""
+    return {
+        "database": {
+            **session.rows(_properties_query(session.major))[0],
+            "settings": session.rows(_SETTINGS),
+            "access": session.rows(_ACCESS),
+        },
+        "roles": _names(session.rows(_ROLES)),
+        "member_roles": _names(session.rows(_MEMBERS)),
+        "tablespaces": _names(session.rows(_TABLESPACES)),
+        "subscriptions": _names(session.rows(_SUBSCRIPTIONS)),
+    }
+
+
+def server(session: Session) -> t.Dict[str, t.Any]:
+    """Version, and the position in the write-ahead log."""
+    return session.rows(
+        """
+SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS in_recovery,
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS position
+"""
+    )[0]
+
+
+def is_empty(session: Session) -> bool:
+    """Whether the database holds nothing that a restore would replace."""
+    found = contents(session)
+    kinds = {kind: count for kind, count in found["objects"].items() if kind != "schemas"}
+    schemas = session.rows(
+        f"SELECT n.nspname AS name FROM pg_namespace n WHERE {_USER_SCHEMA} AND n.nspname <> 'public'"
+        f" AND {_not_of_extension('pg_namespace', 'n.oid')}"
+    )
+    return not (any(kinds.values()) or schemas or found["large_objects"])

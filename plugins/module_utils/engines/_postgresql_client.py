@@ -1,0 +1,294 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL's own programs: which ones to use, how they reach the server, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import glob
+import os
+import pwd
+import re
+import shutil
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _programs
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._secrets import SecretFile
+
+APPLICATION_NAME = "infitulua.backup"
+CONNECT_TIMEOUT_SECONDS = 10
+_PROGRAMS = ("psql", "pg_dump", "pg_dumpall", "pg_restore")
+# Debian's and Red Hat's directories of the programs of one major version.
+_VERSIONED_DIRECTORIES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+# Debian's dispatcher, which chooses a version by its own rules.
+_WRAPPER = "pg_wrapper"
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """The programs of one version.
+
+    :param version: as ``pg_dump --version`` prints it, such as ``17.2``.
+    """
+
+    directory: str
+    version: str
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+        return int(self.version.split(".", maxsplit=1)[0])
+
+    def path(self, program: str) -> str:
+        """The path of one of its programs."""
+        return os.path.join(self.directory, program)
+
+    @property
+    def compresses_with_zstd(self) -> bool:
+        """Whether its pg_dump can compress with zstd (PostgreSQL 16 and newer, where built with it)."""
+        if self.major < 16:
+            return False
+        # It looks at the method before it connects; a directory that does not exist holds no server's socket.
+        argv = [self.path("pg_dump"), "--no-password", "--compress=zstd:1", "--format=custom"]
+        argv.append("--dbname=host=/nonexistent")
+        try:
+            with Processes() as processes:
+                processes.run([Command(argv)], action="probe", on=argv[0], next_step="")
+        except ProcessFailed as error:
+            return "connection to server" in error.why
+        return True
+
+
+def clients(directory: t.Optional[str] = None) -> t.List[Client]:
+    """The complete clients that are installed, newest first.
+
+    :param directory: look only there.
+    :raises NotFound: when there is none.
+    """
+    if directory is not None:
+        for program in _PROGRAMS:
+            _programs.find(program, directory=directory)
+        return [Client(directory, _programs.version(os.path.join(directory, "pg_dump")))]
+    directories = [path for pattern in _VERSIONED_DIRECTORIES for path in glob.glob(pattern)]
+    on_path = shutil.which("pg_dump")
+    if on_path is not None and os.path.basename(os.path.realpath(on_path)) != _WRAPPER:
+        directories.append(os.path.dirname(os.path.realpath(on_path)))
+    found = {}
+    for path in directories:
+        if all(os.access(os.path.join(path, program), os.X_OK) for program in _PROGRAMS):
+            found[os.path.realpath(path)] = Client(path, _programs.version(os.path.join(path, "pg_dump")))
+    if not found:
+        for program in _PROGRAMS:
+            _programs.find(program, directory=os.path.dirname(on_path) if on_path else None)
+    return sorted(found.values(), key=lambda client: [int(part) for part in client.version.split(".")], reverse=True)
+
+
+def choose_client(available: t.Sequence[Client], major: int, *, on: str) -> Client:
+    """The client for a server (or a dump) of this major version: the same, else the next newer.
+
+    Not simply the newest: what a newer pg_restore sends is not always understood by an older server, and what a newer
+    pg_dump writes is not always read by the pg_restore beside that server.
+
+    :param on: what the client is for, for the message.
+    :raises Refused: when all are older.
+    """
+    suitable = [client for client in available if client.major >= major]
+    if suitable:
+        return min(suitable, key=lambda client: client.major)
+    raise Refused(
+        "use the PostgreSQL client",
+        on=on,
+        why=f"it needs version {major} or newer, and here is {available[0].version} ({available[0].directory})",
+        next_step=f"Install the package postgresql-client-{major} (Debian, Ubuntu) or postgresql{major} (Red Hat),"
+        " or name its directory in client_directory.",
+    )
+
+
+def quote_conninfo(value: str) -> str:
+    """A value of a connection string (libpq, "Connection Strings")."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class Connection:
+    """How to reach one server: the options of a source or target. A context manager: it holds the password in memory.
+
+    :param options: the engine's options; those that were not given are None.
+    :raises Refused: when they do not fit together.
+    """
+
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        self._options = options
+        self.database: str = options.get("database") or ""
+        self.user: t.Optional[str] = options.get("login_user")
+        self.os_user: t.Optional[str] = options.get("login_os_user")
+        host, socket = options.get("login_host"), options.get("login_unix_socket")
+        if not self.database:
+            raise Refused(
+                "use a PostgreSQL database",
+                on="no database",
+                why="the option database was not given",
+                next_step="Give the database's name.",
+            )
+        if host and socket:
+            raise Refused(
+                "connect to PostgreSQL",
+                on=self.database,
+                why="login_host and login_unix_socket were both given",
+                next_step="Give one of them.",
+            )
+        password = options.get("login_password")
+        if password is not None and ("\n" in password or "\0" in password):
+            raise Refused(
+                "connect to PostgreSQL",
+                on=self.database,
+                why="the password holds a line break, which no password file can carry",
+                next_step="Choose another password.",
+            )
+        self._host: t.Optional[str] = host or socket
+        self._secret: t.Optional[SecretFile] = None
+        self.client_directory: t.Optional[str] = options.get("client_directory")
+        self.client: t.Optional[Client] = None
+
+    def __enter__(self) -> Connection:
+        password = self._options.get("login_password")
+        if password is not None:
+            # libpq, "The Password File": a backslash goes before a colon or a backslash.
+            escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+            self._secret = SecretFile(f"*:*:*:*:{escaped}\n", user=self.os_user)
+        return self
+
+    def __exit__(
+        self,
+        kind: t.Optional[t.Type[BaseException]],
+        error: t.Optional[BaseException],
+        trace: t.Optional[types.TracebackType],
+    ) -> None:
+        if self._secret is not None:
+            self._secret.close()
+            self._secret = None
+
+    @property
+    def server(self) -> str:
+        """The server in a few words."""
+        port = self._options.get("login_port")
+        place = self._host or "the local socket"
+        return f"{place}:{port}" if port else place
+
+    def describe(self, database: t.Optional[str] = None) -> str:
+        """A database (None: the one of the options) in a few words."""
+        return f"database {database or self.database} on {self.server}"
+
+    def conninfo(self, database: t.Optional[str] = None) -> str:
+        """The connection string, which holds no secret and which a database's odd name cannot escape from."""
+        parts = {
+            "host": self._host,
+            "port": self._options.get("login_port"),
+            "user": self.user,
+            "dbname": database or self.database,
+            "sslmode": self._options.get("ssl_mode"),
+            "sslrootcert": self._options.get("ca_cert"),
+        }
+        return " ".join(f"{key}={quote_conninfo(str(value))}" for key, value in parts.items() if value is not None)
+
+    def hand_over(self, descriptor: int) -> None:
+        """Lets the operating-system user of the client open one of our files without a name."""
+        if self.os_user is not None and os.geteuid() == 0:
+            entry = pwd.getpwnam(self.os_user)
+            os.fchown(descriptor, entry.pw_uid, entry.pw_gid)
+
+    def command(
+        self,
+        program: str,
+        arguments: t.Sequence[str],
+        *,
+        database: t.Optional[str] = None,
+        environment: t.Optional[t.Mapping[str, str]] = None,
+        pass_fds: t.Sequence[int] = (),
+    ) -> Command:
+        """One of the client's programs, told how to reach the server."""
+        assert self.client is not None
+        descriptors = list(pass_fds)
+        # What was inherited, such as PGOPTIONS or PGSERVICE, would change what is dumped or where.
+        variables: t.Dict[str, t.Optional[str]] = {name: None for name in os.environ if name.startswith("PG")}
+        variables["PGAPPNAME"] = APPLICATION_NAME
+        variables["PGCONNECT_TIMEOUT"] = str(CONNECT_TIMEOUT_SECONDS)
+        if self._secret is not None:
+            variables["PGPASSFILE"] = self._secret.path
+            descriptors.append(self._secret.descriptor)
+        variables.update(environment or {})
+        return Command(
+            [self.client.path(program), "--no-password", f"--dbname={self.conninfo(database)}", *arguments],
+            environment=variables,
+            pass_fds=descriptors,
+            user=self.os_user,
+        )
+
+
+# What to do next, by what a program or the server printed. Servers may speak Spanish.
+_ADVICE = (
+    (
+        r"password authentication failed|no password supplied|autentificaci.n .?password.? fall|Peer authentication failed"
+        r"|autentificaci.n .?[Pp]eer",
+        "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
+    ),
+    (
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects|no hay una l.nea en pg_hba\.conf",
+        "Allow this host and user in the server's pg_hba.conf.",
+    ),
+    (
+        r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host"
+        r"|the database system is (?:starting up|shutting down)|server closed the connection unexpectedly",
+        "Check that the server runs and that host, port or socket directory are right.",
+    ),
+    (
+        r"database \"[^\n]*\" does not exist|no existe la base de datos",
+        "Correct the database's name, or create it.",
+    ),
+    (r"role \"[^\n]*\" does not exist|no existe el rol", "Correct login_user, or create that role."),
+    (
+        r"row-level security|seguridad de registros",
+        "Connect as a superuser or as a role with BYPASSRLS: a dump must see every row.",
+    ),
+    (
+        r"permission denied|must be (?:superuser|owner|member)|permiso denegado",
+        "Connect as a superuser, or grant the role what it lacks (to dump: pg_read_all_data on PostgreSQL 14 and newer).",
+    ),
+    (
+        r"lock timeout|could not obtain lock|tiempo de espera (?:para|de) .*(?:lock|candado|bloqueo)",
+        "Another session holds a lock (pg_locks shows which): end it, or run when no table is being altered.",
+    ),
+    (
+        r"conflict with recovery|conflicto con la recuperaci.n",
+        "Raise max_standby_streaming_delay or set hot_standby_feedback on this replica, or dump the primary.",
+    ),
+    (r"too many connections|remaining connection slots", "Raise max_connections on the server, or use fewer jobs."),
+    (r"No space left on device|could not extend file", "Free space where the server keeps its data."),
+)
+
+
+def advice(text: str, otherwise: str) -> str:
+    """What the operator should do next about an error message of PostgreSQL."""
+    for pattern, next_step in _ADVICE:
+        if re.search(pattern, text):
+            return next_step
+    return otherwise
+
+
+@contextlib.contextmanager
+def advising() -> t.Iterator[None]:
+    """Gives the failures of PostgreSQL's programs a next step that fits their message."""
+    try:
+        yield
+    except ProcessFailed as error:
+        raise ProcessFailed(
+            error.what,
+            on=error.on,
+            why=error.why,
+            next_step=advice(error.why, error.next_step),
+            details=error.details,
+        ) from error

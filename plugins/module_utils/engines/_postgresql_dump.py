@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumping one PostgreSQL database: one snapshot, several pg_dumps that share it, the facts taken in it.
+
+The session that exports the snapshot first locks every table against being dropped, truncated or rewritten, so that
+what the later pg_dumps find is what the snapshot saw. It then counts the rows while they work.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import re
+import shlex
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _filters
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
+    Connection,
+    advising,
+    quote_conninfo,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_create import (
+    creation_statement,
+    property_statements,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
+    Session,
+    quote_identifier,
+)
+
+SCHEMA = "schema"
+GLOBALS = "globals"
+DATA = "data"
+# How long a dump waits for a table that another session has locked, seconds.
+LOCK_WAIT_SECONDS = 60
+# Every pg_dump reads the whole catalogue first; below this much data per group that would cost more than it gains.
+_GROUP_BYTES = 32 * 1024 * 1024
+# More groups than jobs, so that no job idles at the end because another got more than its share.
+_GROUPS_PER_JOB = 2
+# The largest tables only are named, each in two command lines.
+_NAMED_TABLES = 200
+_TRIES = 3
+_NEXT_STEP = "Correct the cause and run again; the incomplete set was removed."
+
+
+def pattern(table: Table) -> str:
+    """A table as pg_dump's patterns name exactly it: within double quotes nothing else is special."""
+    return f"{quote_identifier(table.schema)}.{quote_identifier(table.relation)}"
+
+
+def plan_groups(tables: t.Sequence[Table], jobs: int) -> t.List[t.List[Table]]:
+    """Spreads the largest tables over groups of about the same size.
+
+    :returns: groups that name their tables. Whatever is in none of them belongs to the group that holds the rest.
+    """
+    holding = [table for table in tables if table.holds_rows]
+    total = sum(table.bytes for table in holding)
+    count = min(jobs * _GROUPS_PER_JOB, total // _GROUP_BYTES) if jobs > 1 else 1
+    if count < 2:
+        return []
+    groups: t.List[t.List[Table]] = [[] for _ in range(count)]
+    sizes = [0] * count
+    for table in sorted(holding, key=lambda table: -table.bytes)[:_NAMED_TABLES]:
+        smallest = sizes.index(min(sizes))
+        groups[smallest].append(table)
+        sizes[smallest] += table.bytes
+    # The group with the most tables becomes the rest: so the fewest are named.
+    groups.sort(key=len)
+    named = [group for group in groups[:-1] if group]
+    return sorted(named, key=lambda group: -sum(table.bytes for table in group))
+
+
+def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
+    """Stores the streams of a database.
+
+    :raises BackupError: when anything fails.
+    """
+    warnings: t.List[str] = []
+    with contextlib.ExitStack() as stack:
+        session, snapshot, tables, lost = _begin(stack, connection, writer)
+        if lost:
+            warnings.append(
+                f"This replica cannot read unlogged tables, so their rows are not in the set: {', '.join(lost)}"
+            )
+        facts = {**catalogue.server(session), **catalogue.properties(session), **catalogue.contents(session)}
+        facts["client"] = connection.client.version if connection.client else None
+        _warn_about(facts, session, warnings)
+        groups = plan_groups(tables, jobs)
+        streams = _streams(connection, writer, session, snapshot, tables, groups, warnings)
+        with advising():
+            facts["row_counts"] = _store_and_count(writer, session, streams, tables, jobs=jobs, lost=set(lost))
+    data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
+    paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
+    return Dumped(
+        parts=[GLOBALS, SCHEMA, *data],
+        facts=facts,
+        warnings=warnings,
+        restore_by_hand=_by_hand(facts, paths, data),
+    )
+
+
+def _begin(
+    stack: contextlib.ExitStack, connection: Connection, writer: SetWriter
+) -> t.Tuple[Session, str, t.List[Table], t.List[str]]:
+    for attempt in range(1, _TRIES + 1):
+        session = Session(writer.processes, connection)
+        try:
+            # Counting is one process's work: the others are for the dump.
+            session.execute("SET max_parallel_workers_per_gather = 0")
+            session.execute("SET synchronize_seqscans = off")
+            session.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+            replica = bool(session.value("SELECT pg_is_in_recovery() AS value"))
+            tables = catalogue.tables(session)
+            # LOCK TABLE does not take the snapshot (PostgreSQL manual, "LOCK"): the export after it does.
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            catalogue.lock_tables(session, tables)
+            snapshot = session.value("SELECT pg_export_snapshot() AS value")
+            # Tables made between the list and the snapshot are dumped too, so they are counted too.
+            tables = catalogue.tables(session)
+        except ProcessFailed as error:
+            session.close()
+            if attempt == _TRIES or "does not exist" not in error.why or error.what == "connect to the server":
+                raise
+        else:
+            stack.enter_context(session)
+            lost = [table.name for table in tables if replica and table.unlogged and table.holds_rows]
+            return session, snapshot, tables, lost
+    raise AssertionError("unreachable")
+
+
+def _warn_about(facts: t.Dict[str, t.Any], session: Session, warnings: t.List[str]) -> None:
+    if facts["invalid_indexes"]:
+        names = ", ".join(facts["invalid_indexes"])
+        warnings.append(f"Invalid indexes are not in the set (pg_dump leaves them out); rebuild them: {names}")
+    if facts["objects"].get("foreign tables"):
+        warnings.append("Foreign tables are in the set without their rows, which are on another server")
+    client = facts["client"] or ""
+    if client and int(client.split(".", maxsplit=1)[0]) > session.major:
+        warnings.append(
+            f"It was dumped with the client of PostgreSQL {client}; restoring it needs a pg_restore of that version."
+            f" Install postgresql-client-{session.major} beside it"
+        )
+
+
+def _streams(
+    connection: Connection,
+    writer: SetWriter,
+    session: Session,
+    snapshot: str,
+    tables: t.Sequence[Table],
+    groups: t.Sequence[t.Sequence[Table]],
+    warnings: t.List[str],
+) -> t.List[Stream]:
+    assert connection.client is not None
+    common = ["--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s"]
+    by_itself = connection.client.compresses_with_zstd
+    compression = f"--compress=zstd:{writer.filters.level}" if by_itself else "--compress=0"
+    action = f"dump the {connection.describe()}"
+
+    def data_stream(number: int, choice: t.Sequence[str]) -> Stream:
+        arguments = [*common, compression, "--section=data", *choice]
+        part = f"{DATA}-{number:02d}"
+        command = connection.command("pg_dump", arguments)
+        return Stream(part, f"{part}.dump", [command], action, _NEXT_STEP, compress=not by_itself)
+
+    named = [table for group in groups for table in group]
+    weighted = [
+        (sum(table.bytes for table in group), [f"--table={pattern(table)}" for table in group]) for group in groups
+    ]
+    rest = sum(table.bytes for table in tables) - sum(table.bytes for table in named)
+    rest += session.value("SELECT pg_table_size('pg_largeobject') AS value")
+    weighted.append((rest, [f"--exclude-table-data={pattern(table)}" for table in named]))
+    weighted.sort(key=lambda entry: -entry[0])
+    streams = [data_stream(number, choice) for number, (_size, choice) in enumerate(weighted, start=1)]
+
+    # The archive's table of contents, which is nearly all of this part, is never compressed by pg_dump itself.
+    arguments = [*common, "--compress=0", "--section=pre-data", "--section=post-data"]
+    streams.append(Stream(SCHEMA, f"{SCHEMA}.dump", [connection.command("pg_dump", arguments)], action, _NEXT_STEP))
+
+    roles = ["--globals-only", f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s", f"--database={connection.database}"]
+    if not session.value("SELECT has_table_privilege('pg_authid', 'SELECT') AS value"):
+        roles.append("--no-role-passwords")
+        warnings.append("The roles are in the set without their passwords: only a superuser may read those")
+    command = connection.command("pg_dumpall", roles)
+    streams.append(Stream(GLOBALS, f"{GLOBALS}.sql", [command], f"dump the roles of {connection.server}", _NEXT_STEP))
+    return streams
+
+
+def _store_and_count(
+    writer: SetWriter,
+    session: Session,
+    streams: t.Sequence[Stream],
+    tables: t.Sequence[Table],
+    *,
+    jobs: int,
+    lost: t.Collection[str],
+) -> t.Dict[str, int]:
+    def count() -> t.Dict[str, int]:
+        try:
+            return catalogue.count_rows(session, [table for table in tables if table.name not in lost])
+        except BaseException:
+            writer.processes.cancel()
+            raise
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+        counting = pool.submit(count)
+        try:
+            writer.store_all(streams, jobs=jobs)
+        except BackupError as error:
+            # Where counting failed first, the streams only failed because they were given up.
+            if "the operation has been given up" in error.why or "SIGKILL" in error.why:
+                with contextlib.suppress(concurrent.futures.TimeoutError):
+                    counting_error = counting.exception(timeout=10)
+                    if isinstance(counting_error, BackupError) and "psql" not in counting_error.why:
+                        raise counting_error from error
+            raise
+        return counting.result()
+
+
+def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.Sequence[str]) -> t.List[str]:
+    """Commands for an operator with the set, a key and PostgreSQL's own programs. PG* variables say which server."""
+    name = facts["database"]["name"]
+    # A name with = or : in it would be read as a connection string.
+    plain = re.fullmatch(r"[\w.-]+", name, re.ASCII)
+    target = shlex.quote(f"--dbname={name if plain else f'dbname={quote_conninfo(name)}'}")
+    restore = f"pg_restore --exit-on-error {target}"
+    # Statements of roles only, and no backslash: so psql has nothing to execute on this host.
+    roles = "grep -E '^(CREATE|ALTER) ROLE |^GRANT ' | grep -v '\\\\' | psql --no-psqlrc --dbname=postgres"
+    create = shlex.quote(creation_statement(facts["database"], name, major=None))
+    commands = [
+        "# PGHOST, PGPORT and PGUSER say which server; a superuser is needed. Roles that exist are reported and kept.",
+        f"{_filters.by_hand(paths[GLOBALS])} | {roles}",
+        f"psql --no-psqlrc --dbname=postgres --command={create}",
+        f"{_filters.by_hand(paths[SCHEMA])} | {restore} --section=pre-data",
+        *(f"{_filters.by_hand(paths[part])} | {restore}" for part in data),
+        f"{_filters.by_hand(paths[SCHEMA])} | {restore} --section=post-data",
+    ]
+    for statement in property_statements(facts["database"], name, warnings=[]):
+        commands.append(f"psql --no-psqlrc {target} --command={shlex.quote(statement)}")
+    return commands

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One psql at work for us: statements in, rows out. It gets only statements that this collection wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advice
+
+Row = t.Dict[str, t.Any]
+# What a role's or a database's own settings must not change about our sessions. search_path: CVE-2018-1058.
+_SETTINGS = """
+SET search_path = '';
+SET standard_conforming_strings = on;
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET row_security = off;
+SET datestyle = 'ISO, MDY';
+SET extra_float_digits = 3;
+SET client_min_messages = warning;
+"""
+
+
+def quote_identifier(name: str) -> str:
+    """A name as SQL's delimited identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(value: str) -> str:
+    """A text as an SQL literal, for sessions with standard_conforming_strings (ours have it)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Session:
+    """One connection. A context manager; leaving it ends the connection and rolls back what was not committed.
+
+    :param processes: what the session belongs to; cancelling it ends the session.
+    :param database: None: the one of the connection's options.
+    :param terse: errors without the statement they are in, which may hold a secret.
+    :raises ProcessFailed: when the server does not accept it.
+    """
+
+    def __init__(
+        self, processes: Processes, connection: Connection, *, database: t.Optional[str] = None, terse: bool = False
+    ) -> None:
+        self._processes = processes
+        self._on = connection.describe(database)
+        self._token = secrets.token_hex(16)
+        self._busy = False
+        # A file without a name instead of a pipe: nobody has to empty it while we wait for rows.
+        self._errors = os.memfd_create("psql-stderr", os.MFD_CLOEXEC)
+        command = connection.command(
+            "psql",
+            ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
+            + (["--set=VERBOSITY=terse"] if terse else []),
+            database=database,
+            environment={"PGCLIENTENCODING": "UTF8"},
+        )
+        try:
+            self._process = processes.start(command, stdin=subprocess.PIPE, stderr=self._errors)
+        except BaseException:
+            os.close(self._errors)
+            raise
+        assert self._process.stdout is not None
+        self._output = open(self._process.stdout.fileno(), "rb", closefd=False)  # noqa: SIM115
+        try:
+            self.execute(_SETTINGS, action="connect to the server")
+            self.version_number = int(self.value("SELECT current_setting('server_version_num') AS value"))
+            if self.version_number >= 140000:
+                self.execute("SET idle_session_timeout = 0")
+            if self.version_number >= 170000:
+                self.execute("SET transaction_timeout = 0")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return self.version_number // 10000
+
+    def execute(self, sql: str, *, action: str = "ask the server") -> t.List[str]:
+        """Runs statements; what they print, line by line.
+
+        :raises ProcessFailed: when one fails; the session has then ended.
+        """
+        assert self._process.stdin is not None
+        text = f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n"
+        lines: t.List[str] = []
+        data = memoryview(text.encode("utf-8", "surrogateescape"))
+        # A psql that has ended is judged by what it printed.
+        self._busy = True
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            while data:
+                data = data[os.write(self._process.stdin.fileno(), data) :]
+        while True:
+            line = self._output.readline()
+            if not line.endswith(b"\n"):
+                raise self._failure(action)
+            text = line[:-1].decode("utf-8", "surrogateescape")
+            if text == self._token:
+                self._busy = False
+                return lines
+            lines.append(text)
+
+    def rows(self, query: str, *, action: str = "ask the server") -> t.List[Row]:
+        """The rows of a query."""
+        lines = self.execute(f"SELECT row_to_json(q) FROM (\n{query}\n) AS q", action=action)
+        return [json.loads(line) for line in lines]
+
+    def value(self, query: str) -> t.Any:
+        """The column ``value`` of a query's only row; None without a row."""
+        rows = self.rows(query)
+        return rows[0]["value"] if rows else None
+
+    def _failure(self, action: str) -> ProcessFailed:
+        self._processes.reap(self._process)
+        size = os.fstat(self._errors).st_size
+        text = os.pread(self._errors, 4000, max(0, size - 4000)).decode("utf-8", "backslashreplace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        why = "; ".join(line[len("psql: error: ") :] if line.startswith("psql: error: ") else line for line in lines)
+        if not why:
+            why = f"psql ended with exit status {self._process.returncode}"
+        return ProcessFailed(
+            action, on=self._on, why=why, next_step=advice(why, "Correct the cause and run again; nothing was changed.")
+        )
+
+    def close(self) -> None:
+        """Ends the connection."""
+        for stream in (self._process.stdin, self._output, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.close()
+        # Its input has ended, so it ends, unless the server is busy with a statement: psql cancels that on SIGINT.
+        for patience, number in ((0 if self._busy else 5, signal.SIGINT), (5, signal.SIGKILL)):
+            try:
+                self._process.wait(patience)
+                break
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(number)
+        self._processes.reap(self._process)
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: t.Optional[t.Type[BaseException]],
+        error: t.Optional[BaseException],
+        trace: t.Optional[types.TracebackType],
+    ) -> None:
+        self.close()
