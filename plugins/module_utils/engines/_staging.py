@@ -1,0 +1,268 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Putting something restored in the place of something live, by rename, on the same file system.
+
+For a target ``P`` the staging directory ``P__restoring`` (mode 0700: nobody else looks in or walks through) holds
+
+- ``lock``: held while a restore is at work; a staging directory whose lock is free belongs to a dead one;
+- ``content/``: what is being restored, under the target's own name;
+- ``swap``: from shortly before the swap on: under which name the old data is kept, and which inode is new.
+
+The swap gives the new data the name ``P__replaced_<stamp>`` and exchanges it with ``P`` in one step (renameat2(2),
+RENAME_EXCHANGE). Whenever the machine stops, ``P`` is the old or the new one, whole; and old data never stands under
+a name that a later run removes. Where the file system cannot exchange, two renames do: for the moment between
+them ``P`` is absent, and kept under its dated name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import stat
+import zlib
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _programs
+from ansible_collections.infitulua.backup.plugins.module_utils._durable import sync_directory
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._lock import locked
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_LOCK, _CONTENT, _SWAP = b"lock", b"content", b"swap"
+
+
+def beside(path: bytes, suffix: str) -> bytes:
+    """The name for something that stands beside ``path``; shortened, and still its own, where it would be too long."""
+    directory, name = os.path.split(path)
+    tail = suffix.encode("ascii")
+    if len(name) + len(tail) > 255:
+        name = name[: 255 - len(tail) - 9] + b"-%08x" % zlib.crc32(name)
+    return os.path.join(directory, name + tail)
+
+
+def sync_file_system(path: bytes) -> None:
+    """Brings everything written to the file system of ``path`` to the disk (syncfs(2))."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if _LIBC.syncfs(descriptor):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), os.fsdecode(path))
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: bytes) -> None:
+    """Removes what a restore made, however deep. Nothing happens where there is nothing.
+
+    :raises BackupError: when it cannot.
+    """
+    # Not shutil.rmtree: it recurses, and runs out of stack in a tree of a thousand levels.
+    next_step = "Remove it by hand; nothing uses it."
+    commands = [Command([_programs.find("rm"), "-rf", "--", os.fsdecode(path)])]
+    if os.geteuid() != 0 and os.path.isdir(path) and not os.path.islink(path):
+        # Its owner may not remove what is in a directory of mode 0555, only root may.
+        commands.insert(0, Command([_programs.find("chmod"), "-R", "u+rwx", "--", os.fsdecode(path)]))
+    with Processes() as processes:
+        for command in commands:
+            processes.run([command], action="remove what a restore left", on=escape(path), next_step=next_step)
+
+
+class Staging:
+    """The staging directory of one target.
+
+    :param live: the target's absolute path.
+    :param stamp: names what is kept.
+    """
+
+    def __init__(self, live: bytes, stamp: str) -> None:
+        self.live = live
+        self.kept = beside(live, f"__replaced_{stamp}")
+        self.path = beside(live, "__restoring")
+        self.content = os.path.join(self.path, _CONTENT)
+        self.new = os.path.join(self.content, os.path.basename(live))
+        self._stack = contextlib.ExitStack()
+        self._parents: list[bytes] = []
+        self._open = False
+        self._swapped = False
+        self._had_live = False
+        self._exchanged = False
+
+    def create(self) -> list[bytes]:
+        """Makes it, and the target's parents where they are missing, having removed what a dead restore left.
+
+        :returns: the parents it made.
+        :raises Refused: when something else has its name.
+        :raises LockHeld: when another restore into the same target is at work.
+        :raises OSError: as mkdir(2) does.
+        """
+        parent = os.path.dirname(self.live)
+        while not os.path.isdir(parent):
+            self._parents.append(parent)
+            parent = os.path.dirname(parent)
+        for directory in reversed(self._parents):
+            os.mkdir(directory, 0o755)
+            sync_directory(os.fsdecode(os.path.dirname(directory)))
+        self.clear_dead()
+        os.mkdir(self.path, 0o700)
+        self._stack.enter_context(locked(os.fsdecode(os.path.join(self.path, _LOCK)), subject=escape(self.live)))
+        self._open = True
+        os.mkdir(self.content, 0o700)
+        return list(reversed(self._parents))
+
+    def clear_dead(self) -> None:
+        """Removes what a restore that died has left; never what was there before it.
+
+        :raises Refused: when what has its name is not a restore's.
+        :raises LockHeld: when the restore is alive.
+        """
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return
+        ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+        if not ours or set(os.listdir(self.path)) - {_LOCK, _CONTENT, _SWAP, _SWAP + b".new"}:
+            raise Refused(
+                "restore beside the target",
+                on=escape(self.live),
+                why=f"{escape(self.path)} is there and was not made by a restore",
+                next_step="Move it away, then run again; nothing was touched.",
+            )
+        with locked(os.fsdecode(os.path.join(self.path, _LOCK)), subject=escape(self.live)):
+            unused = self._unused_copy()
+            if unused is not None:
+                remove_tree(unused)
+            remove_tree(self.path)
+
+    def _unused_copy(self) -> bytes | None:
+        # New data that had got the name of the kept data, and was never exchanged with the target.
+        try:
+            with open(os.path.join(self.path, _SWAP), "rb") as stream:
+                note = json.load(stream)
+            kept = os.path.join(os.path.dirname(self.live), os.path.basename(os.fsencode(note["kept"])))
+            status = os.lstat(kept)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return kept if [status.st_dev, status.st_ino] == note["new"] else None
+
+    def swap(self) -> bytes | None:
+        """Puts the new data in the target's place.
+
+        :returns: the name under which the old is kept; None when there was none.
+        :raises OSError: then nothing has changed.
+        """
+        if os.path.lexists(self.kept):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(self.kept))
+        self._had_live = os.path.lexists(self.live)
+        if not self._had_live:
+            os.rename(self.new, self.live)
+        elif self._can_exchange():
+            self._write_note()
+            os.rename(self.new, self.kept)
+            try:
+                _exchange(self.kept, self.live)
+            except BaseException:
+                os.rename(self.kept, self.new)
+                raise
+            self._exchanged = True
+        else:
+            os.rename(self.live, self.kept)
+            try:
+                os.rename(self.new, self.live)
+            except BaseException:
+                os.rename(self.kept, self.live)
+                raise
+        self._swapped = True
+        sync_directory(os.fsdecode(os.path.dirname(self.live)))
+        return self.kept if self._had_live else None
+
+    def undo(self) -> None:
+        """Takes a swap back.
+
+        :raises OSError: as rename(2) does.
+        """
+        if not self._swapped:
+            return
+        if self._exchanged:
+            _exchange(self.kept, self.live)
+            os.rename(self.kept, self.new)
+        else:
+            os.rename(self.live, self.new)
+            if self._had_live:
+                os.rename(self.kept, self.live)
+        self._swapped = False
+        sync_directory(os.fsdecode(os.path.dirname(self.live)))
+
+    def close(self) -> None:
+        """Removes the staging directory, and after a restore that was not swapped the parents it made.
+
+        :raises BackupError: when it cannot.
+        """
+        if not self._open:
+            return
+        self._open = False
+        try:
+            remove_tree(self.path)
+            if not self._swapped:
+                for directory in self._parents:
+                    with contextlib.suppress(OSError):
+                        os.rmdir(directory)
+        finally:
+            self._stack.close()
+
+    def _write_note(self) -> None:
+        status = os.lstat(self.new)
+        note = {"kept": os.fsdecode(os.path.basename(self.kept)), "new": [status.st_dev, status.st_ino]}
+        path = os.path.join(self.path, _SWAP)
+        with open(path + b".new", "wb") as stream:
+            stream.write(json.dumps(note).encode("ascii"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(path + b".new", path)
+        sync_directory(os.fsdecode(self.path))
+
+    def _can_exchange(self) -> bool:
+        """Whether this file system can: tried on two empty directories of the staging directory."""
+        trial = [os.path.join(self.path, name) for name in (_SWAP, _SWAP + b".new")]
+        for path in trial:
+            os.mkdir(path)
+        try:
+            _exchange(*trial)
+        except OSError:
+            return False
+        finally:
+            for path in trial:
+                os.rmdir(path)
+        return True
+
+
+def _exchange(first: bytes, second: bytes) -> None:
+    """Exchanges two names in one step.
+
+    :raises OSError: as renameat2(2) does; EINVAL where the file system cannot.
+    """
+    try:
+        renameat2 = _LIBC.renameat2
+    except AttributeError:
+        raise OSError("this system's C library has no renameat2") from None
+    if renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fsdecode(first))
+
+
+def as_backup_error(action: str, on: bytes, error: OSError) -> BackupError:
+    """An operating system's error as one that an operator can act on."""
+    return BackupError(
+        action,
+        on=escape(on),
+        why=describe_os_error(error),
+        next_step="Free space or correct the permissions, then run again; the target is as it was.",
+    )
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,437 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gate for tar archives: reads the headers as an archive passes and lets nothing through that our own would not hold.
+
+What comes out of a backup is hostile until proven otherwise. Libraries that sanitize any archive have been
+bypassed again and again (CVE-2007-4559, CVE-2025-4517), mostly because two parsers, or a parser and the file
+system, understood one name differently. So this one does not sanitize. It accepts exactly the subset of the
+pax interchange format (POSIX.1-2017, "pax"; GNU tar manual, appendix "Tar Internals") that GNU tar writes with
+``--format=posix`` from our list of names, where each fact has one place and one spelling, and refuses the rest.
+The same gate stands behind tar when a set is written, so that no set exists that it would later refuse.
+
+What holds for an archive that has passed:
+
+- The first member is the root, by the name that was asked for; every other lies in a directory that came before
+  it *as a directory*. Hence no absolute name, no ``..`` and no way through a symbolic link.
+- The members of one directory come together and no name comes twice; a directory's never belonged to a symlink.
+- A hard link points to a name in a directory of the archive, never at a directory.
+- Only directories, regular files (sparse ones in the GNU 1.0 form), symbolic and hard links and FIFOs.
+- Nothing but zeros follows the end.
+
+Memory: the names of directories and of symbolic links, and of the files of one directory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+BLOCK = 512
+# Attributes are at most 64 KiB each (xattr(7)) and a path is at most 4096 bytes: no header of ours is larger.
+MAX_EXTENDED_HEADER = 4 * 1024 * 1024
+MAX_PATH = 4095
+MAX_NAME = 255
+# How many names of each kind a tally keeps.
+MAX_LISTED = 100
+
+_ZERO_BLOCK = bytes(BLOCK)
+_ZEROS_AFTER_DEVICE = bytes(167)
+_DEVICE_NUMBERS = (b"0000000\x000000000\x00", bytes(16))
+_SETUID_SETGID = 0o6000
+_OCTAL_SIZE_LIMIT = 8**11
+_NUMBERS = re.compile(rb"([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 ")
+# Eight out of ten extended headers hold nothing else.
+_ONLY_MTIME = re.compile(rb"([1-9][0-9]) mtime=-?[0-9]{1,19}(?:\.[0-9]{1,9})?\n")
+_MTIME = re.compile(rb"-?[0-9]{1,19}(?:\.[0-9]{1,9})?")
+_DECIMAL = re.compile(rb"0|[1-9][0-9]{0,18}")
+_SPARSE_KEYS = frozenset((b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize"))
+_PLAIN_KEYS = _SPARSE_KEYS | {
+    b"path",
+    b"linkpath",
+    b"size",
+    b"uid",
+    b"gid",
+    b"uname",
+    b"gname",
+    b"mtime",
+    b"SCHILY.acl.access",
+    b"SCHILY.acl.default",
+}
+_XATTR_PREFIX = b"SCHILY.xattr."
+_CAPABILITY = b"SCHILY.xattr.security.capability"
+_KINDS = {b"0": "files", b"1": "hard_links", b"2": "symbolic_links", b"5": "directories", b"6": "fifos"}
+
+
+class ArchiveRefused(Exception):
+    """The archive holds something that ours never do."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What an archive holds.
+
+    :param files: regular files, each counted once however many names it has.
+    :param hard_links: further names of files that the archive holds already.
+    :param content_bytes: sizes of the regular files, holes included.
+    :param archive_bytes: size of the archive itself.
+    :param privileged: how many files have a setuid or setgid bit or capabilities.
+    :param privileged_names: the first of them.
+    """
+
+    directories: int = 0
+    files: int = 0
+    hard_links: int = 0
+    symbolic_links: int = 0
+    fifos: int = 0
+    sparse_files: int = 0
+    content_bytes: int = 0
+    archive_bytes: int = 0
+    privileged: int = 0
+    privileged_names: list[bytes] = dataclasses.field(default_factory=list)
+
+    @property
+    def members(self) -> int:
+        """How many names the archive holds."""
+        return self.directories + self.files + self.hard_links + self.symbolic_links + self.fifos
+
+
+class TarGuard:
+    """Reads one archive as it passes.
+
+    :param root: the name of the first member, without a slash.
+    :param forward: called with what has been read and found good, in order.
+    :param limit: an archive of more bytes is refused; None: any size.
+    """
+
+    def __init__(self, root: bytes, *, forward: t.Callable[[memoryview], t.Any], limit: int | None = None) -> None:
+        _check_component(root)
+        self.tally = Tally()
+        self._root = root
+        self._forward = forward
+        self._limit = limit
+        self._held = b""
+        self._skip = 0  # Bytes of the current member's data, with padding, that are still to come.
+        self._map: _SparseMap | None = None
+        self._zero_blocks = 0
+        self._directories: set[bytes] = set()
+        self._symbolic_links: set[bytes] = set()
+        self._current: bytes | None = None  # The directory whose members are coming.
+        self._here: set[bytes] = set()
+
+    def feed(self, chunk: memoryview) -> None:
+        """Takes the next bytes of the archive.
+
+        :raises ArchiveRefused: nothing of what is refused has been forwarded, nor anything after it.
+        """
+        self.tally.archive_bytes += len(chunk)
+        if self._limit is not None and self.tally.archive_bytes > self._limit:
+            raise ArchiveRefused(f"it is longer than the {self._limit} bytes that were written")
+        data = memoryview(self._held + bytes(chunk)) if self._held else chunk
+        position = self._read(data)
+        if position:
+            self._forward(data[:position])
+        self._held = bytes(data[position:])
+
+    def finish(self) -> Tally:
+        """Says that the archive is at its end.
+
+        :raises ArchiveRefused: when it is not.
+        """
+        if self._held or self._skip or self._zero_blocks < 2:
+            raise ArchiveRefused(f"it ends too early, after {self.tally.archive_bytes} bytes")
+        if not self.tally.members:
+            raise ArchiveRefused("it is empty")
+        return self.tally
+
+    def _read(self, data: memoryview) -> int:
+        length = len(data)
+        position = 0
+        while position < length:
+            if self._skip:
+                if self._map is not None:
+                    if length - position < BLOCK:
+                        break
+                    position += self._read_map(data[position : position + BLOCK])
+                    continue
+                step = min(self._skip, length - position)
+                self._skip -= step
+                position += step
+                continue
+            if length - position < BLOCK:
+                break
+            header = bytes(data[position : position + BLOCK])
+            if self._zero_blocks or header == _ZERO_BLOCK:
+                if header != _ZERO_BLOCK:
+                    raise ArchiveRefused("something follows its end")
+                self._zero_blocks += 1
+                position += BLOCK
+                continue
+            if header[156:157] != b"x":
+                self._member(header, {})
+                position += BLOCK
+                continue
+            size = self._extended_size(header)
+            whole = BLOCK + _padded(size) + BLOCK
+            if length - position < whole:
+                break  # Forward an extended header only together with the member that it describes.
+            body = bytes(data[position + BLOCK : position + BLOCK + size])
+            main = bytes(data[position + whole - BLOCK : position + whole])
+            self._member(main, _records(body))
+            position += whole
+        return position
+
+    def _extended_size(self, header: bytes) -> int:
+        _mode, size = _numbers(header)
+        if not 0 < size <= MAX_EXTENDED_HEADER:
+            raise ArchiveRefused(f"an extended header of {size} bytes")
+        return size
+
+    def _member(self, header: bytes, records: dict[bytes, bytes]) -> None:
+        kind = header[156:157]
+        if kind not in _KINDS:
+            raise ArchiveRefused(f"a member of type {kind!r}, no file, directory, link or FIFO ({_text(header[:100])})")
+        mode, size = _numbers(header)
+        if header[329:345] not in _DEVICE_NUMBERS or header[345:] != _ZEROS_AFTER_DEVICE:
+            raise ArchiveRefused(f"a header of another format ({_text(header[:100])})")
+        _text_field(header[265:297])
+        _text_field(header[297:329])
+        name = _text_field(header[:100])
+        link = _text_field(header[157:257])
+        logical = size
+        if records:
+            sparse = _SPARSE_KEYS & records.keys()
+            if sparse:
+                if sparse != _SPARSE_KEYS or kind != b"0" or b"path" in records or not size:
+                    raise ArchiveRefused(f"half a description of a sparse file ({_text(name)})")
+                if (records[b"GNU.sparse.major"], records[b"GNU.sparse.minor"]) != (b"1", b"0"):
+                    raise ArchiveRefused(f"a sparse file of another form than 1.0 ({_text(name)})")
+                name = records[b"GNU.sparse.name"]
+                logical = int(records[b"GNU.sparse.realsize"])
+            else:
+                name = records.get(b"path", name)
+            if b"linkpath" in records:
+                if kind not in (b"1", b"2"):
+                    raise ArchiveRefused(f"a link's target for what is no link ({_text(name)})")
+                link = records[b"linkpath"]
+            if b"size" in records:
+                # GNU tar writes 0 into the header where the size does not fit; any other pair has two meanings.
+                large = int(records[b"size"])
+                if size or large < _OCTAL_SIZE_LIMIT or kind != b"0":
+                    raise ArchiveRefused(f"two sizes for one member ({_text(name)})")
+                size = large
+                logical = logical if sparse else large
+        else:
+            sparse = frozenset()
+        if size and kind != b"0":
+            raise ArchiveRefused(f"content where there is none ({_text(name)})")
+        if bool(link) != (kind in (b"1", b"2")):
+            raise ArchiveRefused(f"a link without a target, or a target without a link ({_text(name)})")
+        self._place(kind, name, link)
+        self._count(kind, name, mode, logical, records)
+        self._skip = _padded(size)
+        if sparse:
+            self.tally.sparse_files += 1
+            self._map = _SparseMap(stored=size, real=logical)
+
+    def _place(self, kind: bytes, name: bytes, link: bytes) -> None:
+        """Checks where a member goes, against what has come before it."""
+        if kind == b"5":
+            if not name.endswith(b"/"):
+                raise ArchiveRefused(f"a directory without its slash ({_text(name)})")
+            name = name[:-1]
+        if self._current is None:
+            if self.tally.members or name != self._root or kind not in (b"0", b"5"):
+                raise ArchiveRefused(f"{_text(name)} outside of {_text(self._root)}")
+            self._enter(name, kind)
+            return
+        if len(name) > MAX_PATH:
+            raise ArchiveRefused(f"a path of {len(name)} bytes")
+        parent, slash, last = name.rpartition(b"/")
+        _check_component(last)
+        if not slash:
+            raise ArchiveRefused(f"{_text(name)} outside of {_text(self._root)}")
+        if kind == b"5":
+            if parent not in self._directories:
+                raise ArchiveRefused(f"{_text(name)}: {_text(parent)} is no directory of the archive")
+            if name in self._directories or name in self._symbolic_links or self._is_here(parent, last):
+                raise ArchiveRefused(f"{_text(name)} twice")
+            self._enter(name, kind)
+            return
+        if parent != self._current:
+            raise ArchiveRefused(f"{_text(name)}: {_text(parent)} is not the directory that came last")
+        if last in self._here or name in self._directories:
+            raise ArchiveRefused(f"{_text(name)} twice")
+        self._here.add(last)
+        if kind == b"2":
+            self._symbolic_links.add(name)
+        elif kind == b"1":
+            where, slash, what = link.rpartition(b"/")
+            _check_component(what)
+            if not slash or where not in self._directories or link in self._directories or link == name:
+                raise ArchiveRefused(f"{_text(name)}: a hard link to {_text(link)}, which is no file of the archive")
+            if link in self._symbolic_links:
+                self._symbolic_links.add(name)  # link(2) does not follow: this is a symbolic link as well.
+
+    def _is_here(self, parent: bytes, last: bytes) -> bool:
+        return parent == self._current and last in self._here
+
+    def _enter(self, name: bytes, kind: bytes) -> None:
+        if kind == b"5":
+            self._directories.add(name)
+            self._current = name
+            self._here = set()
+
+    def _count(self, kind: bytes, name: bytes, mode: int, size: int, records: dict[bytes, bytes]) -> None:
+        tally = self.tally
+        attribute = _KINDS[kind]
+        setattr(tally, attribute, getattr(tally, attribute) + 1)
+        if kind == b"0":
+            tally.content_bytes += size
+            if mode & _SETUID_SETGID or _CAPABILITY in records:
+                tally.privileged += 1
+                if len(tally.privileged_names) < MAX_LISTED:
+                    tally.privileged_names.append(name)
+
+    def _read_map(self, block: memoryview) -> int:
+        assert self._map is not None
+        if self._map.read(bytes(block)):
+            self._map = None
+        self._skip -= BLOCK
+        return BLOCK
+
+
+class _SparseMap:
+    """The map at the beginning of a sparse file's data: how many regions, then offset and length of each.
+
+    :param stored: size of map and regions together.
+    :param real: size of the file.
+    """
+
+    def __init__(self, *, stored: int, real: int) -> None:
+        self._stored = stored
+        self._real = real
+        self._tail = b""
+        self._regions: int | None = None
+        self._offset: int | None = None
+        self._end = 0
+        self._bytes = 0
+        self._length = 0
+
+    def read(self, block: bytes) -> bool:
+        """Takes the next block; whether it was the last of the map.
+
+        :raises ArchiveRefused: when the map contradicts itself, its file, or its own end.
+        """
+        self._length += BLOCK
+        if self._length > _padded(self._stored):
+            raise ArchiveRefused("a sparse file's map that does not end")
+        lines = (self._tail + block).split(b"\n")
+        self._tail = lines.pop()
+        for line in lines:
+            if self._done:
+                raise ArchiveRefused("a sparse file's map that goes on after its end")
+            self._take(line)
+        if self._done:
+            if self._tail.strip(b"\0") or self._length + self._bytes != self._stored or self._end > self._real:
+                raise ArchiveRefused("a sparse file's map that does not fit its file")
+            return True
+        if len(self._tail) > 20:
+            raise ArchiveRefused("a sparse file's map that is none")
+        return False
+
+    @property
+    def _done(self) -> bool:
+        return self._regions == 0 and self._offset is None
+
+    def _take(self, line: bytes) -> None:
+        if not _DECIMAL.fullmatch(line):
+            raise ArchiveRefused("a sparse file's map that is none")
+        number = int(line)
+        if self._regions is None:
+            self._regions = number
+        elif self._offset is None:
+            if number < self._end:
+                raise ArchiveRefused("a sparse file's map whose regions overlap")
+            self._offset = number
+        else:
+            self._end = self._offset + number
+            self._bytes += number
+            self._offset = None
+            self._regions -= 1
+
+
+def _padded(size: int) -> int:
+    return (size + BLOCK - 1) // BLOCK * BLOCK
+
+
+def _check_component(name: bytes) -> None:
+    if name in (b"", b".", b"..") or b"/" in name or b"\0" in name or len(name) > MAX_NAME:
+        raise ArchiveRefused(f"a name that is none: {_text(name)}")
+
+
+def _numbers(header: bytes) -> tuple[int, int]:
+    """Mode and size of a header that is whole and of the right format."""
+    found = _NUMBERS.fullmatch(header[100:156])
+    if found is None or header[257:265] != b"ustar\x0000":
+        raise ArchiveRefused(f"a header of another format ({_text(header[:100])})")
+    # The sum of all bytes, those of the checksum itself taken as spaces (POSIX.1-2017, pax, "ustar").
+    if int(found.group(6), 8) != sum(header) - sum(header[148:156]) + 256:
+        raise ArchiveRefused(f"a header whose checksum is wrong ({_text(header[:100])})")
+    mode = int(found.group(1), 8)
+    if mode > 0o7777:
+        raise ArchiveRefused(f"a mode that is none ({_text(header[:100])})")
+    return mode, int(found.group(4), 8)
+
+
+def _text_field(field: bytes) -> bytes:
+    text, _nul, rest = field.partition(b"\0")
+    if rest.strip(b"\0"):
+        raise ArchiveRefused(f"something hidden behind the end of a name ({_text(text)})")
+    return text
+
+
+def _records(body: bytes) -> dict[bytes, bytes]:
+    """The records of an extended header."""
+    only = _ONLY_MTIME.fullmatch(body)
+    if only is not None and int(only.group(1)) == len(body):
+        return {}
+    records: dict[bytes, bytes] = {}
+    position = 0
+    while position < len(body):
+        space = body.find(b" ", position, position + 9)
+        digits = body[position:space] if space > 0 else b""
+        if not digits or not _DECIMAL.fullmatch(digits):
+            raise ArchiveRefused("an extended header that is malformed")
+        end = position + int(digits)
+        if end > len(body) or end <= space or body[end - 1 : end] != b"\n":
+            raise ArchiveRefused("an extended header that is malformed")
+        key, equals, value = body[space + 1 : end - 1].partition(b"=")
+        if not equals or key in records:
+            raise ArchiveRefused(f"an extended header that is malformed or says {_text(key)} twice")
+        _check_record(key, value)
+        records[key] = value
+        position = end
+    return records
+
+
+def _check_record(key: bytes, value: bytes) -> None:
+    if key.startswith(_XATTR_PREFIX):
+        if len(key) == len(_XATTR_PREFIX) or b"\0" in key:
+            raise ArchiveRefused("an extended attribute without a name")
+        return
+    if key not in _PLAIN_KEYS:
+        raise ArchiveRefused(f"a record that our archives never hold: {_text(key)}")
+    if key == b"mtime":
+        good = _MTIME.fullmatch(value) is not None
+    elif key in (b"size", b"uid", b"gid") or (key in _SPARSE_KEYS and key != b"GNU.sparse.name"):
+        good = _DECIMAL.fullmatch(value) is not None
+    else:
+        good = bool(value) and b"\0" not in value
+    if not good:
+        raise ArchiveRefused(f"a value that is none for {_text(key)}: {_text(value)}")
+
+
+def _text(name: bytes) -> str:
+    return name.rstrip(b"\0")[:200].decode("utf-8", "backslashreplace")
