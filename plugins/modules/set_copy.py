@@ -64,7 +64,6 @@ options:
       - So a set is delivered to a server for one restore, encrypted to a key made for that restore.
     type: list
     elements: str
-    default: []
   spool:
     description: An existing directory for sets that pass between two remote media; the system's temporary directory when not given.
     type: path
@@ -202,7 +201,7 @@ def main() -> None:
             "verify": {"type": "bool", "default": True},
             "require_verified": {"type": "bool", "default": False},
             "identity_file": {"type": "path"},
-            "recipients": {"type": "list", "elements": "str", "default": []},
+            "recipients": {"type": "list", "elements": "str"},
             "spool": {"type": "path"},
             "allowed_signers_file": {"type": "path"},
             "status_file": {"type": "path"},
