@@ -31,7 +31,8 @@ options:
       require_mount:
         description:
           - A path that must be a mount point (V(directory)).
-          - Without the backup disk mounted there, nothing is read or written, so that a backup never fills the system disk.
+          - Without the backup disk mounted there, nothing is read or written, so that a backup never fills the system
+            disk.
         type: path
       ssh_host:
         description: The other host's name or address (V(ssh)).
@@ -45,7 +46,8 @@ options:
       ssh_key_file:
         description:
           - The private key to log in with (V(ssh)).
-          - The other host should bind it to one directory with a forced command, V(rrsync -ro) to read or V(rrsync -wo) to write.
+          - The other host should bind it to one directory with a forced command, V(rrsync -ro) to read or V(rrsync
+            -wo) to write.
         type: path
       ssh_known_hosts_file:
         description: The file with the other host's public key (V(ssh)). A host whose key is not in it is refused.
@@ -101,10 +103,10 @@ options:
         choices: [compliance, governance]
 """
 
-    ORIGIN = DOCUMENTATION.replace("  medium:\n    description: The medium, a place that holds sets.",
-                                   "  origin:\n    description: The medium that sets are copied from.").replace(
-        "O(medium.", "O(origin."
-    )
+    ORIGIN = DOCUMENTATION.replace(
+        "  medium:\n    description: The medium, a place that holds sets.",
+        "  origin:\n    description: The medium that sets are copied from.",
+    ).replace("O(medium.", "O(origin.")
     DESTINATION = DOCUMENTATION.replace(
         "  medium:\n    description: The medium, a place that holds sets.",
         "  destination:\n    description: The medium that sets are copied to.",

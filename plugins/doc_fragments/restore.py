@@ -43,11 +43,13 @@ options:
     type: int
     default: 2
   spool:
-    description: An existing directory for a set that comes from another host or the cloud; the system's temporary directory when not given.
+    description: An existing directory for a set that comes from another host or the cloud; the system's temporary
+      directory when not given.
     type: path
   allowed_signers_file:
     description:
-      - Demand that the set is signed by its host, whose public key stands in this file (see ssh-keygen(1), ALLOWED SIGNERS).
+      - Demand that the set is signed by its host, whose public key stands in this file (see ssh-keygen(1), ALLOWED
+        SIGNERS).
     type: path
   status_file:
     description: Where progress is written as JSON, about once a second.

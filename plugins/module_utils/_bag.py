@@ -13,7 +13,11 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    SetInvalid,
+    describe_os_error,
+)
 
 BAGIT_TXT = "bagit.txt"
 BAG_INFO_TXT = "bag-info.txt"
@@ -33,7 +37,7 @@ MAX_TAG_FILE_BYTES = 64 * 1024 * 1024
 class Contents(t.Protocol):
     """The files of one bag, wherever it is."""
 
-    def sizes(self) -> t.Dict[str, int]:
+    def sizes(self) -> dict[str, int]:
         """Each file's path within the bag ('/' separated) and its size in bytes."""
 
     def open(self, path: str) -> t.BinaryIO:
@@ -58,7 +62,7 @@ class Finding:
         return f"{self.kind}: {self.path}: {self.why}"
 
 
-def _lines(text: str) -> t.List[str]:
+def _lines(text: str) -> list[str]:
     # Not str.splitlines(), which also breaks at characters that a path may hold.
     return re.split(r"\r\n|\n|\r", text)
 
@@ -88,10 +92,10 @@ def write_manifest(digests: t.Mapping[str, str]) -> str:
     return "".join(f"{digests[path]}  {encode_path(path)}\n" for path in sorted(digests))
 
 
-def read_manifest(text: str, *, name: str) -> t.Tuple[t.Dict[str, str], t.List[Finding]]:
+def read_manifest(text: str, *, name: str) -> tuple[dict[str, str], list[Finding]]:
     """The digests of a manifest and what is wrong with its text."""
-    digests: t.Dict[str, str] = {}
-    findings: t.List[Finding] = []
+    digests: dict[str, str] = {}
+    findings: list[Finding] = []
     for number, line in enumerate(_lines(text), start=1):
         if not line.strip():
             continue
@@ -114,9 +118,9 @@ def write_bag_info(fields: t.Mapping[str, str]) -> str:
     return "".join(f"{label}: {' '.join(str(value).split())}\n" for label, value in fields.items())
 
 
-def read_bag_info(text: str) -> t.Dict[str, str]:
+def read_bag_info(text: str) -> dict[str, str]:
     """The fields of bag-info.txt; a continued line (RFC 8493, section 2.2.2) is joined to its field."""
-    fields: t.Dict[str, str] = {}
+    fields: dict[str, str] = {}
     label = ""
     for line in _lines(text):
         if line[:1] in (" ", "\t") and label:
@@ -160,25 +164,28 @@ class Validation:
     :param tag_manifest_sha256: SHA-256 of tagmanifest-sha256.txt: names the exact content of the set.
     """
 
-    findings: t.List[Finding]
-    info: t.Dict[str, str]
-    sizes: t.Dict[str, int]
+    findings: list[Finding]
+    info: dict[str, str]
+    sizes: dict[str, int]
     bytes_read: int
     tag_manifest_sha256: str
 
 
-def validate(contents: Contents, progress: t.Callable[[int], None] = lambda count: None) -> Validation:
+def validate(
+    contents: Contents, progress: t.Callable[[int], None] = lambda count: None, *, payload_bytes: bool = True
+) -> Validation:
     """Reads every byte of a bag and compares it with the manifests.
 
     Everything that is wrong is collected; nothing is raised for a bad bag. A file that cannot be read is
     ``unreadable``, which is not the same as a mismatch: the medium failed, not necessarily the content.
 
     :param progress: called with the number of bytes just read.
+    :param payload_bytes: False leaves the payload files unread (they must be there): for who reads them anyway.
     :raises BackupError: when the medium itself cannot be asked.
     """
     sizes = contents.sizes()
-    findings: t.List[Finding] = []
-    texts: t.Dict[str, str] = {}
+    findings: list[Finding] = []
+    texts: dict[str, str] = {}
     for path in (BAGIT_TXT, BAG_INFO_TXT, MANIFEST, TAG_MANIFEST):
         if path not in sizes:
             findings.append(Finding("missing", path, "every set has it"))
@@ -217,6 +224,8 @@ def validate(contents: Contents, progress: t.Callable[[int], None] = lambda coun
         if path not in sizes:
             findings.append(Finding("missing", path, "a manifest names it"))
             continue
+        if path in payload and not payload_bytes:
+            continue
         try:
             digest, count = _hash(contents, path, progress)
         except OSError as error:
@@ -242,7 +251,7 @@ def validate(contents: Contents, progress: t.Callable[[int], None] = lambda coun
     )
 
 
-def _hash(contents: Contents, path: str, progress: t.Callable[[int], None]) -> t.Tuple[str, int]:
+def _hash(contents: Contents, path: str, progress: t.Callable[[int], None]) -> tuple[str, int]:
     digest = hashlib.sha256()
     count = 0
     buffer = bytearray(CHUNK)
@@ -264,6 +273,33 @@ def _hash(contents: Contents, path: str, progress: t.Callable[[int], None]) -> t
             count += length
             progress(length)
     return digest.hexdigest(), count
+
+
+def expected_digests(contents: Contents) -> dict[str, str]:
+    """What the manifests of a set say of its files: path to SHA-256, hexadecimal.
+
+    For whoever copies a set and hashes it on the way. The tag manifest and the signature, which no manifest names,
+    are left out.
+
+    :raises BackupError: when a manifest cannot be read.
+    """
+    digests: dict[str, str] = {}
+    for name in (TAG_MANIFEST, MANIFEST):
+        try:
+            found, findings = read_manifest(read_text(contents, name), name=name)
+        except (OSError, ValueError) as error:
+            findings = [Finding("unreadable", name, str(error))]
+            found = {}
+        if findings:
+            raise SetInvalid(
+                "read the manifests of a set",
+                on=name,
+                why="; ".join(map(str, findings)),
+                next_step="Verify the set with set_verify; use another copy.",
+                details=[str(finding) for finding in findings],
+            )
+        digests.update(found)
+    return digests
 
 
 def tag_manifest_digest(contents: Contents) -> str:

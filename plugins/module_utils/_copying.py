@@ -13,14 +13,23 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _filters, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description, PayloadFile
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied, AlreadyStored, Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    AccessDenied,
+    AlreadyStored,
+    Refused,
+    SetInvalid,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import write_tag_files
-from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium, ProgressCallback, no_progress
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryContents, DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium, ProgressCallback
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import (
+    DirectoryContents,
+    DirectoryMedium,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +46,8 @@ class CopyOptions:
     move: bool = False
     verify: bool = True
     require_verified: bool = False
-    spool: t.Optional[str] = None
-    allowed_signers: t.Optional[str] = None
+    spool: str | None = None
+    allowed_signers: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +104,9 @@ def copy(
     destination: Medium,
     set_id: SetId,
     options: CopyOptions,
-    progress: ProgressCallback = no_progress,
+    progress: Progress,
 ) -> Copied:
-    """Copies one set.
+    """Copies one set: read once on its way, read back once where it landed.
 
     :raises SetInvalid: when the origin's set is bad, or the copy is not the same.
     :raises BackupError: when either medium fails; the destination then lists nothing new.
@@ -115,9 +124,10 @@ def copy(
     if not needed(origin, destination, set_id):
         if options.move:
             # Nothing goes before its replacement is verified, however it came to be there.
-            _remove_replaced(origin, set_id, _check_landed(destination, set_id, options, no_progress))
+            _remove_replaced(origin, set_id, _check_landed(destination, set_id, options, progress))
         return Copied(set_id, options.move, 0, round(time.monotonic() - clock, 3), options.move)
-    sizes = origin.contents(set_id).sizes()
+    size = sum(origin.contents(set_id).sizes().values())
+    progress.stage("copying", total_bytes=size)
     renamed = options.move and _rename(origin, destination, set_id, options)
     if not renamed:
         _transfer(origin, destination, set_id, options, progress)
@@ -126,7 +136,7 @@ def copy(
         _remove_replaced(origin, set_id, verified)
     if options.move and isinstance(origin, DirectoryMedium):
         _verification.forget(origin, set_id)
-    return Copied(set_id, True, sum(sizes.values()), round(time.monotonic() - clock, 3), verified)
+    return Copied(set_id, True, size, round(time.monotonic() - clock, 3), verified)
 
 
 def _remove_replaced(origin: Medium, set_id: SetId, verified: bool) -> None:
@@ -157,25 +167,22 @@ def _rename(origin: Medium, destination: Medium, set_id: SetId, options: CopyOpt
     return True
 
 
-def _transfer(
-    origin: Medium, destination: Medium, set_id: SetId, options: CopyOptions, progress: ProgressCallback
-) -> None:
+def _transfer(origin: Medium, destination: Medium, set_id: SetId, options: CopyOptions, progress: Progress) -> None:
     local = origin.local_path(set_id)
     if local is not None:
-        # Every byte is read for the copy anyway, but a bad set must not even begin to arrive.
-        if not (isinstance(origin, DirectoryMedium) and _verification.recall(origin, set_id)):
-            _verification.verify(origin, set_id, allowed_signers=options.allowed_signers)
-        destination.store(set_id, local, progress)
+        # All but the payload's bytes, which the storing compares with the manifest on their way.
+        _verification.verify(origin, set_id, allowed_signers=options.allowed_signers, payload_bytes=False)
+        destination.store(set_id, local, progress.advance)
     elif isinstance(destination, DirectoryMedium):
         with destination.locked(set_id.host, set_id.source), destination.begin(set_id) as partial:
-            origin.fetch(set_id, partial.path, progress)
+            origin.fetch(set_id, partial.path, progress.advance)
             _check_fetched(origin, set_id, partial.path, options)
             partial.commit()
     else:
         with tempfile.TemporaryDirectory(prefix="set-", dir=options.spool) as spool:
-            origin.fetch(set_id, spool, progress)
+            origin.fetch(set_id, spool, progress.advance)
             _check_fetched(origin, set_id, spool, options)
-            destination.store(set_id, spool, progress)
+            destination.store(set_id, spool, progress.advance)
 
 
 def _check_fetched(origin: Medium, set_id: SetId, directory: str, options: CopyOptions) -> None:
@@ -192,12 +199,13 @@ def _check_fetched(origin: Medium, set_id: SetId, directory: str, options: CopyO
         )
 
 
-def _check_landed(destination: Medium, set_id: SetId, options: CopyOptions, progress: ProgressCallback) -> bool:
+def _check_landed(destination: Medium, set_id: SetId, options: CopyOptions, progress: Progress) -> bool:
     if isinstance(destination, DirectoryMedium) and _verification.recall(destination, set_id) is not None:
         return True
     try:
+        progress.stage("reading back", total_bytes=sum(destination.contents(set_id).sizes().values()))
         verification, _description = _verification.verify(
-            destination, set_id, allowed_signers=options.allowed_signers, progress=progress
+            destination, set_id, allowed_signers=options.allowed_signers, progress=progress.advance
         )
     except AccessDenied:
         return False  # Put-only: its checksums were checked by the receiving end; a reader audits later.
@@ -217,7 +225,7 @@ def reencrypt(
     *,
     identity_files: t.Sequence[str],
     recipients: t.Sequence[str],
-    progress: ProgressCallback = no_progress,
+    progress: Progress,
 ) -> Copied:
     """Copies one verified set, its payload encrypted anew to other recipients, in one streaming pass.
 
@@ -232,11 +240,12 @@ def reencrypt(
     reader = SetReader(set_id, origin.path(set_id), identity_files=identity_files)
     encryption = Encryption(_filters.AGE, tuple(recipients))
     encrypting = _filters.Filters(encryption).writing(compress=False)
-    payload: t.List[PayloadFile] = []
+    payload: list[PayloadFile] = []
+    progress.stage("encrypting anew", total_bytes=reader.description.stored_bytes)
     with destination.locked(set_id.host, set_id.source), destination.begin(set_id) as partial:
         with Processes() as processes:
             for file in reader.description.payload:
-                payload.append(_reencrypt_file(reader, file, encrypting, partial, processes, progress))
+                payload.append(_reencrypt_file(reader, file, encrypting, partial, processes, progress.advance))
         values = {**vars(reader.description), "payload": payload}
         values["encryption"] = {"method": encryption.method, "recipients": list(encryption.recipients)}
         values["reencrypted"] = {"tag_manifest_sha256": verification.tag_manifest_sha256}
@@ -275,5 +284,3 @@ def _reencrypt_file(
             sink=target.write,
         )
     return PayloadFile(path, file.part, target.bytes, target.sha256, round(time.monotonic() - started, 3))
-
-

@@ -60,18 +60,18 @@ class Description:
     engine: str
     series: str
     organization: str
-    run_id: t.Optional[str]
+    run_id: str | None
     started: str
     finished: str
     source_bytes: int
-    compression: t.Dict[str, t.Any]
-    encryption: t.Dict[str, t.Any]
-    versions: t.Dict[str, str]
-    payload: t.List[PayloadFile]
-    engine_facts: t.Dict[str, t.Any]
-    warnings: t.List[str]
-    restore_by_hand: t.List[str]
-    reencrypted: t.Optional[t.Dict[str, str]] = None
+    compression: dict[str, t.Any]
+    encryption: dict[str, t.Any]
+    versions: dict[str, str]
+    payload: list[PayloadFile]
+    engine_facts: dict[str, t.Any]
+    warnings: list[str]
+    restore_by_hand: list[str]
+    reencrypted: dict[str, str] | None = None
 
     @property
     def set_id(self) -> SetId:

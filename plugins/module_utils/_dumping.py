@@ -50,10 +50,10 @@ class DumpRequest:
     series: str
     organization: str
     filters: Filters
-    run_id: t.Optional[str] = None
+    run_id: str | None = None
     jobs: int = 2
-    signing_key: t.Optional[str] = None
-    status_file: t.Optional[str] = None
+    signing_key: str | None = None
+    status_file: str | None = None
 
     @property
     def subject(self) -> str:
@@ -68,13 +68,13 @@ class DumpResult:
     :param seconds: how long it took.
     """
 
-    set_id: t.Optional[SetId]
+    set_id: SetId | None
     changed: bool
-    description: t.Optional[Description]
+    description: Description | None
     seconds: float
 
 
-def existing(request: DumpRequest) -> t.Optional[DumpResult]:
+def existing(request: DumpRequest) -> DumpResult | None:
     """The complete set that already carries the request's run id.
 
     :raises BackupError: when the medium cannot be read.
@@ -100,7 +100,7 @@ def preflight(request: DumpRequest) -> Examination:
             "write to a medium",
             on=request.medium.describe(),
             why="this user may not write there",
-            next_step="Run as the medium's owner, or prepare the medium (playbook infitulua.backup.step1_prepare_media).",
+            next_step="Run as the medium's owner, or prepare the medium (playbook step1_prepare_media).",
         )
     request.filters.check()
     examination = request.engine.examine()
@@ -127,7 +127,7 @@ def dump(request: DumpRequest) -> DumpResult:
             with request.medium.begin(_new_id(request)) as partial, Processes() as processes:
                 writer = SetWriter(partial, filters=request.filters, processes=processes, progress=progress)
                 dumped = request.engine.dump(writer, jobs=request.jobs)
-                encryption: t.Dict[str, t.Any] = {"method": request.filters.encryption.method}
+                encryption: dict[str, t.Any] = {"method": request.filters.encryption.method}
                 if request.filters.encryption.method == AGE:
                     encryption["recipients"] = list(request.filters.encryption.recipients)
                 description = writer.finish(

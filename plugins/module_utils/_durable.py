@@ -31,9 +31,9 @@ class HashedFile:
         self._digest = hashlib.sha256()
         self._flushed = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor: t.Optional[int] = os.open(path, flags, FILE_MODE)
+        self._descriptor: int | None = os.open(path, flags, FILE_MODE)
 
-    def write(self, chunk: t.Union[bytes, memoryview]) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Writes all of ``chunk``."""
         assert self._descriptor is not None
         view = memoryview(chunk)
@@ -74,9 +74,9 @@ class HashedFile:
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         if kind is None:
             self.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 
-class BackupError(Exception):
-    """A failure that an operator can read and act on.
+class _Explained(BaseException):
+    """What failed, on what, why, and what to do next.
 
     :param what: the action that failed, as a verb phrase: "dump the database".
     :param on: the thing it failed on: a source, a set id, a path, a medium.
@@ -18,9 +18,7 @@ class BackupError(Exception):
     :param details: further lines, one finding each (kept out of the message, returned beside it).
     """
 
-    def __init__(
-        self, what: str, *, on: str, why: str, next_step: str, details: t.Optional[t.Sequence[str]] = None
-    ) -> None:
+    def __init__(self, what: str, *, on: str, why: str, next_step: str, details: t.Sequence[str] | None = None) -> None:
         self.what = what
         self.on = on
         self.why = why
@@ -32,6 +30,10 @@ class BackupError(Exception):
     def message(self) -> str:
         """One message in one paragraph: what, on what, why, what to do next."""
         return f"Could not {self.what} ({self.on}): {self.why.rstrip().rstrip('.')}. {self.next_step}"
+
+
+class BackupError(_Explained, Exception):
+    """A failure that an operator can read and act on."""
 
 
 class Refused(BackupError):
@@ -65,8 +67,12 @@ class AlreadyStored(BackupError):
     """A set, or a part of one, already stands where it was to be stored, with other content."""
 
 
-class Interrupted(BackupError):
-    """The run was told to stop (SIGTERM, SIGINT)."""
+class Interrupted(_Explained):
+    """The run was told to stop (SIGTERM, SIGINT).
+
+    Not a BackupError, as KeyboardInterrupt is not an Exception: it may arrive anywhere, and whoever goes on after
+    one failure must not take it for another.
+    """
 
 
 def describe_os_error(error: OSError) -> str:

@@ -35,7 +35,7 @@ class Encryption:
     """
 
     method: str
-    recipients: t.Tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.method == AGE and not self.recipients:
@@ -53,9 +53,7 @@ class Encryption:
                 next_step="Drop one of the two.",
             )
         if self.method not in (AGE, UNENCRYPTED):
-            raise Refused(
-                "encrypt a set", on=self.method, why="this method is not known", next_step="Use age or none."
-            )
+            raise Refused("encrypt a set", on=self.method, why="this method is not known", next_step="Use age or none.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Filters:
     encryption: Encryption
     level: int = DEFAULT_COMPRESSION_LEVEL
 
-    def writing(self, *, compress: bool) -> t.List[Command]:
+    def writing(self, *, compress: bool) -> list[Command]:
         """The commands behind the engine's own, in order.
 
         :param compress: False where the engine's client has compressed the stream already.
@@ -109,13 +107,13 @@ class Filters:
                 next_step="Correct the recipients: each is a public key, 'age1…' or 'ssh-ed25519 …'.",
             )
 
-    def versions(self) -> t.Dict[str, str]:
+    def versions(self) -> dict[str, str]:
         """Program name to version, for backup.json."""
         names = ["zstd"] + (["age"] if self.encryption.method == AGE else [])
         return {name: _programs.version(_programs.find(name)) for name in names}
 
 
-def reading(path: str, identity_files: t.Sequence[str]) -> t.List[Command]:
+def reading(path: str, identity_files: t.Sequence[str]) -> list[Command]:
     """The commands that turn a stored payload file back into the engine's stream, by what its name says.
 
     :param path: the payload file's path within the set.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import types
 import typing as t
 
@@ -15,19 +16,30 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import In
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class _Held:
+    """How many blocks hold interruptions back now (in the main thread, where signals arrive), and what waits."""
+
+    blocks = 0
+    waiting: Interrupted | None = None
+
+
 @contextlib.contextmanager
 def interruptible(action: str, *, on: str) -> t.Iterator[None]:
     """Turns SIGTERM, SIGINT and SIGHUP into :class:`Interrupted`, once; further ones wait for the clean-up."""
 
-    def stop(number: int, _frame: t.Optional[types.FrameType]) -> None:
+    def stop(number: int, _frame: types.FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(
+        interruption = Interrupted(
             action,
             on=on,
             why=f"the run was told to stop ({signal.Signals(number).name})",
             next_step="Nothing incomplete was kept; run it again.",
         )
+        if _Held.blocks:
+            _Held.waiting = interruption
+        else:
+            raise interruption
 
     previous = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
@@ -35,3 +47,22 @@ def interruptible(action: str, *, on: str) -> t.Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def held_back() -> t.Iterator[None]:
+    """Lets an interruption wait until the block is left, where stopping half-way would leave something behind.
+
+    For steps that are short and go together: starting a process and noting it, the renames of a swap.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _Held.blocks += 1
+    try:
+        yield
+    finally:
+        _Held.blocks -= 1
+        if not _Held.blocks and _Held.waiting is not None:
+            interruption, _Held.waiting = _Held.waiting, None
+            raise interruption

@@ -10,7 +10,7 @@ import fcntl
 import os
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, describe_os_error
 
 
 @contextlib.contextmanager
@@ -19,8 +19,17 @@ def locked(path: str, *, subject: str) -> t.Iterator[None]:
 
     :param subject: the source or medium that is locked, for the message.
     :raises LockHeld: at once, when another process holds it.
+    :raises BackupError: when the lock file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise BackupError(
+            "lock a source",
+            on=subject,
+            why=describe_os_error(error),
+            next_step="Run as the user that owns it, or correct its owner and mode; nothing was touched.",
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,12 +13,18 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest, DumpResult
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
-    Interrupted,
     NotFound,
     Refused,
     describe_os_error,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, COMPRESSION_LEVELS, DEFAULT_COMPRESSION_LEVEL, UNENCRYPTED, Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._filters import (
+    AGE,
+    COMPRESSION_LEVELS,
+    DEFAULT_COMPRESSION_LEVEL,
+    UNENCRYPTED,
+    Encryption,
+    Filters,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest, RestoreResult
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
@@ -29,7 +35,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._directory 
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
 
 # Options of every module that writes new sets.
-DUMP_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+DUMP_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "host": {"type": "str", "required": True},
     "organization": {"type": "str", "default": ""},
     "encryption": {"type": "str", "choices": [AGE, UNENCRYPTED], "default": AGE},
@@ -46,12 +52,12 @@ DUMP_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
     "status_file": {"type": "path"},
 }
 # Options of every source in a list of sources.
-SOURCE_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+SOURCE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "series": {"type": "str", "default": ""},
 }
 # Options that choose among the sets of a medium.
-SELECTION_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+SELECTION_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "sets": {"type": "list", "elements": "str"},
     "host": {"type": "str"},
     "source": {"type": "str"},
@@ -59,7 +65,7 @@ SELECTION_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
     "at": {"type": "str"},
 }
 # Options of every module that restores.
-RESTORE_ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+RESTORE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "ticket": {"type": "str", "required": True},
     "set": {"type": "str"},
     "host": {"type": "str"},
@@ -133,8 +139,8 @@ class SourcesReport:
     :param failures: one entry per source that has not.
     """
 
-    sets: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    failures: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    sets: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    failures: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -146,13 +152,13 @@ class SourcesReport:
         """Every failure, in one message."""
         return " | ".join(f"{entry['source']}: {entry['message']}" for entry in self.failures)
 
-    def diff(self) -> t.Dict[str, str]:
+    def diff(self) -> dict[str, str]:
         """The sets before and after, as Ansible's diff."""
         written = [entry for entry in self.sets if entry["changed"]]
         lines = [f"{entry['id'] or entry['subject'] + '/<the time of the run>'}\n" for entry in written]
         return {"before": "", "after": "".join(lines), "before_header": "new sets", "after_header": "new sets"}
 
-    def result(self) -> t.Dict[str, t.Any]:
+    def result(self) -> dict[str, t.Any]:
         """The module's return values."""
         return {"changed": self.changed, "sets": self.sets, "failures": self.failures, "diff": self.diff()}
 
@@ -184,8 +190,6 @@ def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesR
                 status_file=params["status_file"],
             )
             report.sets.append(_entry(request, _predict(request) if check_mode else _dumping.dump(request)))
-        except Interrupted:
-            raise
         except BackupError as error:
             report.failures.append({"source": source["name"], "message": error.message, "details": error.details})
     return report
@@ -198,7 +202,7 @@ def _predict(request: DumpRequest) -> DumpResult:
     return found or DumpResult(None, True, None, 0.0)
 
 
-def _entry(request: DumpRequest, result: DumpResult) -> t.Dict[str, t.Any]:
+def _entry(request: DumpRequest, result: DumpResult) -> dict[str, t.Any]:
     description = result.description
     return {
         "id": str(result.set_id) if result.set_id else None,
@@ -215,7 +219,7 @@ def _entry(request: DumpRequest, result: DumpResult) -> t.Dict[str, t.Any]:
     }
 
 
-def describe_restore(result: RestoreResult) -> t.Dict[str, t.Any]:
+def describe_restore(result: RestoreResult) -> dict[str, t.Any]:
     """What a restoring module returns of a :class:`~._restoring.RestoreResult`."""
     return {
         "set": str(result.set_id),
@@ -239,7 +243,7 @@ def _state(before: TargetState) -> str:
     return "empty" if before.empty else "holds data"
 
 
-def spool_directory(params: t.Mapping[str, t.Any]) -> t.Optional[str]:
+def spool_directory(params: t.Mapping[str, t.Any]) -> str | None:
     """Where sets from remote media are put meanwhile.
 
     :raises Refused: when it was named and does not exist.

@@ -21,6 +21,7 @@ import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import held_back
 
 CHUNK = 1024 * 1024
 # Linux: enlarges a pipe's buffer (fcntl(2)); the default of 64 KiB costs a context switch per 64 KiB.
@@ -41,10 +42,10 @@ class Command:
     """
 
     argv: t.Sequence[str]
-    environment: t.Mapping[str, t.Optional[str]] = dataclasses.field(default_factory=dict)
+    environment: t.Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     pass_fds: t.Sequence[int] = ()
-    success: t.FrozenSet[int] = frozenset({0})
-    user: t.Optional[str] = None
+    success: frozenset[int] = frozenset({0})
+    user: str | None = None
     stderr_limit: int = 256 * 1024
 
     @property
@@ -106,7 +107,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: t.List[subprocess.Popen[bytes]] = []
+        self._running: list[subprocess.Popen[bytes]] = []
         self._cancelled = threading.Event()
 
     def __enter__(self) -> Processes:
@@ -114,9 +115,9 @@ class Processes:
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         self.cancel()
 
@@ -130,18 +131,18 @@ class Processes:
         self._cancelled.set()
         with self._lock:
             running = list(self._running)
+            for process in running:
+                _kill_group(process)
         for process in running:
-            _kill_group(process)
-        for process in running:
-            process.wait()
+            self.reap(process)
 
     def start(
         self,
         command: Command,
         *,
-        stdin: t.Union[int, t.IO[bytes], None] = None,
-        stdout: t.Union[int, t.IO[bytes], None] = subprocess.PIPE,
-        stderr: t.Union[int, t.IO[bytes], None] = subprocess.PIPE,
+        stdin: int | t.IO[bytes] | None = None,
+        stdout: int | t.IO[bytes] | None = subprocess.PIPE,
+        stderr: int | t.IO[bytes] | None = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         """Starts one process in a process group of its own.
 
@@ -153,13 +154,17 @@ class Processes:
                 environment.pop(name, None)
             else:
                 environment[name] = value
-        options: t.Dict[str, t.Any] = {}
+        options: dict[str, t.Any] = {}
         if command.user is not None:
             options = _identity_of(command.user, environment)
-        with self._lock:
+        # A process that was started and is not noted yet would outlive an interruption.
+        with held_back(), self._lock:
             if self._cancelled.is_set():
                 raise ProcessFailed(
-                    "start a program", on=command.name, why="the operation has been given up", next_step="See the cause."
+                    "start a program",
+                    on=command.name,
+                    why="the operation has been given up",
+                    next_step="See the cause.",
                 )
             try:
                 process = subprocess.Popen(
@@ -174,20 +179,24 @@ class Processes:
                     bufsize=0,
                     **options,
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a NUL in an argument.
                 raise ProcessFailed(
                     "start a program",
                     on=command.argv[0],
-                    why=describe_os_error(error),
+                    why=describe_os_error(error) if isinstance(error, OSError) else str(error),
                     next_step="Install it, or correct its path.",
                 ) from error
             self._running.append(process)
         return process
 
     def reap(self, process: subprocess.Popen[bytes]) -> int:
-        """Waits for a process and forgets it; the exit status (negative: a signal)."""
-        status = process.wait()
+        """Waits for a process, kills what it left running, and forgets it; the exit status (negative: a signal)."""
+        # Until it is reaped its number stays its own: only so long can its group be killed without hitting another.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
+            _kill_group(process)
+            status = process.wait()
             if process in self._running:
                 self._running.remove(process)
         return status
@@ -199,9 +208,9 @@ class Processes:
         action: str,
         on: str,
         next_step: str,
-        stdin: t.Union[int, t.IO[bytes], bytes, None] = None,
-        sink: t.Optional[Sink] = None,
-    ) -> t.List[Outcome]:
+        stdin: int | t.IO[bytes] | bytes | None = None,
+        sink: Sink | None = None,
+    ) -> list[Outcome]:
         """Runs a pipeline to its end and checks every exit status.
 
         :param commands: at least one; the stdout of each is the stdin of the next.
@@ -212,10 +221,10 @@ class Processes:
         :raises ProcessFailed: when any process fails; the message names those that failed first.
         :raises Exception: whatever ``sink`` raises, after the pipeline has been killed.
         """
-        started: t.List[subprocess.Popen[bytes]] = []
-        readers: t.List[_StderrReader] = []
-        feeder: t.Optional[threading.Thread] = None
-        previous: t.Union[int, t.IO[bytes], None] = subprocess.PIPE if isinstance(stdin, bytes) else stdin
+        started: list[subprocess.Popen[bytes]] = []
+        readers: list[_StderrReader] = []
+        feeder: threading.Thread | None = None
+        previous: int | t.IO[bytes] | None = subprocess.PIPE if isinstance(stdin, bytes) else stdin
         try:
             for index, command in enumerate(commands):
                 last = index == len(commands) - 1
@@ -235,8 +244,9 @@ class Processes:
                 assert started[-1].stdout is not None
                 _drain(started[-1].stdout, sink)
         except BaseException:
-            for process in started:
-                _kill_group(process)
+            with self._lock:
+                for process in started:
+                    _kill_group(process)
             raise
         finally:
             statuses = [self.reap(process) for process in started]
@@ -266,7 +276,7 @@ class Processes:
 
 
 def run_and_read(
-    command: Command, *, action: str, on: str, next_step: str, stdin: t.Optional[bytes] = None, limit: int = 64 * 1024**2
+    command: Command, *, action: str, on: str, next_step: str, stdin: bytes | None = None, limit: int = 64 * 1024**2
 ) -> str:
     """Runs one program and returns what it printed.
 
@@ -328,7 +338,7 @@ def _drain(stream: t.IO[bytes], sink: Sink) -> None:
         sink(view[:length])
 
 
-def _feed(stream: t.Optional[t.IO[bytes]], data: bytes) -> None:
+def _feed(stream: t.IO[bytes] | None, data: bytes) -> None:
     assert stream is not None
     # A process that ends without reading all of it is judged by its exit status, not by this pipe.
     with contextlib.suppress(OSError), stream:
@@ -344,12 +354,13 @@ def _enlarge(pipe: t.IO[bytes]) -> None:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    # Not poll(), which would reap a leader whose children still run.
+    if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _identity_of(user: str, environment: t.Dict[str, str]) -> t.Dict[str, t.Any]:
+def _identity_of(user: str, environment: dict[str, str]) -> dict[str, t.Any]:
     import pwd
 
     try:

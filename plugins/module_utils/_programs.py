@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
@@ -31,7 +30,7 @@ PACKAGES = {
 _MORE_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
-def find(name: str, *, directory: t.Optional[str] = None) -> str:
+def find(name: str, *, directory: str | None = None) -> str:
     """The path of a program.
 
     :param directory: look only there.

@@ -11,7 +11,6 @@ import json
 import os
 import threading
 import time
-import typing as t
 
 
 class Progress:
@@ -26,9 +25,7 @@ class Progress:
     :param total_bytes: how many bytes are expected; None: not known.
     """
 
-    def __init__(
-        self, path: t.Optional[str], *, operation: str, subject: str, total_bytes: t.Optional[int] = None
-    ) -> None:
+    def __init__(self, path: str | None, *, operation: str, subject: str, total_bytes: int | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._operation = operation
@@ -45,7 +42,7 @@ class Progress:
         """Bytes done so far."""
         return self._bytes
 
-    def stage(self, stage: str, *, total_bytes: t.Optional[int] = None) -> None:
+    def stage(self, stage: str, *, total_bytes: int | None = None) -> None:
         """Enters a new stage; a given total starts the count anew."""
         with self._lock:
             self._stage = stage
@@ -85,7 +82,9 @@ class Progress:
         }
         temporary = f"{self._path}.{os.getpid()}.new"
         with contextlib.suppress(OSError):
-            with open(temporary, "w", encoding="utf-8") as stream:
+            # O_NOFOLLOW: the file may stand where others can put a link in its way.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            with open(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as stream:
                 json.dump(state, stream)
             os.replace(temporary, self._path)
 

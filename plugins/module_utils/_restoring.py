@@ -18,7 +18,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT, SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, Engine, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+    Check,
+    Engine,
+    RestoreWork,
+    TargetState,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 
@@ -40,12 +45,12 @@ class RestoreRequest:
     set_id: SetId
     engine: Engine
     ticket: str
-    identity_files: t.Tuple[str, ...] = ()
+    identity_files: tuple[str, ...] = ()
     replace: bool = False
     jobs: int = 2
-    spool: t.Optional[str] = None
-    allowed_signers: t.Optional[str] = None
-    status_file: t.Optional[str] = None
+    spool: str | None = None
+    allowed_signers: str | None = None
+    status_file: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +68,9 @@ class RestoreResult:
     ticket: str
     target: str
     before: TargetState
-    kept: t.Optional[str]
-    checks: t.List[Check]
-    warnings: t.List[str]
+    kept: str | None
+    checks: list[Check]
+    warnings: list[str]
     seconds: float
 
 
@@ -113,7 +118,7 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
                     " (what is there is kept under a dated name).",
                 )
             kept = None
-            checks: t.List[Check] = []
+            checks: list[Check] = []
             if not check_mode:
                 kept, checks = _carry_out(request.engine, work)
     finally:
@@ -131,7 +136,7 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
     )
 
 
-def _carry_out(engine: Engine, work: RestoreWork) -> t.Tuple[t.Optional[str], t.List[Check]]:
+def _carry_out(engine: Engine, work: RestoreWork) -> tuple[str | None, list[Check]]:
     try:
         work.progress.stage("restoring", total_bytes=work.reader.description.stored_bytes)
         engine.restore_beside(work)
@@ -158,7 +163,7 @@ def _carry_out(engine: Engine, work: RestoreWork) -> t.Tuple[t.Optional[str], t.
 
 
 @contextlib.contextmanager
-def _local_set(request: RestoreRequest, progress: Progress) -> t.Iterator[t.Tuple[Medium, str]]:
+def _local_set(request: RestoreRequest, progress: Progress) -> t.Iterator[tuple[Medium, str]]:
     local = request.medium.local_path(request.set_id)
     if local is not None:
         yield request.medium, local

@@ -10,11 +10,9 @@ passfile check and age's identity reader both accept, and which goes when the la
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 import types
-import typing as t
 
 
 class SecretFile:
@@ -24,7 +22,7 @@ class SecretFile:
     :param user: the operating-system user that the child runs as; None: the current one.
     """
 
-    def __init__(self, text: str, *, user: t.Optional[str] = None) -> None:
+    def __init__(self, text: str, *, user: str | None = None) -> None:
         self.descriptor = os.memfd_create("secret", os.MFD_CLOEXEC)
         os.fchmod(self.descriptor, 0o600)
         view = memoryview(text.encode("utf-8"))
@@ -42,16 +40,18 @@ class SecretFile:
 
     def close(self) -> None:
         """Forgets the secret here."""
-        with contextlib.suppress(OSError):
-            os.close(self.descriptor)
+        # Once only: by the second time the number may be another file's.
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __enter__(self) -> SecretFile:
         return self
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         self.close()

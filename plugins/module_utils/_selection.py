@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
@@ -22,13 +21,13 @@ class Selection:
     :param at: only sets whose time is not after this one (``20261122T030000Z``).
     """
 
-    ids: t.Tuple[SetId, ...] = ()
-    host: t.Optional[str] = None
-    source: t.Optional[str] = None
+    ids: tuple[SetId, ...] = ()
+    host: str | None = None
+    source: str | None = None
     newest: bool = False
-    at: t.Optional[str] = None
+    at: str | None = None
 
-    def choose(self, medium: Medium) -> t.List[SetId]:
+    def choose(self, medium: Medium) -> list[SetId]:
         """The chosen sets, oldest first within a source.
 
         :raises NotFound: when an id is not on the medium.

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _copying, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
@@ -27,8 +27,8 @@ class SetsReport:
     :param failures: one entry per set that is not.
     """
 
-    sets: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    failures: t.List[t.Dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    sets: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    failures: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -40,7 +40,7 @@ class SetsReport:
         """Every failure, in one message."""
         return " | ".join(entry["message"] for entry in self.failures)
 
-    def result(self) -> t.Dict[str, t.Any]:
+    def result(self) -> dict[str, t.Any]:
         """The module's return values."""
         return {"changed": self.changed, "sets": self.sets, "failures": self.failures}
 
@@ -67,7 +67,7 @@ def list_sets(medium: Medium, selection: Selection) -> SetsReport:
     return report
 
 
-def _summary(medium: Medium, set_id: SetId, description: Description) -> t.Dict[str, t.Any]:
+def _summary(medium: Medium, set_id: SetId, description: Description) -> dict[str, t.Any]:
     verification = _verification.recall(medium, set_id) if isinstance(medium, DirectoryMedium) else None
     return {
         "id": str(set_id),
@@ -96,9 +96,9 @@ def verify_sets(
     medium: Medium,
     selection: Selection,
     *,
-    allowed_signers: t.Optional[str],
+    allowed_signers: str | None,
     set_aside: bool,
-    status_file: t.Optional[str],
+    status_file: str | None,
     check_mode: bool,
 ) -> SetsReport:
     """Reads every byte of every chosen set, and remembers on a directory medium which passed.
@@ -116,8 +116,6 @@ def verify_sets(
             verification, description = _verification.verify(
                 medium, set_id, allowed_signers=allowed_signers, progress=progress.advance
             )
-        except Interrupted:
-            raise
         except BackupError as error:
             aside = set_aside and local is not None
             if local is not None and not check_mode:
@@ -146,7 +144,7 @@ class Reencryption:
     """Whom a delivered copy is encrypted to, and what reads the original."""
 
     identity_file: str
-    recipients: t.Tuple[str, ...]
+    recipients: tuple[str, ...]
 
 
 def copy_sets(
@@ -156,8 +154,8 @@ def copy_sets(
     *,
     except_sets: t.Collection[SetId],
     options: _copying.CopyOptions,
-    reencryption: t.Optional[Reencryption],
-    status_file: t.Optional[str],
+    reencryption: Reencryption | None,
+    status_file: str | None,
     check_mode: bool,
 ) -> SetsReport:
     """Copies every chosen set that the destination does not hold.
@@ -175,10 +173,7 @@ def copy_sets(
                 needed = options.move or _needed(origin, destination, set_id, reencryption)
                 copied = _copying.Copied(set_id, needed, 0, 0.0, False)
             else:
-                progress.stage("copying", total_bytes=sum(origin.contents(set_id).sizes().values()))
                 copied = _copy(origin, destination, set_id, options, reencryption, progress)
-        except Interrupted:
-            raise
         except BackupError as error:
             report.fail(set_id, error)
             continue
@@ -197,9 +192,7 @@ def copy_sets(
     return report
 
 
-def _needed(
-    origin: Medium, destination: Medium, set_id: SetId, reencryption: t.Optional[Reencryption]
-) -> bool:
+def _needed(origin: Medium, destination: Medium, set_id: SetId, reencryption: Reencryption | None) -> bool:
     return not destination.holds(set_id) if reencryption else _copying.needed(origin, destination, set_id)
 
 
@@ -208,11 +201,11 @@ def _copy(
     destination: Medium,
     set_id: SetId,
     options: _copying.CopyOptions,
-    reencryption: t.Optional[Reencryption],
+    reencryption: Reencryption | None,
     progress: Progress,
 ) -> _copying.Copied:
     if reencryption is None:
-        return _copying.copy(origin, destination, set_id, options, progress.advance)
+        return _copying.copy(origin, destination, set_id, options, progress)
     if not isinstance(origin, DirectoryMedium) or not isinstance(destination, DirectoryMedium):
         raise Refused(
             "encrypt a set anew",
@@ -228,5 +221,5 @@ def _copy(
         set_id,
         identity_files=[reencryption.identity_file],
         recipients=reencryption.recipients,
-        progress=progress.advance,
+        progress=progress,
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -43,8 +44,8 @@ class SetReader:
         processes: Processes,
         action: str,
         next_step: str,
-        sink: t.Optional[Sink] = None,
-    ) -> t.List[Outcome]:
+        sink: Sink | None = None,
+    ) -> list[Outcome]:
         """Streams a payload file through ``commands`` (none: into the sink).
 
         :returns: the outcomes of ``commands``.
@@ -75,18 +76,15 @@ class SetReader:
 
         recipients = ", ".join(self.description.encryption.get("recipients", [])) or "none"
         for file in self.description.payload:
-            with Processes() as processes:
-                try:
-                    self.run(
-                        file,
-                        [],
-                        processes=processes,
-                        action="read the payload of a set",
-                        next_step=f"Give an identity of one of its recipients: {recipients}. Nothing was touched.",
-                        sink=stop,
-                    )
-                except _EnoughRead:
-                    pass
+            with Processes() as processes, contextlib.suppress(_EnoughRead):
+                self.run(
+                    file,
+                    [],
+                    processes=processes,
+                    action="read the payload of a set",
+                    next_step=f"Give an identity of one of its recipients: {recipients}. Nothing was touched.",
+                    sink=stop,
+                )
 
 
 def read_description(set_id: SetId, contents: t.Any) -> Description:

@@ -39,7 +39,7 @@ class Stream:
     commands: t.Sequence[Command]
     action: str
     next_step: str
-    stdin: t.Union[int, t.IO[bytes], bytes, None] = None
+    stdin: int | t.IO[bytes] | bytes | None = None
     compress: bool = True
 
 
@@ -55,7 +55,7 @@ class SetWriter:
         self.filters = filters
         self.processes = processes
         self.progress = progress
-        self._payload: t.Dict[str, PayloadFile] = {}
+        self._payload: dict[str, PayloadFile] = {}
         self._lock = threading.Lock()
 
     @property
@@ -63,7 +63,7 @@ class SetWriter:
         """The set's id, for messages."""
         return str(self.partial.set_id)
 
-    def store(self, stream: Stream) -> t.List[Outcome]:
+    def store(self, stream: Stream) -> list[Outcome]:
         """Runs one stream to its end. Safe from several threads.
 
         :returns: the outcomes of the stream's own commands (their warnings are for the engine to read).
@@ -112,7 +112,7 @@ class SetWriter:
                 raise
 
     def finish(
-        self, description: Description, *, order: t.Sequence[str], signing_key: t.Optional[str] = None
+        self, description: Description, *, order: t.Sequence[str], signing_key: str | None = None
     ) -> Description:
         """Writes the tag files and makes the set appear.
 
@@ -134,7 +134,7 @@ def write_tag_files(
     *,
     sizes: t.Mapping[str, int],
     manifest: str,
-    signing_key: t.Optional[str] = None,
+    signing_key: str | None = None,
 ) -> None:
     """Makes a complete bag of a partial set whose payload is written, and commits it.
 

@@ -9,12 +9,12 @@ bound to the exact content (the tag manifest's SHA-256): later steps demand it i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import os
 import time
-import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _durable, _signature
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
@@ -49,20 +49,22 @@ def verify(
     medium: Medium,
     set_id: SetId,
     *,
-    allowed_signers: t.Optional[str] = None,
+    allowed_signers: str | None = None,
     progress: ProgressCallback = no_progress,
-) -> t.Tuple[Verification, Description]:
+    payload_bytes: bool = True,
+) -> tuple[Verification, Description]:
     """Reads every byte of a set where it lies.
 
     :param allowed_signers: demand a signature by the set's host; None: signatures are not looked at.
+    :param payload_bytes: False leaves the payload files unread: for who hashes them anyway, on the way elsewhere.
     :raises SetInvalid: when anything is wrong; its details list every finding.
     :raises BackupError: when the medium cannot be asked.
     """
     clock = time.monotonic()
     contents = medium.contents(set_id)
-    validation = _bag.validate(contents, progress)
+    validation = _bag.validate(contents, progress, payload_bytes=payload_bytes)
     findings = list(validation.findings)
-    description: t.Optional[Description] = None
+    description: Description | None = None
     if not any(finding.kind in ("missing", "unreadable") and finding.path == "backup.json" for finding in findings):
         try:
             description = read_description(set_id, contents)
@@ -93,7 +95,7 @@ def verify(
     return verification, description
 
 
-def _disagreements(set_id: SetId, description: Description, validation: _bag.Validation) -> t.List[_bag.Finding]:
+def _disagreements(set_id: SetId, description: Description, validation: _bag.Validation) -> list[_bag.Finding]:
     findings = []
     if validation.info.get("External-Identifier") != str(set_id):
         why = f"External-Identifier is {validation.info.get('External-Identifier')!r}, the set lies at {str(set_id)!r}"
@@ -113,7 +115,7 @@ def remember(medium: DirectoryMedium, set_id: SetId, verification: Verification)
     _durable.replace_file(path, json.dumps(dataclasses.asdict(verification), indent=2) + "\n")
 
 
-def recall(medium: DirectoryMedium, set_id: SetId) -> t.Optional[Verification]:
+def recall(medium: DirectoryMedium, set_id: SetId) -> Verification | None:
     """The verification of exactly this content, if one is remembered."""
     try:
         with open(_path(medium, set_id), encoding="utf-8") as stream:
@@ -126,10 +128,8 @@ def recall(medium: DirectoryMedium, set_id: SetId) -> t.Optional[Verification]:
 
 def forget(medium: DirectoryMedium, set_id: SetId) -> None:
     """Drops what is remembered of a set: it is gone, or it failed."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(_path(medium, set_id))
-    except FileNotFoundError:
-        pass
 
 
 def _path(medium: DirectoryMedium, set_id: SetId) -> str:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -13,9 +12,11 @@ module: database_dump
 short_description: Back databases up, each as a verified-by-construction set
 version_added: 0.1.0
 description:
-  - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and brought to the disk
+  - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and brought
+    to the disk
     in one pass. Plaintext never touches a disk of the medium.
-  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the end, naming each
+  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
+    end, naming each
     failure, and returns what succeeded.
   - Two runs on the same source at the same time are refused.
 author:
@@ -68,14 +69,16 @@ options:
         description: The database user (V(postgresql)).
         type: str
       login_password:
-        description: The database user's password (V(postgresql)). It is handed to the client in memory, never in its arguments or environment.
+        description: The database user's password (V(postgresql)). It is handed to the client in memory, never in its
+          arguments or environment.
         type: str
       login_unix_socket:
         description: The directory of the server's socket (V(postgresql)).
         type: path
       login_os_user:
         description:
-          - Run the database's client as this operating-system user, for servers that authenticate local users by their name.
+          - Run the database's client as this operating-system user, for servers that authenticate local users by
+            their name.
           - Only root can. The set itself is written by the user that runs the module.
         type: str
       ssl_mode:
@@ -86,7 +89,8 @@ options:
         description: The file with the certificate authorities to trust (V(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (V(postgresql)); the newest installed that suits the server when not given.
+        description: The directory of the client programs (V(postgresql)); the newest installed that suits the server
+          when not given.
         type: path
       path:
         description: The database file (V(sqlite)).
@@ -195,10 +199,17 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import DUMP_ARGUMENTS, SOURCE_ARGUMENTS, dump_sources
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import DATABASE_ENGINES, source_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+    DUMP_ARGUMENTS,
+    SOURCE_ARGUMENTS,
+    dump_sources,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
+    DATABASE_ENGINES,
+    source_arguments,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
 
@@ -220,7 +231,7 @@ def main() -> None:
     try:
         with interruptible("back databases up", on=module.params["host"]):
             report = dump_sources(module.params, check_mode=module.check_mode)
-    except BackupError as error:
+    except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
     for entry in report.sets:
         for warning in entry["warnings"]:

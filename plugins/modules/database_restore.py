@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -14,8 +13,10 @@ short_description: Restore a database from a set, beside the live one, and swap
 version_added: 0.1.0
 description:
   - Restores a set that M(infitulua.backup.database_dump) wrote.
-  - The set is verified to the last byte, decrypted for a trial and compared with the target's state before anything is touched.
-    It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated name.
+  - The set is verified to the last byte, decrypted for a trial and compared with the target's state before anything
+    is touched.
+    It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated
+    name.
   - A restore that fails leaves the target exactly as it was.
   - Without a help-desk ticket nothing is restored.
 author:
@@ -70,7 +71,8 @@ options:
         description: The file with the certificate authorities to trust (C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(postgresql)); the newest installed that suits when not given.
+        description: The directory of the client programs (C(postgresql)); the newest installed that suits when not
+          given.
         type: path
       path:
         description: The database file (sets of the engine C(sqlite)).
@@ -145,7 +147,8 @@ kept:
   type: str
   sample: contabilidad__replaced_20261122T171503Z
 checks:
-  description: The comparisons of the restored data with what the set says, each with C(name), C(passed) and C(detail). Empty in check mode.
+  description: The comparisons of the restored data with what the set says, each with C(name), C(passed) and
+    C(detail). Empty in check mode.
   returned: success
   type: list
   elements: dict
@@ -174,11 +177,18 @@ details:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import RESTORE_ARGUMENTS, describe_restore, make_restore
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+    RESTORE_ARGUMENTS,
+    describe_restore,
+    make_restore,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._restoring import restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import DATABASE_ENGINES, target_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
+    DATABASE_ENGINES,
+    target_arguments,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
 
@@ -199,7 +209,7 @@ def main() -> None:
     try:
         with interruptible("restore", on=module.params["set"] or module.params["source"]):
             result = restore(make_restore(module.params, engines=engines), check_mode=module.check_mode)
-    except BackupError as error:
+    except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details)
     for remark in result.warnings:
         module.warn(remark)

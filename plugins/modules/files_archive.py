@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -13,11 +12,15 @@ module: files_archive
 short_description: Back file trees up, each source as a verified-by-construction set
 version_added: 0.1.0
 description:
-  - Archives the file trees of each source of O(sources) with GNU tar into a new set on a directory medium, compressed, encrypted, hashed
-    and brought to the disk in one pass. Owners, modes, ACLs, extended attributes, sparse files, hard links and names of any bytes are kept.
-  - Sockets and device nodes are left out. Files that change or vanish while they are read do not fail the run. Both are listed in the
+  - Archives the file trees of each source of O(sources) with GNU tar into a new set on a directory medium,
+    compressed, encrypted, hashed
+    and brought to the disk in one pass. Owners, modes, ACLs, extended attributes, sparse files, hard links and names
+    of any bytes are kept.
+  - Sockets and device nodes are left out. Files that change or vanish while they are read do not fail the run. Both
+    are listed in the
     set's warnings.
-  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the end, naming each
+  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
+    end, naming each
     failure, and returns what succeeded.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -58,7 +61,8 @@ options:
       exclude:
         description:
           - Patterns of what is left out, with C(*), C(?) and C([…]).
-          - A pattern with a slash is compared with the whole path, one without with the name alone. What is below an excluded directory is
+          - A pattern with a slash is compared with the whole path, one without with the name alone. What is below an
+            excluded directory is
             left out with it.
         type: list
         elements: str
@@ -92,7 +96,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sets:
-  description: One entry for each source that has its set, with the same fields as M(infitulua.backup.database_dump) returns.
+  description: One entry for each source that has its set, with the same fields as M(infitulua.backup.database_dump)
+    returns.
   returned: always
   type: list
   elements: dict
@@ -118,9 +123,13 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import DUMP_ARGUMENTS, SOURCE_ARGUMENTS, dump_sources
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+    DUMP_ARGUMENTS,
+    SOURCE_ARGUMENTS,
+    dump_sources,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import source_arguments
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
@@ -139,7 +148,7 @@ def main() -> None:
     try:
         with interruptible("back file trees up", on=module.params["host"]):
             report = dump_sources(module.params, check_mode=module.check_mode)
-    except BackupError as error:
+    except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
     for entry in report.sets:
         for warning in entry["warnings"]:

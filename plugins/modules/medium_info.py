@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -13,7 +12,8 @@ module: medium_info
 short_description: Look at a medium, and try what this host may do with it
 version_added: 0.1.0
 description:
-  - Tells whether a medium is there and how much fits on it, and, with O(probe=true), what this host may do with it, found by really trying.
+  - Tells whether a medium is there and how much fits on it, and, with O(probe=true), what this host may do with it,
+    found by really trying.
   - A server's key to the cloud should be able to write and nothing else; this is how to know.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -24,7 +24,8 @@ options:
   probe:
     description:
       - Whether to try to list, read, write and delete.
-      - On a directory, a small file is written, read back and removed. In a bucket, one small object C(.probe) is put once and stays, since
+      - On a directory, a small file is written, read back and removed. In a bucket, one small object C(.probe) is put
+        once and stays, since
         whoever may only put cannot remove it.
     type: bool
     default: false
@@ -69,7 +70,8 @@ free_bytes:
   sample: 107374182400
 access:
   description:
-    - What this host may do, C(list), C(read), C(write) and C(delete), each true or false; null for what cannot be tried without leaving traces.
+    - What this host may do, C(list), C(read), C(write) and C(delete), each true or false; null for what cannot be
+      tried without leaving traces.
   returned: with O(probe=true)
   type: dict
   sample: {"list": false, "read": false, "write": true, "delete": false}

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -13,9 +12,11 @@ module: set_copy
 short_description: Copy or move sets between any two media
 version_added: 0.1.0
 description:
-  - Copies the chosen sets from one medium to another, whatever the two are; storing in the cloud, storing in the vault and fetching for a
+  - Copies the chosen sets from one medium to another, whatever the two are; storing in the cloud, storing in the
+    vault and fetching for a
     restore are all this.
-  - A bad set is not copied. A copy appears complete or not at all, and is read back where it landed. A set that the destination holds already
+  - A bad set is not copied. A copy appears complete or not at all, and is read back where it landed. A set that the
+    destination holds already
     is left alone; a different one of the same id is an error, never overwritten.
   - One set that fails does not stop the others; the module then fails at the end, naming each failure.
 author:
@@ -47,12 +48,14 @@ options:
   verify:
     description:
       - Whether the copy is read back where it landed.
-      - A destination that this host may only write to cannot be read back; each object's checksum was then checked by the receiving end, and
+      - A destination that this host may only write to cannot be read back; each object's checksum was then checked by
+        the receiving end, and
         RV(sets[].verified) is false.
     type: bool
     default: true
   require_verified:
-    description: Only copy sets that M(infitulua.backup.set_verify) has passed on the origin, a directory medium; any other is a failure.
+    description: Only copy sets that M(infitulua.backup.set_verify) has passed on the origin, a directory medium; any
+      other is a failure.
     type: bool
     default: false
   identity_file:
@@ -65,10 +68,12 @@ options:
     type: list
     elements: str
   spool:
-    description: An existing directory for sets that pass between two remote media; the system's temporary directory when not given.
+    description: An existing directory for sets that pass between two remote media; the system's temporary directory
+      when not given.
     type: path
   allowed_signers_file:
-    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1), ALLOWED SIGNERS).
+    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1),
+      ALLOWED SIGNERS).
     type: path
   status_file:
     description: Where progress is written as JSON, about once a second.
@@ -158,11 +163,19 @@ failures:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._copying import CopyOptions
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import SELECTION_ARGUMENTS, make_selection, spool_directory
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+    SELECTION_ARGUMENTS,
+    make_selection,
+    spool_directory,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import Reencryption, SetsReport, copy_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import (
+    Reencryption,
+    SetsReport,
+    copy_sets,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
 
 
@@ -212,7 +225,7 @@ def main() -> None:
     try:
         with interruptible("copy sets", on=module.params["destination"]["type"]):
             report = _copy(module)
-    except BackupError as error:
+    except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
     copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
     diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}

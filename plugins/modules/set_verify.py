@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -13,10 +12,12 @@ module: set_verify
 short_description: Verify sets by reading every byte
 version_added: 0.1.0
 description:
-  - Reads every byte of the chosen sets where they lie and compares it with the manifests, and the set's identity with its place.
+  - Reads every byte of the chosen sets where they lie and compares it with the manifests, and the set's identity with
+    its place.
     With O(allowed_signers_file) the signature too.
   - It needs no key and decompresses nothing, since manifests hash the stored bytes.
-  - On a directory medium it remembers, beside the sets, which content passed; M(infitulua.backup.set_copy) can demand that.
+  - On a directory medium it remembers, beside the sets, which content passed; M(infitulua.backup.set_copy) can demand
+    that.
   - One set that fails does not stop the others; the module then fails at the end, naming everything that is wrong.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -34,11 +35,13 @@ attributes:
     support: full
 options:
   allowed_signers_file:
-    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1), ALLOWED SIGNERS).
+    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1),
+      ALLOWED SIGNERS).
     type: path
   set_aside:
     description:
-      - Whether a set that failed is moved to C(.rejected) below the medium's root (directory media), where nothing lists it and somebody
+      - Whether a set that failed is moved to C(.rejected) below the medium's root (directory media), where nothing
+        lists it and somebody
         can look at it. A good copy can then take its place.
     type: bool
     default: false
@@ -124,7 +127,7 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
 from ansible_collections.infitulua.backup.plugins.module_utils._parameters import SELECTION_ARGUMENTS, make_selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import verify_sets
@@ -153,7 +156,7 @@ def main() -> None:
                 status_file=module.params["status_file"],
                 check_mode=module.check_mode,
             )
-    except BackupError as error:
+    except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
     if report.failures:
         module.fail_json(msg=report.message, **report.result())

@@ -34,9 +34,7 @@ class ProgressAction(ActionBase):
     _supports_check_mode = True
     _supports_async = True
 
-    def run(
-        self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
-    ) -> t.Dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Runs the action."""
         result = super().run(tmp, task_vars)
         del tmp
@@ -122,10 +120,8 @@ def describe(state: t.Mapping[str, t.Any]) -> str:
 
 def readable(count: float) -> str:
     """A number of bytes with a binary unit, three digits at the most."""
-    for unit in _UNITS[:-1]:
-        if count < 1000:
-            break
+    units = list(_UNITS)
+    while count >= 1000 and len(units) > 1:
         count /= 1024
-    else:
-        unit = _UNITS[-1]
-    return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+        units.pop(0)
+    return f"{count:.0f} {units[0]}" if units[0] == _UNITS[0] or count >= 100 else f"{count:.1f} {units[0]}"

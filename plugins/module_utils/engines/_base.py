@@ -27,7 +27,7 @@ class Examination:
     """
 
     bytes: int
-    versions: t.Dict[str, str]
+    versions: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Dumped:
     :param restore_by_hand: commands that restore it without this collection, run from within the set's directory.
     """
 
-    parts: t.List[str]
-    facts: t.Dict[str, t.Any]
-    warnings: t.List[str]
-    restore_by_hand: t.List[str]
+    parts: list[str]
+    facts: dict[str, t.Any]
+    warnings: list[str]
+    restore_by_hand: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class RestoreWork:
     progress: Progress
     jobs: int
     stamp: str
-    warnings: t.List[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 class Engine(abc.ABC):
@@ -100,8 +100,8 @@ class Engine(abc.ABC):
 
     name: t.ClassVar[str]
     # The engine's part of an argument specification (as AnsibleModule takes it), for a source and for a target.
-    source_arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
-    target_arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
 
     @abc.abstractmethod
     def __init__(self, options: t.Mapping[str, t.Any]) -> None: ...
@@ -140,11 +140,11 @@ class Engine(abc.ABC):
         """
 
     @abc.abstractmethod
-    def check(self, work: RestoreWork) -> t.List[Check]:
+    def check(self, work: RestoreWork) -> list[Check]:
         """Compares what was restored beside the target with what the set says."""
 
     @abc.abstractmethod
-    def swap(self, work: RestoreWork) -> t.Optional[str]:
+    def swap(self, work: RestoreWork) -> str | None:
         """Puts the restored data in the target's place by rename.
 
         :returns: under which name what was there is kept; None when nothing was.

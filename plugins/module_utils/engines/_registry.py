@@ -13,7 +13,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._files im
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite import SqliteEngine
 
-ENGINES: t.Dict[str, t.Type[Engine]] = {
+ENGINES: dict[str, type[Engine]] = {
     "files": FilesEngine,
     "postgresql": PostgresqlEngine,
     "sqlite": SqliteEngine,
@@ -21,12 +21,12 @@ ENGINES: t.Dict[str, t.Type[Engine]] = {
 DATABASE_ENGINES = sorted(set(ENGINES) - {"files"})
 
 
-def source_arguments(names: t.Sequence[str]) -> t.Dict[str, t.Dict[str, t.Any]]:
+def source_arguments(names: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
     """The options that describe a source of any of these engines, as an argument specification."""
     return {option: spec for name in names for option, spec in ENGINES[name].source_arguments.items()}
 
 
-def target_arguments(names: t.Sequence[str]) -> t.Dict[str, t.Dict[str, t.Any]]:
+def target_arguments(names: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
     """The options that describe a target of any of these engines, as an argument specification."""
     return {option: spec for name in names for option, spec in ENGINES[name].target_arguments.items()}
 
@@ -57,4 +57,4 @@ def make_engine(name: str, options: t.Mapping[str, t.Any], *, target: bool = Fal
             why=f"the engine {name} does not take it (it takes {', '.join(sorted(allowed))})",
             next_step="Remove it, or correct the engine.",
         )
-    return engine({**{option: None for option in allowed}, **given})
+    return engine({**dict.fromkeys(allowed), **given})

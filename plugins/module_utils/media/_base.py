@@ -27,10 +27,10 @@ def no_progress(count: int) -> None:
 class Access:
     """What this host may do with a medium; found by really trying. None: not tried, since trying leaves traces."""
 
-    list: t.Optional[bool]
-    read: t.Optional[bool]
-    write: t.Optional[bool]
-    delete: t.Optional[bool]
+    list: bool | None
+    read: bool | None
+    write: bool | None
+    delete: bool | None
 
 
 class Medium(abc.ABC):
@@ -41,14 +41,14 @@ class Medium(abc.ABC):
 
     kind: t.ClassVar[str]
     # The medium's part of an argument specification, as AnsibleModule takes it: its constructor's parameters.
-    arguments: t.ClassVar[t.Dict[str, t.Dict[str, t.Any]]]
+    arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
 
     @abc.abstractmethod
     def describe(self) -> str:
         """The medium in a few words, for messages: "directory /srv/backup/vault". Never a secret."""
 
     @abc.abstractmethod
-    def sets(self, *, host: t.Optional[str] = None, source: t.Optional[str] = None) -> t.List[SetId]:
+    def sets(self, *, host: str | None = None, source: str | None = None) -> list[SetId]:
         """The complete sets it holds, oldest first within a source. A set without ``bagit.txt`` is not a set."""
 
     @abc.abstractmethod
@@ -63,17 +63,19 @@ class Medium(abc.ABC):
         """Copies a complete set from a local directory onto the medium.
 
         Until the last byte is there, the medium does not list the set. On failure nothing of it stays that
-        the medium would list or that a later attempt would stumble over.
+        the medium would list or that a later attempt would stumble over. What is read is compared with the set's
+        manifests on the way: a file that has gone bad meanwhile never becomes part of a listed set.
 
         :param progress: called with the number of bytes just stored.
         :raises AlreadyStored: when the medium holds a set of this id.
+        :raises SetInvalid: when a file is not what the set's manifests say.
         """
 
     @abc.abstractmethod
     def remove(self, set_id: SetId) -> None:
         """Removes one set: it stops being listed first, then its files go."""
 
-    def probe(self, *, host: t.Optional[str] = None) -> Access:
+    def probe(self, *, host: str | None = None) -> Access:
         """Tries what this host may do. A second time leaves nothing that the first did not.
 
         :param host: try below this host's part of the medium, where rights are given by host.
@@ -96,9 +98,10 @@ class Medium(abc.ABC):
         """
         contents = self.contents(set_id)
         for path in sorted(contents.sizes()):
-            with contents.open(path) as stream, HashedFile(
-                prepare_path(directory, path, set_id), progress=progress
-            ) as file:
+            with (
+                contents.open(path) as stream,
+                HashedFile(prepare_path(directory, path, set_id), progress=progress) as file,
+            ):
                 while True:
                     chunk = stream.read(CHUNK)
                     if not chunk:
@@ -106,7 +109,7 @@ class Medium(abc.ABC):
                     file.write(chunk)
         sync_tree(directory)
 
-    def local_path(self, set_id: SetId) -> t.Optional[str]:
+    def local_path(self, set_id: SetId) -> str | None:
         """The local directory that is this set, where the medium has such a thing."""
         return None
 
@@ -123,11 +126,11 @@ class Medium(abc.ABC):
         """
         return False
 
-    def free_bytes(self) -> t.Optional[int]:
+    def free_bytes(self) -> int | None:
         """How many bytes can still be stored; None where a medium has no such bound."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most media have nothing to let go of
         """Lets go of connections and temporary files."""
 
     def __enter__(self) -> Medium:
@@ -135,11 +138,27 @@ class Medium(abc.ABC):
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         self.close()
+
+
+def require_digest(path: str, *, found: str, expected: t.Mapping[str, str], set_id: SetId) -> None:
+    """Compares what was just read of a set with what its manifests say.
+
+    :param found: SHA-256, hexadecimal.
+    :param expected: path to SHA-256, as :func:`~._bag.expected_digests` gives it.
+    :raises SetInvalid: when they differ.
+    """
+    if path in expected and found != expected[path]:
+        raise SetInvalid(
+            "copy a set",
+            on=f"{set_id}, {path}",
+            why=f"its SHA-256 is {found}, the manifest says {expected[path]}",
+            next_step="Nothing was stored. Use another copy of this set, and look after the medium it came from.",
+        )
 
 
 def prepare_path(directory: str, path: str, set_id: SetId) -> str:

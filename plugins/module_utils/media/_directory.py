@@ -16,7 +16,7 @@ import shutil
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _durable
-from ansible_collections.infitulua.backup.plugins.module_utils._bag import BAGIT_TXT
+from ansible_collections.infitulua.backup.plugins.module_utils._bag import BAGIT_TXT, CHUNK, expected_digests
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     AlreadyStored,
     BackupError,
@@ -31,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._base impor
     ProgressCallback,
     no_progress,
     prepare_path,
+    require_digest,
 )
 
 PARTIAL_SUFFIX = ".partial"
@@ -47,7 +48,7 @@ class DirectoryMedium(Medium):
     kind = "directory"
     arguments = {"path": {"type": "path"}, "require_mount": {"type": "path"}}
 
-    def __init__(self, *, path: str, require_mount: t.Optional[str] = None) -> None:
+    def __init__(self, *, path: str, require_mount: str | None = None) -> None:
         self.root = os.path.normpath(path)
         self.require_mount = require_mount
 
@@ -74,7 +75,7 @@ class DirectoryMedium(Medium):
                 next_step="Prepare the medium (playbook infitulua.backup.step1_prepare_media), or mount its volume.",
             )
 
-    def sets(self, *, host: t.Optional[str] = None, source: t.Optional[str] = None) -> t.List[SetId]:
+    def sets(self, *, host: str | None = None, source: str | None = None) -> list[SetId]:
         self.check_present()
         found = []
         for host_name in [host] if host else self._names(self.root):
@@ -98,7 +99,7 @@ class DirectoryMedium(Medium):
             )
         return DirectoryContents(path)
 
-    def local_path(self, set_id: SetId) -> t.Optional[str]:
+    def local_path(self, set_id: SetId) -> str | None:
         return self.path(set_id)
 
     def path(self, set_id: SetId) -> str:
@@ -153,16 +154,18 @@ class DirectoryMedium(Medium):
 
     def store(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
         source = DirectoryContents(directory)
-        with self.locked(set_id.host, set_id.source):
-            with self.begin(set_id) as partial, self._as_backup_error(f"store the set {set_id}"):
-                for path in sorted(source.sizes()):
-                    with source.open(path) as stream, partial.create(path, progress) as file:
-                        while True:
-                            chunk = stream.read(1024 * 1024)
-                            if not chunk:
-                                break
-                            file.write(chunk)
-                partial.commit()
+        expected = expected_digests(source)
+        storing = self._as_backup_error(f"store the set {set_id}")
+        with self.locked(set_id.host, set_id.source), self.begin(set_id) as partial, storing:
+            for path in sorted(source.sizes()):
+                with source.open(path) as stream, partial.create(path, progress) as file:
+                    while True:
+                        chunk = stream.read(CHUNK)
+                        if not chunk:
+                            break
+                        file.write(chunk)
+                require_digest(path, found=file.sha256, expected=expected, set_id=set_id)
+            partial.commit()
 
     def adopt(self, set_id: SetId, directory: str) -> None:
         """Takes a complete set over by renaming its directory, which must be on the same file system.
@@ -183,7 +186,7 @@ class DirectoryMedium(Medium):
             _durable.sync_directory(os.path.dirname(path))
             _durable.sync_directory(os.path.dirname(directory))
 
-    def probe(self, *, host: t.Optional[str] = None) -> Access:
+    def probe(self, *, host: str | None = None) -> Access:
         self.check_present()
         path = os.path.join(self.root, f".probe-{os.getpid()}")
         data = os.urandom(4096)
@@ -238,7 +241,7 @@ class DirectoryMedium(Medium):
                 next_step="Correct the cause and run again; nothing incomplete is kept.",
             ) from error
 
-    def _entries(self, path: str) -> t.List[str]:
+    def _entries(self, path: str) -> list[str]:
         try:
             return sorted(os.listdir(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -251,7 +254,7 @@ class DirectoryMedium(Medium):
                 next_step="Check the medium's owner and mode, and run as the user that may read it.",
             ) from error
 
-    def _names(self, path: str) -> t.List[str]:
+    def _names(self, path: str) -> list[str]:
         return [name for name in self._entries(path) if is_name(name) and os.path.isdir(os.path.join(path, name))]
 
 
@@ -265,7 +268,7 @@ class DirectoryContents:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def sizes(self) -> t.Dict[str, int]:
+    def sizes(self) -> dict[str, int]:
         sizes = {}
 
         def fail(error: OSError) -> None:

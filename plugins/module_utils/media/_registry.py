@@ -13,16 +13,16 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._directory 
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3 import S3Medium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._ssh import SshMedium
 
-MEDIA: t.Dict[str, t.Type[Medium]] = {
+MEDIA: dict[str, type[Medium]] = {
     "directory": DirectoryMedium,
     "s3": S3Medium,
     "ssh": SshMedium,
 }
 
 
-def medium_argument() -> t.Dict[str, t.Any]:
+def medium_argument() -> dict[str, t.Any]:
     """The specification of a module's option that names a medium."""
-    options: t.Dict[str, t.Dict[str, t.Any]] = {"type": {"type": "str", "required": True, "choices": sorted(MEDIA)}}
+    options: dict[str, dict[str, t.Any]] = {"type": {"type": "str", "required": True, "choices": sorted(MEDIA)}}
     for medium in MEDIA.values():
         options.update(medium.arguments)
     return {"type": "dict", "options": options}
