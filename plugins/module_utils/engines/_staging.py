@@ -246,6 +246,7 @@ def _exchange(first: bytes, second: bytes) -> None:
 
     :raises OSError: as renameat2(2) does; EINVAL where the file system cannot.
     """
+    sys.audit("infitulua.backup.exchange", first, second)
     try:
         renameat2 = _LIBC.renameat2
     except AttributeError:

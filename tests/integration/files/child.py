@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One dump or restore in a process of its own, to be run as another user, or killed at a chosen moment.
+
+Standard input: what ``House.job`` makes. Standard output: ``{"ok": …}`` or ``{"error": …}`` as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
+from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+
+# Every change to a file system that Python makes announces itself under one of these names (PEP 578).
+_STEPS = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "subprocess.Popen",
+          "sqlite3.connect", "infitulua.backup.exchange"}  # fmt: skip
+
+
+def die_at(step: int, within: str) -> None:
+    """SIGKILL this process just before its n-th change below ``within`` (programs it starts count too)."""
+    seen = 0
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event == "open":
+            writes = isinstance(arguments[2], int) and bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+            if not writes:
+                return
+        elif event not in _STEPS:
+            return
+        if event != "subprocess.Popen" and not any(within in _text(argument) for argument in arguments):
+            return
+        seen += 1
+        if seen == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def _text(value: object) -> str:
+    return os.fsdecode(value) if isinstance(value, (bytes, str)) else ""
+
+
+def main() -> None:
+    """Do the job."""
+    job = json.load(sys.stdin)
+    medium = DirectoryMedium(path=job["medium"])
+    engine = make_engine(job["engine"], job["options"], target=job["action"] == "restore")
+    if "die_at" in job:
+        die_at(job["die_at"], job["within"])
+    try:
+        if job["action"] == "dump":
+            filters = Filters(Encryption("age", (job["recipient"],)), 1)
+            request = DumpRequest("web1", "data", engine, medium, "400.8.1", "INFITULUÁ", filters)
+            result = str(_dumping.dump(request).set_id)
+        else:
+            set_id = SetId.parse(job["set"])
+            result = _restoring.restore(
+                RestoreRequest(
+                    medium, set_id, engine, "HD-1", (job["identity"],), replace=job.get("replace", False), jobs=1
+                )
+            ).warnings
+    except BackupError as error:
+        print(json.dumps({"error": error.message, "details": error.details}))
+    else:
+        print(json.dumps({"ok": result}))
+
+
+if __name__ == "__main__":
+    main()
