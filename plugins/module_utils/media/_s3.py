@@ -77,17 +77,17 @@ class S3Medium(Medium):
         *,
         bucket: str,
         prefix: str = "",
-        endpoint_url: t.Optional[str] = None,
-        region: t.Optional[str] = None,
-        profile: t.Optional[str] = None,
-        credentials_file: t.Optional[str] = None,
-        access_key: t.Optional[str] = None,
-        secret_key: t.Optional[str] = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        credentials_file: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
         validate_certs: bool = True,
-        ca_bundle: t.Optional[str] = None,
+        ca_bundle: str | None = None,
         state_directory: str = DEFAULT_STATE_DIRECTORY,
-        retain_days: t.Optional[int] = None,
-        retain_mode: t.Optional[str] = None,
+        retain_days: int | None = None,
+        retain_mode: str | None = None,
     ) -> None:
         if retain_days is not None and retain_days < 1:
             self._refuse(bucket, f"retain_days is {retain_days}", "Give at least one day, or leave it out.")
@@ -128,7 +128,7 @@ class S3Medium(Medium):
     def close(self) -> None:
         self._store.close()
 
-    def sets(self, *, host: t.Optional[str] = None, source: t.Optional[str] = None) -> t.List[SetId]:
+    def sets(self, *, host: str | None = None, source: str | None = None) -> list[SetId]:
         # All keys are listed, 1000 a request: a set has a dozen, so that asking for each one's bagit.txt costs more.
         below = self._root + (f"{host}/" + (f"{source}/" if source else "") if host else "")
         found = []
@@ -229,10 +229,10 @@ class S3Medium(Medium):
             self._store.call("delete_object", action="remove a set", on=on, Key=each)
         self._journals.forget(set_id)
 
-    def probe(self, *, host: t.Optional[str] = None) -> Access:
+    def probe(self, *, host: str | None = None) -> Access:
         return probe_bucket(self._store, prefix=self._root + (f"{host}/" if host else ""))
 
-    def abandon_uploads(self, *, but: t.Optional[SetId] = None) -> t.List[SetId]:
+    def abandon_uploads(self, *, but: SetId | None = None) -> list[SetId]:
         """Aborts the uploads in parts of sets that are no longer where they were being stored from.
 
         What the journal says of objects that stand already is kept: it lets a later copy of the same set go on.
@@ -290,8 +290,8 @@ class S3Medium(Medium):
     def _key(self, set_id: SetId) -> str:
         return f"{self._root}{set_id}/"
 
-    def _pages(self, operation: str, member: str, prefix: str) -> t.Iterator[t.Dict[str, t.Any]]:
-        parameters: t.Dict[str, t.Any] = {"Prefix": prefix}
+    def _pages(self, operation: str, member: str, prefix: str) -> t.Iterator[dict[str, t.Any]]:
+        parameters: dict[str, t.Any] = {"Prefix": prefix}
         while True:
             answer = self._store.call(operation, action="list a medium", on=self.describe(), **parameters)
             yield from answer.get(member, ())
@@ -299,7 +299,7 @@ class S3Medium(Medium):
                 return
             parameters["ContinuationToken"] = answer["NextContinuationToken"]
 
-    def _genuine(self, set_id: SetId) -> t.Dict[str, _Object]:
+    def _genuine(self, set_id: SetId) -> dict[str, _Object]:
         """The objects of a set as they were stored, whatever was put there since.
 
         Every put of ours is refused where an object stands, so in a versioned bucket the oldest version since the
@@ -320,10 +320,11 @@ class S3Medium(Medium):
             for entry in self._pages("list_objects_v2", "Contents", below)
         }
 
-    def _first_versions(self, below: str) -> t.Dict[str, _Object]:
-        versions: t.List[t.Dict[str, t.Any]] = []
-        removed: t.Dict[str, datetime.datetime] = {}
-        parameters: t.Dict[str, t.Any] = {"Prefix": below}
+    def _first_versions(self, below: str) -> dict[str, _Object]:
+        versions: list[dict[str, t.Any]] = []
+        removed: dict[str, datetime.datetime] = {}
+        gone: set[str] = set()
+        parameters: dict[str, t.Any] = {"Prefix": below}
         while True:
             answer = self._store.attempt(
                 "list_object_versions", action="list a medium", on=self.describe(), **parameters
@@ -332,17 +333,18 @@ class S3Medium(Medium):
             for marker in answer.get("DeleteMarkers", ()):
                 key = marker["Key"]
                 removed[key] = max(marker["LastModified"], removed.get(key, marker["LastModified"]))
+                if marker.get("IsLatest"):
+                    gone.add(key)
             if not answer.get("IsTruncated"):
                 break
             parameters["KeyMarker"] = answer["NextKeyMarker"]
             if answer.get("NextVersionIdMarker"):
                 parameters["VersionIdMarker"] = answer["NextVersionIdMarker"]
-        first: t.Dict[str, _Object] = {}
-        hidden: t.Set[str] = set()
+        first: dict[str, _Object] = {}
         for entry in versions:  # Of each key, the newest comes first.
             key = entry["Key"]
-            if key in removed and (entry["LastModified"] < removed[key] or key in hidden):
-                hidden.add(key)
+            # Some stores know the moment by the second only: within one, what stands now came after the removal.
+            if key in gone or (key in removed and entry["LastModified"] <= removed[key] and not entry["IsLatest"]):
                 continue
             version = entry.get("VersionId")
             first[key[len(below) :]] = _Object(
@@ -359,7 +361,7 @@ class _Object(t.NamedTuple):
 
     size: int
     etag: str
-    version: t.Optional[str]
+    version: str | None
     modified: datetime.datetime
 
 
@@ -369,13 +371,13 @@ class S3Contents:
     :param below: what the keys begin with.
     """
 
-    def __init__(self, store: Store, below: str, objects: t.Dict[str, _Object], on: str) -> None:
+    def __init__(self, store: Store, below: str, objects: dict[str, _Object], on: str) -> None:
         self.objects = objects
         self._store = store
         self._below = below
         self._on = on
 
-    def sizes(self) -> t.Dict[str, int]:
+    def sizes(self) -> dict[str, int]:
         return {path: item.size for path, item in self.objects.items()}
 
     def open(self, path: str) -> t.BinaryIO:

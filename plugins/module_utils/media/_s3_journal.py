@@ -40,9 +40,9 @@ class ObjectRecord:
     bytes: int
     sha256: str
     state: str = INTENDED
-    upload_id: t.Optional[str] = None
+    upload_id: str | None = None
     part_bytes: int = 0
-    parts: t.Dict[str, t.Dict[str, str]] = dataclasses.field(default_factory=dict)
+    parts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -59,9 +59,9 @@ class Upload:
     medium: str
     tag_manifest_sha256: str
     directory: str
-    retain_until: t.Optional[str] = None
-    complete: t.Optional[str] = None
-    objects: t.Dict[str, ObjectRecord] = dataclasses.field(default_factory=dict)
+    retain_until: str | None = None
+    complete: str | None = None
+    objects: dict[str, ObjectRecord] = dataclasses.field(default_factory=dict)
 
 
 class Journals:
@@ -97,7 +97,7 @@ class Journals:
                 stack.enter_context(locked(os.path.join(directory, ".lock"), subject=subject))
             yield
 
-    def read(self, set_id: SetId) -> t.Optional[Upload]:
+    def read(self, set_id: SetId) -> Upload | None:
         """The journal of one set; None: there is none.
 
         :raises BackupError: when it cannot be read.
@@ -120,7 +120,7 @@ class Journals:
         with self.guarded(), contextlib.suppress(FileNotFoundError):
             os.unlink(self.path(set_id))
 
-    def sets(self) -> t.List[SetId]:
+    def sets(self) -> list[SetId]:
         """The sets that have a journal."""
         found = []
         for directory, _subdirectories, files in os.walk(self._root):
@@ -130,7 +130,7 @@ class Journals:
                 found += [SetId(parts[0], parts[1], time) for time in times if is_time(time)]
         return sorted(found)
 
-    def read_abilities(self, host: str) -> t.Optional[t.Dict[str, t.Any]]:
+    def read_abilities(self, host: str) -> dict[str, t.Any] | None:
         """What the store was found able to do; None: it has not been tried."""
         return self._load(self.abilities_path(host))
 
@@ -138,7 +138,7 @@ class Journals:
         """Keeps what the store was found able to do."""
         self._save(self.abilities_path(host), dict(abilities))
 
-    def _load(self, path: str) -> t.Optional[t.Dict[str, t.Any]]:
+    def _load(self, path: str) -> dict[str, t.Any] | None:
         try:
             with open(path, encoding="utf-8") as stream:
                 values = json.load(stream)

@@ -33,6 +33,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
     NotFound,
     Refused,
+    SetInvalid,
 )
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -70,14 +71,14 @@ class Bucket:
     """How to reach a bucket. The parameters are the medium's options."""
 
     bucket: str
-    endpoint_url: t.Optional[str] = None
-    region: t.Optional[str] = None
-    profile: t.Optional[str] = None
-    credentials_file: t.Optional[str] = None
-    access_key: t.Optional[str] = None
-    secret_key: t.Optional[str] = dataclasses.field(default=None, repr=False)
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    credentials_file: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = dataclasses.field(default=None, repr=False)
     validate_certs: bool = True
-    ca_bundle: t.Optional[str] = None
+    ca_bundle: str | None = None
 
     def check(self) -> None:
         """Checks how the options go together.
@@ -148,7 +149,7 @@ class Store:
             session.set_config_variable("profile", access.profile or "default")
         if access.credentials_file:
             session.set_config_variable("credentials_file", access.credentials_file)
-        options: t.Dict[str, t.Any] = {
+        options: dict[str, t.Any] = {
             "signature_version": "s3v4",
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": READ_TIMEOUT_SECONDS,
@@ -176,7 +177,7 @@ class Store:
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
         return client
 
-    def _add_headers(self, params: t.Dict[str, t.Any], **_ignored: t.Any) -> None:
+    def _add_headers(self, params: dict[str, t.Any], **_ignored: t.Any) -> None:
         params["headers"].update(getattr(self._extra, "headers", {}))
 
     def attempt(
@@ -184,10 +185,10 @@ class Store:
         operation: str,
         *,
         action: str,
-        on: t.Optional[str] = None,
-        headers: t.Optional[t.Mapping[str, str]] = None,
+        on: str | None = None,
+        headers: t.Mapping[str, str] | None = None,
         **parameters: t.Any,
-    ) -> t.Dict[str, t.Any]:
+    ) -> dict[str, t.Any]:
         """One call on the bucket, tried again where the store or the link falters.
 
         :param operation: the client's method, such as ``put_object``.
@@ -201,9 +202,9 @@ class Store:
             raise self._explain(error, action, on or self.access.describe()) from error
         finally:
             self._extra.headers = {}
-        return t.cast("t.Dict[str, t.Any]", answer)
+        return t.cast("dict[str, t.Any]", answer)
 
-    def call(self, operation: str, *, action: str, **parameters: t.Any) -> t.Dict[str, t.Any]:
+    def call(self, operation: str, *, action: str, **parameters: t.Any) -> dict[str, t.Any]:
         """As :meth:`attempt`, but a failure is the operator's.
 
         :raises BackupError: when it fails.
@@ -233,7 +234,7 @@ class Store:
         metadata = error.response.get("ResponseMetadata", {})
         status = int(metadata.get("HTTPStatusCode", 0))
         said = f"the store answered {code or status}" + (f": {text}" if text else "")
-        kind: t.Type[BackupError] = BackupError
+        kind: type[BackupError] = BackupError
         if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidSecurity"):
             why, next_step = f"it refuses the credentials ({code})", "Correct the key in the credentials file."
         elif code == "RequestTimeTooSkewed":
@@ -247,6 +248,7 @@ class Store:
             kind = AccessDenied
             why, next_step = f"the store does not allow it to this key ({code})", "Use a key that may, or grant it."
         elif code == "BadDigest":
+            kind = SetInvalid
             why = "the bytes that arrived are not those of the manifest (BadDigest)"
             next_step = "Verify the set where it lies (set_verify), then run again."
         elif "object lock" in text.lower() or "ObjectLock" in code:
@@ -260,7 +262,7 @@ class Store:
         return Declined(failure, code=code, status=status, certain=certain)
 
 
-def _explain_silence(error: Exception, access: Bucket) -> t.Tuple[t.Type[BackupError], str, str]:
+def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError], str, str]:
     """What to say when the store gave no answer: the kind of error, why, what to do."""
     exceptions = botocore.exceptions
     where = access.endpoint_url or "AWS"
@@ -292,7 +294,7 @@ def _explain_silence(error: Exception, access: Bucket) -> t.Tuple[t.Type[BackupE
 
 def _innermost(error: BaseException) -> str:
     """The cause at the bottom of a library's chain of wrappings, in one line."""
-    inner: t.Optional[BaseException] = error
+    inner: BaseException | None = error
     for _depth in range(10):
         assert inner is not None
         following = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__

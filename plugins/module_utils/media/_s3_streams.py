@@ -71,12 +71,12 @@ class Download(io.RawIOBase):
     :raises OSError: when it cannot be opened.
     """
 
-    def __init__(self, store: Store, key: str, *, size: int, etag: str, version: t.Optional[str], on: str) -> None:
+    def __init__(self, store: Store, key: str, *, size: int, etag: str, version: str | None, on: str) -> None:
         self._store = store
         self._key = key
         self._size = size
         self._on = on
-        self._same: t.Dict[str, str] = {"IfMatch": etag}
+        self._same: dict[str, str] = {"IfMatch": etag}
         if version is not None:
             self._same["VersionId"] = version
         self._position = 0
@@ -84,7 +84,7 @@ class Download(io.RawIOBase):
         self._open()
 
     def _open(self) -> None:
-        parameters: t.Dict[str, t.Any] = dict(self._same)
+        parameters: dict[str, t.Any] = dict(self._same)
         if self._position:
             parameters["Range"] = f"bytes={self._position}-"
         try:
@@ -110,7 +110,7 @@ class Download(io.RawIOBase):
         wanted = min(len(view), self._size - self._position)
         if not wanted:
             return 0
-        failure: t.Optional[Exception] = None
+        failure: Exception | None = None
         for attempt in range(DOWNLOAD_ATTEMPTS):
             if attempt:
                 time.sleep(DOWNLOAD_PAUSE_SECONDS * 2 ** (attempt - 1))
@@ -132,7 +132,7 @@ class Download(io.RawIOBase):
         why = f"the connection was lost after {self._position} of {self._size} bytes, {DOWNLOAD_ATTEMPTS} times over"
         raise OSError(errno.EIO, f"{why} ({' '.join(str(failure).split())[:200]})") from failure
 
-    def read(self, size: t.Optional[int] = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         # Not io.RawIOBase's: that one makes a buffer of the whole size asked for, and returns after one read.
         left = self._size - self._position
         left = left if size is None or size < 0 else min(left, size)

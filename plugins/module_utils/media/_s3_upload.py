@@ -61,7 +61,7 @@ _ROUNDS = 3
 _WHOLE_CHECKSUM = {"x-amz-checksum-type": "FULL_OBJECT"}
 
 
-def plan(set_id: SetId, directory: str) -> t.Dict[str, ObjectRecord]:
+def plan(set_id: SetId, directory: str) -> dict[str, ObjectRecord]:
     """The objects of a set in the order of storing, each with its size in bytes and its SHA-256.
 
     The payload's digests are those of the manifest, so that what is checked on arrival is what was backed up.
@@ -75,10 +75,14 @@ def plan(set_id: SetId, directory: str) -> t.Dict[str, ObjectRecord]:
         payload = {path for path in sizes if path.startswith(_bag.PAYLOAD_DIRECTORY + "/")}
         problems = [str(finding) for finding in findings]
         problems += [f"{path}: the manifest and the files differ" for path in sorted(payload ^ set(digests))]
-        problems += [f"{path} is missing" for path in (_bag.BAGIT_TXT, _bag.TAG_MANIFEST) if path not in sizes]
+        problems += [] if _bag.BAGIT_TXT in sizes else [f"{_bag.BAGIT_TXT} is missing"]
+        tags, findings = _bag.read_manifest(_bag.read_text(contents, _bag.TAG_MANIFEST), name=_bag.TAG_MANIFEST)
+        problems += [str(finding) for finding in findings]
         for path in set(sizes) - payload:
             with contents.open(path) as stream:
                 digests[path] = hashlib.sha256(stream.read(_bag.MAX_TAG_FILE_BYTES)).hexdigest()
+            if tags.get(path, digests[path]) != digests[path]:
+                problems.append(f"{path} is not what {_bag.TAG_MANIFEST} says")
     except (OSError, ValueError) as error:
         problems = [describe_os_error(error) if isinstance(error, OSError) else str(error)]
     if problems:
@@ -111,8 +115,8 @@ class Uploader:
         *,
         host_key: str,
         key: str,
-        lock: t.Optional[str],
-        retain_days: t.Optional[int],
+        lock: str | None,
+        retain_days: int | None,
         progress: ProgressCallback,
     ) -> None:
         self.store = store
@@ -126,7 +130,7 @@ class Uploader:
         self._lock_mode = lock
         self._planned = plan(set_id, directory)
         digest = self._planned[_bag.TAG_MANIFEST].sha256
-        self._earlier: t.Dict[str, ObjectRecord] = {}
+        self._earlier: dict[str, ObjectRecord] = {}
         upload = journals.read(set_id)
         if upload is not None and upload.complete is None:
             if upload.tag_manifest_sha256 != digest and upload.objects:
@@ -254,7 +258,7 @@ class Uploader:
         stopped = threading.Event()
         changed = f"the file {path} is not what the manifest says"
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=PARTS_AT_A_TIME)
-        running: t.Dict[concurrent.futures.Future[t.Dict[str, str]], int] = {}
+        running: dict[concurrent.futures.Future[dict[str, str]], int] = {}
         try:
             for number, offset in enumerate(range(0, record.bytes, record.part_bytes), start=1):
                 length = min(record.part_bytes, record.bytes - offset)
@@ -283,7 +287,7 @@ class Uploader:
             raise self._bad_file(changed)
         return _base64_crc(whole)
 
-    def _send_part(self, path: str, record: ObjectRecord, number: int, body: Region, crc32: str) -> t.Dict[str, str]:
+    def _send_part(self, path: str, record: ObjectRecord, number: int, body: Region, crc32: str) -> dict[str, str]:
         answer = self.store.attempt(
             "upload_part",
             action="store a set",
@@ -298,11 +302,11 @@ class Uploader:
         return {"etag": answer["ETag"], "crc32": crc32}
 
     def _collect(
-        self, record: ObjectRecord, running: t.Dict[concurrent.futures.Future[t.Dict[str, str]], int], until: str
+        self, record: ObjectRecord, running: dict[concurrent.futures.Future[dict[str, str]], int], until: str
     ) -> None:
         """Notes the parts that have arrived; raises the first failure only after noting all the others."""
         finished, _others = concurrent.futures.wait(running, return_when=until)
-        failure: t.Optional[BaseException] = None
+        failure: BaseException | None = None
         for future in finished:
             number = running.pop(future)
             error = future.exception()
@@ -368,7 +372,7 @@ class Uploader:
             next_step="The object store does not list the set. Verify it where it lies, and store another copy.",
         )
 
-    def _retention(self) -> t.Dict[str, t.Any]:
+    def _retention(self) -> dict[str, t.Any]:
         if self.upload.retain_until is None or self._lock_mode is None:
             return {}
         until = datetime.datetime.strptime(self.upload.retain_until, "%Y-%m-%dT%H:%M:%SZ")
@@ -377,7 +381,7 @@ class Uploader:
             "ObjectLockRetainUntilDate": until.replace(tzinfo=datetime.timezone.utc),
         }
 
-    def _probe(self) -> t.Dict[str, t.Any]:
+    def _probe(self) -> dict[str, t.Any]:
         """What the store can do, tried once for each host's part of a bucket and kept beside the journals.
 
         One small object, ``<prefix>/<host>/.probe``, stays there for it: putting it a second time must be
@@ -389,7 +393,7 @@ class Uploader:
         if known is not None:
             return known
         key = self.host_key + PROBE_NAME
-        parameters: t.Dict[str, t.Any] = {"action": "try the object store's abilities", "on": self.on, "Key": key}
+        parameters: dict[str, t.Any] = {"action": "try the object store's abilities", "on": self.on, "Key": key}
         refused = False
         for _time in range(2):
             try:
@@ -411,7 +415,7 @@ class Uploader:
         self.journals.write_abilities(self.set_id.host, abilities)
         return abilities
 
-    def _probe_parts(self, parameters: t.Dict[str, t.Any]) -> bool:
+    def _probe_parts(self, parameters: dict[str, t.Any]) -> bool:
         """Whether uploads in parts take a checksum of the whole object; without it, each part still has its own."""
         try:
             answer = self.store.attempt(
