@@ -374,6 +374,7 @@ class _TreeDump:
             )
         except BaseException:
             # What stopped the archive is the cause; that the filters then failed, or were killed, is not.
+            self._writer.processes.cancel()
             os.close(archive)
             self._join(threads)
             self._raise_first()
@@ -389,6 +390,14 @@ class _TreeDump:
 
     def _raise_first(self) -> None:
         causes = [error for error in self._errors if not isinstance(error, BrokenPipeError)]
+        for error in causes:
+            if isinstance(error, OSError):
+                raise BackupError(
+                    "read the files to back up",
+                    on=escape(self.root),
+                    why=describe_os_error(error),
+                    next_step="Correct what it names, then run again; nothing of the set was kept.",
+                ) from error
         for error in causes:
             if not isinstance(error, ProcessFailed):
                 raise error
@@ -626,6 +635,9 @@ class _Tree:
                 ) from error
             except BrokenPipeError:
                 pass  # tar has gone: it tells why.
+            except BaseException:
+                work.processes.cancel()
+                raise
         finally:
             os.close(archive_in)
             unpacking.join()
