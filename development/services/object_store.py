@@ -303,7 +303,7 @@ class ObjectStore:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", required=True, type=Path, help="where the store keeps everything")
     parser.add_argument("--bucket", default="backups")
     options = parser.parse_args(arguments)

@@ -1,0 +1,230 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run ansible-test: sanity on the newest and the oldest supported ansible-core, units on the oldest and newest Python.
+
+ansible-test wants a collection at its right path, resolves symbolic links, and ignores what lies in a directory that
+git ignores. So it works on a copy, below ``.build/ansible-test``, with a git repository of its own. Its caches lie in
+``.build/home``, which it takes for the home directory; that makes a second run several times faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from development import environment
+
+HOME = environment.BUILD / "home"
+COPY = environment.BUILD / "ansible-test" / "ansible_collections" / "infitulua" / "backup"
+#: What managed nodes may run: the span that ansible-core 2.21 supports there.
+NODE_PYTHONS = ((3, 9), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
+OLDEST_CORE = "ansible-core==2.17.14"
+OLDEST_CORE_PYTHON = (3, 10)
+#: The first is the Python of Debian 11 and RHEL 9, the last that of Debian 13.
+UNIT_PYTHONS = ((3, 9), (3, 13))
+#: Each ansible-core installs one version of pip into its environments, with a script that it would fetch from a host of
+#: its own. This stands in for the script, with the pip that Python carries to begin with.
+PIP_BOOTSTRAP = """\
+import subprocess, sys
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
+arguments = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+sys.exit(subprocess.run([sys.executable, "-m", "pip", "install", *arguments]).returncode)
+"""
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal what is going on."""
+    print(f"ansible-test: {message}", flush=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ansible-test with one ansible-core."""
+
+    name: str
+    bin: Path
+    arguments: tuple[str, ...]
+
+
+def tracked_files() -> list[Path]:
+    """Files of the work tree that git tracks or would track, relative to its root."""
+    argv = ["git", "-C", str(environment.ROOT), "ls-files", "-coz", "--exclude-standard"]
+    names = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+    paths = [Path(os.fsdecode(name)) for name in names.split(b"\0") if name]
+    return [path for path in paths if os.path.lexists(environment.ROOT / path)]
+
+
+def make_copy() -> None:
+    """Bring the copy up to date with the work tree, keeping what ansible-test cached in it."""
+    wanted = set(tracked_files())
+    COPY.mkdir(parents=True, exist_ok=True)
+    for directory, names, files in os.walk(COPY):
+        here = Path(directory).relative_to(COPY)
+        names[:] = [name for name in names if here / name not in (Path(".git"), Path("tests/output"))]
+        for file in files:
+            if here / file not in wanted:
+                (COPY / here / file).unlink()
+    for path in wanted:
+        source, target = environment.ROOT / path, COPY / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            target.unlink(missing_ok=True)
+            target.symlink_to(os.readlink(source))
+        else:
+            shutil.copy2(source, target)
+    for directory, _names, _files in os.walk(COPY, topdown=False):
+        path = Path(directory)
+        if path != COPY and not any(path.iterdir()) and ".git" not in path.parts:
+            path.rmdir()
+    if not (COPY / ".git").exists():
+        subprocess.run(["git", "init", "--quiet", str(COPY)], stdin=subprocess.DEVNULL, check=True)
+
+
+def provide_pip(bin_directory: Path) -> None:
+    """Put the stand-in where an installed ansible-test keeps the scripts that it has fetched."""
+    cache = HOME / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (source,) = bin_directory.parent.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py")
+    for version in re.findall(r"\bpip='([0-9.]+)'", source.read_text()):
+        (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(PIP_BOOTSTRAP)
+
+
+def make_home() -> None:
+    """Make the home directory, with pip's own settings from this environment in it."""
+    HOME.mkdir(exist_ok=True)
+    # ansible-test hands none of pip's variables on, and the user's settings are in another home.
+    settings = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name[:4] == "PIP_"}
+    configuration = HOME / ".pip" / "pip.conf"
+    configuration.parent.mkdir(exist_ok=True)
+    configuration.touch(mode=0o600)
+    configuration.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in sorted(settings.items())))
+    for name in (".config/pip", ".cache/pip"):
+        original, link = Path.home() / name, HOME / name
+        if original.is_dir() and not link.exists():
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(original)
+
+
+def find_pythons(wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], environment.Interpreter]:
+    """Return those of the wanted Pythons that are on this machine; say which are not."""
+    found = {}
+    for series in wanted:
+        interpreter = environment.find_interpreter(series)
+        if interpreter is None:
+            say("skipped on Python {}.{}: no such interpreter on this machine".format(*series))
+        else:
+            found[series] = interpreter
+    return found
+
+
+def link_pythons(pythons: dict[tuple[int, int], environment.Interpreter]) -> Path:
+    """Make a directory with the interpreters under the names by which ansible-test looks for them.
+
+    They are small scripts, not links: a Python started through a link looks for its library beside the link.
+    """
+    directory = environment.BUILD / "ansible-test" / "pythons"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    for (major, minor), interpreter in pythons.items():
+        script = directory / f"python{major}.{minor}"
+        script.write_text(f'#!/bin/sh\nexec "{interpreter.executable}" "$@"\n')
+        script.chmod(0o755)
+    return directory
+
+
+def oldest_core(python: environment.Interpreter) -> Path:
+    """Make a virtual environment with the oldest supported ansible-core; return its directory of programs."""
+    directory = environment.BUILD / "ansible-test" / "oldest-core"
+    stamp = directory / "stamp.json"
+    wanted = json.dumps([OLDEST_CORE, python.executable, str(python)])
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(directory, ignore_errors=True)
+        say(f"installing {OLDEST_CORE} with Python {python}")
+        environment.run([python.executable, "-m", "venv", str(directory)], what="making the virtual environment")
+        pip = [str(directory / "bin" / "python"), "-m", "pip", "install"]
+        environment.run([*pip, OLDEST_CORE], what="pip install")
+        stamp.write_text(wanted)
+    return directory / "bin"
+
+
+def execute(run: Run, pythons: Path, limit: float) -> int:
+    """Run ansible-test on the copy; show what it printed only where it failed."""
+    variables = {
+        "HOME": str(HOME),
+        "PATH": os.pathsep.join([str(run.bin), str(pythons), environment.outside_path()]),
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+    }
+    for name in ("TMPDIR", "LD_LIBRARY_PATH"):
+        if name in os.environ:
+            variables[name] = os.environ[name]
+    provide_pip(run.bin)
+    begin = time.monotonic()
+    argv = [str(run.bin / "ansible-test"), *run.arguments, "--color", "no", "--truncate", "0"]
+    try:
+        answer = subprocess.run(
+            argv,
+            cwd=COPY,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            check=False,
+        )
+        status, output = answer.returncode, answer.stdout
+    except subprocess.TimeoutExpired as error:
+        status, output = 124, f"{error.stdout!r}\nended after {limit:.0f} seconds"
+    log = environment.BUILD / "ansible-test" / f"{run.name.replace(' ', '-')}.log"
+    log.write_text(output)
+    if status:
+        lines = [line for line in output.splitlines() if line.startswith(("ERROR", "FATAL", "E  ", "FAILED"))]
+        print("\n".join(lines or output.splitlines()[-40:]), flush=True)
+    elif "units" in run.arguments:
+        print("\n".join(line for line in output.splitlines() if " passed" in line), flush=True)
+    verdict = f"FAILED, all it said is in {log.relative_to(environment.ROOT)}" if status else "passed"
+    say(f"{run.name}: {verdict} ({time.monotonic() - begin:.0f} s)")
+    return status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", choices=["sanity", "units"], help="leave the other out")
+    parser.add_argument("--newest", action="store_true", help="leave the oldest ansible-core out")
+    options = parser.parse_args(arguments)
+    make_copy()
+    make_home()
+    pythons = find_pythons(NODE_PYTHONS)
+    directory = link_pythons(pythons)
+    newest = environment.VENV / "bin"
+    runs = []
+    if options.only != "units":
+        runs.append(Run(name="sanity on the newest core", bin=newest, arguments=("sanity",)))
+        if not options.newest and OLDEST_CORE_PYTHON in pythons:
+            bin_directory = oldest_core(pythons[OLDEST_CORE_PYTHON])
+            runs.append(Run(name="sanity on the oldest core", bin=bin_directory, arguments=("sanity",)))
+    if options.only != "sanity":
+        for series in UNIT_PYTHONS:
+            if series in pythons:
+                version = "{}.{}".format(*series)
+                words = ("units", "--venv", "--python", version, "tests/unit/plugins/")
+                runs.append(Run(name=f"units on Python {version}", bin=newest, arguments=words))
+    statuses = [execute(run, directory, limit=600) for run in runs]
+    return 1 if any(statuses) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
