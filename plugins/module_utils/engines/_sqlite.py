@@ -262,7 +262,7 @@ class SqliteEngine(Engine):
             "back up a SQLite database",
             on=_shown(self._path),
             why=f"it is damaged: {'; '.join(findings[:5])}",
-            next_step="Restore it from an earlier set, or recover it (sqlite3's .recover). A damaged copy is no backup.",
+            next_step="Restore it from an earlier set, or recover it (sqlite3 .recover); a damaged copy is no backup.",
             details=findings,
         )
 

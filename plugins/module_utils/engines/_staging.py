@@ -23,6 +23,7 @@ import errno
 import json
 import os
 import stat
+import sys
 import zlib
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _programs
