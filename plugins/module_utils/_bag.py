@@ -29,7 +29,8 @@ PAYLOAD_DIRECTORY = "data"
 DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 CHUNK = 1024 * 1024
 
-_MANIFEST_LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
+# A "*" directly before the path is the mark of sha256sum(1) for binary mode; one after two blanks is the path's own.
+_MANIFEST_LINE = re.compile(r"([0-9a-fA-F]{64})(?:[ \t]\*|[ \t]+)(.+)", re.DOTALL)
 # A set has a handful of tag files of a few kilobytes; anything larger did not come from us.
 MAX_TAG_FILE_BYTES = 64 * 1024 * 1024
 
@@ -60,6 +61,12 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.path}: {self.why}"
+
+
+def describe_findings(findings: t.Sequence[Finding], *, most: int = 10) -> str:
+    """The findings in one line, for a message; the first ones only where there are very many."""
+    shown = "; ".join(map(str, findings[:most]))
+    return shown + (f"; and {len(findings) - most} more" if len(findings) > most else "")
 
 
 def _lines(text: str) -> list[str]:

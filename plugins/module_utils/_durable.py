@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import types
 import typing as t
 
@@ -32,6 +33,9 @@ class HashedFile:
         self._flushed = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor: int | None = os.open(path, flags, FILE_MODE)
+        # Whatever the umask: who pulls sets reads them by their group. Some file systems have no modes.
+        with contextlib.suppress(OSError):
+            os.fchmod(self._descriptor, FILE_MODE)
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Writes all of ``chunk``."""
@@ -84,6 +88,18 @@ class HashedFile:
             self.abandon()
 
 
+def make_directory(path: str) -> None:
+    """Makes one directory of :data:`DIRECTORY_MODE`, whatever the umask; a set-group-ID bit it inherits stays.
+
+    :raises OSError: as mkdir(2) does.
+    """
+    os.mkdir(path, DIRECTORY_MODE)
+    mode = os.lstat(path).st_mode
+    if stat.S_IMODE(mode) & ~stat.S_ISGID != DIRECTORY_MODE:
+        with contextlib.suppress(OSError):  # Some file systems have no modes.
+            os.chmod(path, DIRECTORY_MODE | (mode & stat.S_ISGID))
+
+
 def sync_directory(path: str) -> None:
     """Brings a directory's entries to the disk (fsync(2): a new file needs this besides its own)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -108,7 +124,7 @@ def make_directories(path: str, *, below: str) -> None:
         current = os.path.dirname(current)
     for directory in reversed(missing):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(directory, DIRECTORY_MODE)
+            make_directory(directory)
         sync_directory(os.path.dirname(directory))
 
 

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import os
 import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._bag import BAGIT_TXT, CHUNK, Contents, is_safe_path
-from ansible_collections.infitulua.backup.plugins.module_utils._durable import HashedFile, sync_tree
+from ansible_collections.infitulua.backup.plugins.module_utils._durable import HashedFile, make_directory, sync_tree
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 
@@ -174,5 +175,10 @@ def prepare_path(directory: str, path: str, set_id: SetId) -> str:
             next_step="Do not use this set; find out who wrote it.",
         )
     target = os.path.join(directory, path)
-    os.makedirs(os.path.dirname(target), mode=0o750, exist_ok=True)
+    parents = os.path.relpath(os.path.dirname(target), directory)
+    current = directory
+    for name in parents.split(os.sep) if parents != os.curdir else ():
+        current = os.path.join(current, name)
+        with contextlib.suppress(FileExistsError):
+            make_directory(current)
     return target

@@ -11,12 +11,19 @@ then renamed, and its parent fsynced. Beside the sets, and never counted as one:
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _durable
-from ansible_collections.infitulua.backup.plugins.module_utils._bag import BAGIT_TXT, CHUNK, expected_digests
+from ansible_collections.infitulua.backup.plugins.module_utils._bag import (
+    BAGIT_TXT,
+    CHUNK,
+    expected_digests,
+    is_safe_path,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     AlreadyStored,
     BackupError,
@@ -134,7 +141,7 @@ class DirectoryMedium(Medium):
                 for name in self._entries(path):
                     # Whoever made it held this lock and died: the kernel gave us the lock.
                     if name.startswith(".") and name.endswith(PARTIAL_SUFFIX):
-                        shutil.rmtree(os.path.join(path, name))
+                        _remove_tree(os.path.join(path, name))
             yield
 
     def begin(self, set_id: SetId) -> PartialSet:
@@ -171,7 +178,7 @@ class DirectoryMedium(Medium):
         """Takes a complete set over by renaming its directory, which must be on the same file system.
 
         :raises AlreadyStored: when the medium holds a set of this id.
-        :raises OSError: EXDEV, when it is on another file system.
+        :raises OSError: EXDEV, and only that, when it is on another file system.
         """
         with self.locked(set_id.host, set_id.source):
             path = self.path(set_id)
@@ -182,9 +189,16 @@ class DirectoryMedium(Medium):
                     why="a set of this id is there already",
                     next_step="Compare the two with set_verify; sets are never overwritten.",
                 )
-            os.rename(directory, path)
-            _durable.sync_directory(os.path.dirname(path))
-            _durable.sync_directory(os.path.dirname(directory))
+            try:
+                os.rename(directory, path)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    raise
+                with self._as_backup_error(f"move the set {set_id}"):
+                    raise
+            with self._as_backup_error(f"move the set {set_id}"):
+                _durable.sync_directory(os.path.dirname(path))
+                _durable.sync_directory(os.path.dirname(directory))
 
     def probe(self, *, host: str | None = None) -> Access:
         self.check_present()
@@ -223,7 +237,7 @@ class DirectoryMedium(Medium):
             _durable.make_directories(rejected, below=self.root)
             target = os.path.join(rejected, set_id.time)
             if os.path.lexists(target):
-                shutil.rmtree(target)
+                _remove_tree(target)
             os.rename(self.path(set_id), target)
             _durable.sync_directory(rejected)
             _durable.sync_directory(os.path.dirname(self.path(set_id)))
@@ -258,6 +272,14 @@ class DirectoryMedium(Medium):
         return [name for name in self._entries(path) if is_name(name) and os.path.isdir(os.path.join(path, name))]
 
 
+def _remove_tree(path: str) -> None:
+    # A link that somebody put there goes itself, not what it leads to.
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
 class DirectoryContents:
     """The files of a set in a local directory.
 
@@ -287,10 +309,24 @@ class DirectoryContents:
         return sizes
 
     def open(self, path: str) -> t.BinaryIO:
-        # O_NOFOLLOW and O_NONBLOCK: a link or a FIFO put in a set's place must neither lead away nor hang us.
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(os.path.join(self.path, path), flags)
-        return open(descriptor, "rb", buffering=0)
+        if not is_safe_path(path):
+            raise PermissionError(errno.EPERM, "the path leads out of the set", path)
+        full = os.path.join(self.path, path)
+        # A link, a FIFO or a device put in a file's place must neither lead away nor hang us, nor be opened at all:
+        # opening some devices does something. O_NOFOLLOW and O_NONBLOCK for one that comes in between.
+        _require_plain_file(os.lstat(full), path)
+        descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            _require_plain_file(os.fstat(descriptor), path)
+            return open(descriptor, "rb", buffering=0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def _require_plain_file(status: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a plain file", path)
 
 
 class PartialSet:
@@ -301,7 +337,7 @@ class PartialSet:
         self.medium = medium
         self._final = medium.path(set_id)
         self.path = os.path.join(os.path.dirname(self._final), f".{set_id.time}{PARTIAL_SUFFIX}")
-        os.mkdir(self.path, _durable.DIRECTORY_MODE)
+        _durable.make_directory(self.path)
         self._open = True
 
     def create(self, path: str, progress: ProgressCallback = no_progress) -> _durable.HashedFile:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the core share: an engine whose streams come from ordinary processes, keys, file systems, processes.
+"""What the tests of the core share: an engine over ordinary processes, keys, file systems, processes.
 
 The engine knows no database, so that a test of the core needs none; but its pipelines, its encryption and its sets are
 the real ones.
@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import dataclasses
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -37,7 +38,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryContents, DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import (
+    DirectoryContents,
+    DirectoryMedium,
+)
 
 HOST = "srv-financiero"
 SOURCE = "contabilidad"
@@ -284,7 +288,10 @@ def mount_tmpfs(*, size: str) -> Path:
     need_root()
     path = Path(tempfile.mkdtemp(prefix="infitulua-disk-"))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(path)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if mounted.returncode != 0:
         path.rmdir()
@@ -366,3 +373,20 @@ def stub(directory: Path, name: str, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+@contextlib.contextmanager
+def as_user(name: str) -> t.Iterator[None]:
+    """Does something with another user's rights."""
+    need_root()
+    entry = pwd.getpwnam(name)
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
