@@ -12,7 +12,12 @@ import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    NotFound,
+    Refused,
+    SetInvalid,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
@@ -60,6 +65,10 @@ class DumpRequest:
         """The source, for messages."""
         return f"{self.host}/{self.source}"
 
+    def __post_init__(self) -> None:
+        # Checks the names, before one becomes a path.
+        SetId.at(self.host, self.source, datetime.datetime.now(datetime.timezone.utc))
+
 
 @dataclasses.dataclass(frozen=True)
 class DumpResult:
@@ -82,10 +91,18 @@ def existing(request: DumpRequest) -> DumpResult | None:
     if request.run_id is None:
         return None
     for set_id in reversed(request.medium.sets(host=request.host, source=request.source)):
-        description = read_description(set_id, request.medium.contents(set_id))
-        if description.run_id == request.run_id:
+        description = _description_if_readable(request, set_id)
+        if description and description.run_id == request.run_id and description.engine == request.engine.name:
             return DumpResult(set_id, False, description, 0.0)
     return None
+
+
+def _description_if_readable(request: DumpRequest, set_id: SetId) -> Description | None:
+    # An older set that has gone bad is for set_verify to tell; it must not keep today's from being written.
+    try:
+        return read_description(set_id, request.medium.contents(set_id))
+    except (NotFound, SetInvalid):
+        return None
 
 
 def preflight(request: DumpRequest) -> Examination:
@@ -93,7 +110,6 @@ def preflight(request: DumpRequest) -> Examination:
 
     :raises BackupError: when the dump could not succeed.
     """
-    SetId.at(request.host, request.source, datetime.datetime.now(datetime.timezone.utc))  # Checks the names.
     request.medium.check_present()
     if not os.access(request.medium.root, os.W_OK | os.X_OK):
         raise Refused(
@@ -169,12 +185,13 @@ def _check_space(request: DumpRequest, examination: Examination) -> None:
     free = request.medium.free_bytes()
     needed = examination.bytes
     basis = "the source holds that much, and there is no earlier set to judge by"
-    previous = request.medium.sets(host=request.host, source=request.source)
-    if previous:
-        last = read_description(previous[-1], request.medium.contents(previous[-1]))
-        growth = max(1.0, examination.bytes / last.source_bytes if last.source_bytes else 1.0)
-        needed = int(total_bytes(request.medium.path(previous[-1])) * growth * _SPACE_MARGIN)
-        basis = f"the last set is {last.stored_bytes} bytes"
+    for set_id in reversed(request.medium.sets(host=request.host, source=request.source)):
+        last = _description_if_readable(request, set_id)
+        if last is not None:
+            growth = max(1.0, examination.bytes / last.source_bytes if last.source_bytes else 1.0)
+            needed = int(total_bytes(request.medium.path(set_id)) * growth * _SPACE_MARGIN)
+            basis = f"the last set is {last.stored_bytes} bytes"
+            break
     needed += _SPACE_FLOOR
     if free < needed:
         raise BackupError(

@@ -45,6 +45,14 @@ class Encryption:
                 why="encryption is on and no public key was given to encrypt to",
                 next_step="Give recipients (step 1 installs them), or say encryption: none to write it unencrypted.",
             )
+        if any(recipient.strip().upper().startswith("AGE-SECRET-KEY-") for recipient in self.recipients):
+            # Everybody can read a program's arguments, and this message is logged: it must go no further.
+            raise Refused(
+                "encrypt a set",
+                on="one of the recipients",
+                why="it is a private key",
+                next_step="Give the public key instead (age-keygen -y prints it), and make a new key.",
+            )
         if self.method == UNENCRYPTED and self.recipients:
             raise Refused(
                 "write a set unencrypted",

@@ -123,7 +123,8 @@ def make_selection(params: t.Mapping[str, t.Any]) -> Selection:
     :raises BackupError: when an id is not one.
     """
     return Selection(
-        ids=tuple(SetId.parse(text) for text in params.get("sets") or ()),
+        # An empty list is none, not all: it may be what an earlier task found.
+        ids=None if params.get("sets") is None else tuple(SetId.parse(text) for text in params["sets"]),
         host=params.get("host"),
         source=params.get("source"),
         newest=bool(params.get("newest")),
@@ -172,6 +173,15 @@ def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesR
     medium = make_directory(params["medium"])
     medium.check_present()
     filters = make_filters(params)
+    names = [source["name"] for source in params["sources"]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Refused(
+            "back sources up",
+            on=", ".join(twice),
+            why="more than one source has this name, and their sets could not be told apart",
+            next_step="Give each source of a host its own name.",
+        )
     report = SourcesReport()
     for source in params["sources"]:
         try:

@@ -16,16 +16,24 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._base impor
 class Selection:
     """A choice among the sets of a medium.
 
-    :param ids: exactly these; every one must be there.
+    :param ids: exactly these (none, when it is empty); every one must be there. None: all that the rest allows.
     :param newest: only the newest of each source.
     :param at: only sets whose time is not after this one (``20261122T030000Z``).
+    :raises BackupError: when a name or the time is not of its form: it would quietly choose nothing.
     """
 
-    ids: tuple[SetId, ...] = ()
+    ids: tuple[SetId, ...] | None = None
     host: str | None = None
     source: str | None = None
     newest: bool = False
     at: str | None = None
+
+    def __post_init__(self) -> None:
+        SetId(
+            self.host if self.host is not None else "any",
+            self.source if self.source is not None else "any",
+            self.at if self.at is not None else "20261122T030000Z",
+        )
 
     def choose(self, medium: Medium) -> list[SetId]:
         """The chosen sets, oldest first within a source.
@@ -33,7 +41,7 @@ class Selection:
         :raises NotFound: when an id is not on the medium.
         :raises BackupError: when the medium cannot be listed.
         """
-        if self.ids:
+        if self.ids is not None:
             missing = [str(set_id) for set_id in self.ids if not medium.holds(set_id)]
             if missing:
                 raise NotFound(
@@ -42,7 +50,7 @@ class Selection:
                     why=f"it does not hold {', '.join(missing)}",
                     next_step="List what it holds with set_info.",
                 )
-            return sorted(self.ids)
+            return sorted(set(self.ids))
         found = [
             set_id
             for set_id in medium.sets(host=self.host, source=self.source)

@@ -72,7 +72,8 @@ class SetWriter:
         """
         started = time.monotonic()
         path = f"{_bag.PAYLOAD_DIRECTORY}/{stream.name}{self.filters.suffix(compress=stream.compress)}"
-        commands = [*stream.commands, *self.filters.writing(compress=stream.compress)]
+        # A stream that is stored just as it is read still needs a process to carry it.
+        commands = [*stream.commands, *self.filters.writing(compress=stream.compress)] or [Command(["cat"])]
         try:
             with self.partial.create(path, self.progress.advance) as file:
                 outcomes = self.processes.run(
