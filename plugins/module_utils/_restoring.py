@@ -13,7 +13,14 @@ import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _verification
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    Interrupted,
+    Refused,
+    SetInvalid,
+    describe_os_error,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import held_back
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT, SetId
@@ -92,7 +99,8 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
     progress = Progress(request.status_file, operation="restore", subject=str(request.set_id))
     try:
         with _local_set(request, progress) as (medium, directory), Processes() as processes:
-            progress.stage("verifying", total_bytes=0)
+            total = sum(medium.contents(request.set_id).sizes().values())
+            progress.stage("verifying", total_bytes=total)
             _verification.verify(
                 medium, request.set_id, allowed_signers=request.allowed_signers, progress=progress.advance
             )
@@ -153,7 +161,17 @@ def _carry_out(engine: Engine, work: RestoreWork) -> tuple[str | None, list[Chec
                 details=[f"{check.name}: {check.detail}" for check in failed],
             )
         work.progress.stage("swapping")
-        return engine.swap(work), checks
+        swapped = False
+        kept = None
+        try:
+            with held_back():  # Between two renames the target has no data.
+                kept = engine.swap(work)
+                swapped = True
+        except Interrupted:
+            if not swapped:
+                raise
+            # Told to stop while the last step was under way: the restore is complete, and says so.
+        return kept, checks
     except BaseException:
         work.processes.cancel()
         # The cause is what the operator must see; a failing clean-up is repeated by the next run.
@@ -168,11 +186,20 @@ def _local_set(request: RestoreRequest, progress: Progress) -> t.Iterator[tuple[
     if local is not None:
         yield request.medium, local
         return
-    with tempfile.TemporaryDirectory(prefix="restore-", dir=request.spool) as spool:
-        medium = DirectoryMedium(path=spool)
-        total = sum(request.medium.contents(request.set_id).sizes().values())
-        progress.stage("fetching", total_bytes=total)
-        with medium.locked(request.set_id.host, request.set_id.source), medium.begin(request.set_id) as partial:
-            request.medium.fetch(request.set_id, partial.path, progress.advance)
-            partial.commit()
+    with contextlib.ExitStack() as stack:
+        try:
+            spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="restore-", dir=request.spool))
+            medium = DirectoryMedium(path=spool)
+            total = sum(request.medium.contents(request.set_id).sizes().values())
+            progress.stage("fetching", total_bytes=total)
+            with medium.locked(request.set_id.host, request.set_id.source), medium.begin(request.set_id) as partial:
+                request.medium.fetch(request.set_id, partial.path, progress.advance)
+                partial.commit()
+        except OSError as error:
+            raise BackupError(
+                "fetch a set for a restore",
+                on=f"{request.set_id} from {request.medium.describe()}",
+                why=describe_os_error(error),
+                next_step="Give a spool directory with room for the set. The target was not touched.",
+            ) from error
         yield medium, medium.path(request.set_id)

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _copying, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
@@ -109,7 +109,8 @@ def verify_sets(
     report = SetsReport()
     for set_id in selection.choose(medium):
         local = medium if isinstance(medium, DirectoryMedium) else None
-        known = local is not None and _verification.recall(local, set_id) is not None
+        signed = allowed_signers is not None
+        known = local is not None and _verification.recall(local, set_id, signed=signed) is not None
         progress = Progress(status_file, operation="verify", subject=str(set_id))
         try:
             progress.stage("verifying", total_bytes=sum(medium.contents(set_id).sizes().values()))
@@ -117,33 +118,43 @@ def verify_sets(
                 medium, set_id, allowed_signers=allowed_signers, progress=progress.advance
             )
         except BackupError as error:
-            aside = set_aside and local is not None
+            aside = set_aside and local is not None and isinstance(error, SetInvalid)
             if local is not None and not check_mode:
-                _verification.forget(local, set_id)
+                if not _verification.forget(local, set_id):
+                    error.details.append("that it was once verified could not be forgotten: the medium is read-only")
                 if aside:
-                    error.details.append(f"it was set aside as {local.set_aside(set_id)}")
+                    aside = _set_aside(local, set_id, error)
             report.fail(set_id, error, changed=known or aside)
             continue
         finally:
             progress.finish()
-        if local is not None and not check_mode:
-            _verification.remember(local, set_id, verification)
+        remembered = local is not None and (check_mode or _verification.remember(local, set_id, verification))
         report.sets.append(
             {
                 **dataclasses.asdict(verification),
                 "engine": description.engine,
                 "series": description.series,
-                "changed": local is not None and not known,
+                "changed": remembered and not known,
+                "remembered": remembered,
             }
         )
     return report
+
+
+def _set_aside(medium: DirectoryMedium, set_id: SetId, error: BackupError) -> bool:
+    try:
+        error.details.append(f"it was set aside as {medium.set_aside(set_id)}")
+    except BackupError as problem:
+        error.details.append(f"it could not be set aside: {problem.why}")
+        return False
+    return True
 
 
 @dataclasses.dataclass(frozen=True)
 class Reencryption:
     """Whom a delivered copy is encrypted to, and what reads the original."""
 
-    identity_file: str
+    identity_files: tuple[str, ...]
     recipients: tuple[str, ...]
 
 
@@ -164,14 +175,21 @@ def copy_sets(
     :raises BackupError: when the origin cannot be listed, or the request makes no sense.
     """
     report = SetsReport()
+    if reencryption is not None and options.move:
+        raise Refused(
+            "encrypt sets anew",
+            on=f"{origin.describe()} to {destination.describe()}",
+            why="a set that is delivered stays where it comes from, and move was asked for",
+            next_step="Drop move, or the recipients.",
+        )
     for set_id in selection.choose(origin):
         if set_id in except_sets:
             continue
         progress = Progress(status_file, operation="copy", subject=str(set_id))
         try:
             if check_mode:
-                needed = options.move or _needed(origin, destination, set_id, reencryption)
-                copied = _copying.Copied(set_id, needed, 0, 0.0, False)
+                changes = _changes(origin, destination, set_id, options, reencryption)
+                copied = _copying.Copied(set_id, changes, 0, 0.0, False)
             else:
                 copied = _copy(origin, destination, set_id, options, reencryption, progress)
         except BackupError as error:
@@ -192,8 +210,24 @@ def copy_sets(
     return report
 
 
-def _needed(origin: Medium, destination: Medium, set_id: SetId, reencryption: Reencryption | None) -> bool:
-    return not destination.holds(set_id) if reencryption else _copying.needed(origin, destination, set_id)
+def _changes(
+    origin: Medium,
+    destination: Medium,
+    set_id: SetId,
+    options: _copying.CopyOptions,
+    reencryption: Reencryption | None,
+) -> bool:
+    """What :func:`_copy` would tell as changed; what it would refuse is refused here too."""
+    if reencryption is None:
+        return _copying.plan(origin, destination, set_id, options) or options.move
+    origin, destination = _directories(origin, destination, set_id)
+    return _copying.plan_reencryption(
+        origin,
+        destination,
+        set_id,
+        identity_files=reencryption.identity_files,
+        recipients=reencryption.recipients,
+    )
 
 
 def _copy(
@@ -206,20 +240,24 @@ def _copy(
 ) -> _copying.Copied:
     if reencryption is None:
         return _copying.copy(origin, destination, set_id, options, progress)
-    if not isinstance(origin, DirectoryMedium) or not isinstance(destination, DirectoryMedium):
-        raise Refused(
-            "encrypt a set anew",
-            on=f"{set_id} from {origin.describe()} to {destination.describe()}",
-            why="both media must be directories of this host",
-            next_step="Fetch the set into a directory first, encrypt it anew there, and copy the result on.",
-        )
-    if destination.holds(set_id):
-        return _copying.Copied(set_id, False, 0, 0.0, False)
+    origin, destination = _directories(origin, destination, set_id)
     return _copying.reencrypt(
         origin,
         destination,
         set_id,
-        identity_files=[reencryption.identity_file],
+        identity_files=reencryption.identity_files,
         recipients=reencryption.recipients,
         progress=progress,
+        allowed_signers=options.allowed_signers,
+    )
+
+
+def _directories(origin: Medium, destination: Medium, set_id: SetId) -> tuple[DirectoryMedium, DirectoryMedium]:
+    if isinstance(origin, DirectoryMedium) and isinstance(destination, DirectoryMedium):
+        return origin, destination
+    raise Refused(
+        "encrypt a set anew",
+        on=f"{set_id} from {origin.describe()} to {destination.describe()}",
+        why="both media must be directories of this host",
+        next_step="Fetch the set into a directory first, encrypt it anew there, and copy the result on.",
     )

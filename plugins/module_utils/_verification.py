@@ -4,12 +4,12 @@
 """Verifying a set: every byte against its manifests, its identity, and its signature.
 
 What passed on a directory medium is remembered beside the sets, in ``.verifications/<host>/<source>/<time>.json``,
-bound to the exact content (the tag manifest's SHA-256): later steps demand it instead of reading everything again.
+bound to the exact content (the tag manifest's SHA-256) and to the files as they lay there then (sizes and times of
+modification): later steps demand it instead of reading everything again, and what was touched since does not count.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -25,6 +25,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._base impor
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 
 _DIRECTORY = ".verifications"
+_FILES = "files_as_they_lay"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +61,30 @@ def verify(
     :raises SetInvalid: when anything is wrong; its details list every finding.
     :raises BackupError: when the medium cannot be asked.
     """
+    return verify_contents(
+        medium.contents(set_id),
+        set_id,
+        where=medium.describe(),
+        allowed_signers=allowed_signers,
+        progress=progress,
+        payload_bytes=payload_bytes,
+    )
+
+
+def verify_contents(
+    contents: _bag.Contents,
+    set_id: SetId,
+    *,
+    where: str,
+    allowed_signers: str | None = None,
+    progress: ProgressCallback = no_progress,
+    payload_bytes: bool = True,
+) -> tuple[Verification, Description]:
+    """As :func:`verify`, for the files of a set wherever they are, listed on a medium or not yet.
+
+    :param where: for the message.
+    """
     clock = time.monotonic()
-    contents = medium.contents(set_id)
     validation = _bag.validate(contents, progress, payload_bytes=payload_bytes)
     findings = list(validation.findings)
     description: Description | None = None
@@ -79,8 +102,8 @@ def verify(
     if findings or description is None:
         raise SetInvalid(
             "verify a set",
-            on=f"{set_id} on {medium.describe()}",
-            why="; ".join(map(str, findings)) or "it has no backup.json",
+            on=f"{set_id} on {where}",
+            why=_bag.describe_findings(findings) or "it has no backup.json",
             next_step="Do not restore from this copy; use another one, and find out what happened to this medium.",
             details=[str(finding) for finding in findings],
         )
@@ -108,28 +131,63 @@ def _disagreements(set_id: SetId, description: Description, validation: _bag.Val
     return findings
 
 
-def remember(medium: DirectoryMedium, set_id: SetId, verification: Verification) -> None:
-    """Writes down that a set passed."""
+def remember(medium: DirectoryMedium, set_id: SetId, verification: Verification) -> bool:
+    """Writes down that a set passed.
+
+    :returns: whether it could: a medium may be read-only here, and a set on it is no worse for that.
+    """
     path = _path(medium, set_id)
-    _durable.make_directories(os.path.dirname(path), below=medium.root)
-    _durable.replace_file(path, json.dumps(dataclasses.asdict(verification), indent=2) + "\n")
+    try:
+        receipt = {**dataclasses.asdict(verification), _FILES: _files_as_they_lie(medium, set_id)}
+        _durable.make_directories(os.path.dirname(path), below=medium.root)
+        _durable.replace_file(path, json.dumps(receipt, indent=2) + "\n")
+    except OSError:
+        return False
+    return True
 
 
-def recall(medium: DirectoryMedium, set_id: SetId) -> Verification | None:
-    """The verification of exactly this content, if one is remembered."""
+def recall(medium: DirectoryMedium, set_id: SetId, *, signed: bool = False) -> Verification | None:
+    """The verification of exactly this content, if one is remembered and no file was touched since.
+
+    :param signed: only one that demanded a signature counts.
+    """
     try:
         with open(_path(medium, set_id), encoding="utf-8") as stream:
-            verification = Verification(**json.load(stream))
-        digest = _bag.tag_manifest_digest(medium.contents(set_id))
-    except (OSError, ValueError, TypeError, BackupError):
+            receipt = json.load(stream)
+        files = receipt.pop(_FILES)
+        verification = Verification(**receipt)
+        unchanged = (
+            files == _files_as_they_lie(medium, set_id)
+            and verification.id == str(set_id)
+            and verification.tag_manifest_sha256 == _bag.tag_manifest_digest(medium.contents(set_id))
+        )
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, BackupError):
         return None
-    return verification if verification.tag_manifest_sha256 == digest else None
+    return verification if unchanged and (verification.signed or not signed) else None
 
 
-def forget(medium: DirectoryMedium, set_id: SetId) -> None:
-    """Drops what is remembered of a set: it is gone, or it failed."""
-    with contextlib.suppress(FileNotFoundError):
+def forget(medium: DirectoryMedium, set_id: SetId) -> bool:
+    """Drops what is remembered of a set: it is gone, or it failed.
+
+    :returns: whether nothing is remembered any more.
+    """
+    try:
         os.unlink(_path(medium, set_id))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _files_as_they_lie(medium: DirectoryMedium, set_id: SetId) -> str:
+    """One digest over path, size and time of modification of every file: it changes when one is written to."""
+    root = medium.path(set_id)
+    lines = []
+    for path in sorted(medium.contents(set_id).sizes()):
+        status = os.lstat(os.path.join(root, path))
+        lines.append(f"{os.fsencode(path)!r} {status.st_size} {status.st_mtime_ns}\n")
+    return _bag.sha256_of_text("".join(lines))
 
 
 def _path(medium: DirectoryMedium, set_id: SetId) -> str:

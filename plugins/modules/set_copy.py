@@ -194,7 +194,7 @@ def _copy(module: AnsibleModule) -> SetsReport:
                 spool=spool_directory(params),
                 allowed_signers=params["allowed_signers_file"],
             ),
-            reencryption=Reencryption(params["identity_file"], tuple(params["recipients"]))
+            reencryption=Reencryption((params["identity_file"],), tuple(params["recipients"]))
             if params["recipients"]
             else None,
             status_file=params["status_file"],

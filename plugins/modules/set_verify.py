@@ -117,6 +117,12 @@ sets:
       description: Whether it had not been verified here before.
       type: bool
       sample: true
+    remembered:
+      description:
+        - Whether it is remembered that this content passed (or in check mode would be).
+        - Only directory media remember; one that is read-only here cannot.
+      type: bool
+      sample: true
 failures:
   description: The sets that did not pass, each with C(id), C(message) and C(details) (every finding).
   returned: always
