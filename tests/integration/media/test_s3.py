@@ -205,6 +205,18 @@ def test_nobody_deletes_a_retained_version(connect: Connect, object_store: Objec
                 admin.delete_object(**named, BypassGovernanceRetention=bypass)
 
 
+def race(
+    cloud: S3Medium, set_id: SetId, origin: DirectoryMedium, number: int, start: threading.Barrier, outcomes: list[str]
+) -> None:
+    """Store a set at the same moment as another thread, and note the outcome."""
+    start.wait()
+    try:
+        cloud.store(set_id, origin.path(set_id))
+        outcomes.append(f"{number} won")
+    except AlreadyStored:
+        outcomes.append(f"{number} lost")
+
+
 @pytest.mark.usefixtures("in_parts")
 def test_of_two_writers_exactly_one_wins(
     connect: Connect, object_store: ObjectStore, disk: DirectoryMedium, vault: DirectoryMedium, tmp_path: Path
@@ -218,15 +230,7 @@ def test_of_two_writers_exactly_one_wins(
             write_set(medium, set_id, {"1.age": random_bytes(7 * MIB, seed=number)})
             cloud = connect(object_store.writer, state_directory=str(tmp_path / f"state-{number}"))
 
-            def race(cloud: S3Medium = cloud, directory: str = medium.path(set_id), number: int = number) -> None:
-                start.wait()
-                try:
-                    cloud.store(set_id, directory)
-                    outcomes.append(f"{number} won")
-                except AlreadyStored:
-                    outcomes.append(f"{number} lost")
-
-            racers.append(threading.Thread(target=race))
+            racers.append(threading.Thread(target=race, args=(cloud, set_id, medium, number, start, outcomes)))
             racers[-1].start()
         for racer in racers:
             racer.join()
