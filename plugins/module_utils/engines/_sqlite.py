@@ -99,7 +99,7 @@ class SqliteEngine(Engine):
             )
         self._path = os.path.realpath(path)
         self._scratch = options.get("scratch_directory") or os.path.dirname(self._path)
-        self._restoring: int | None = None
+        self._restoring = -1  # Descriptor of the file beside the target.
         self._swapped = False
 
     def describe(self) -> str:
@@ -173,8 +173,8 @@ class SqliteEngine(Engine):
 
     def _dump(self, writer: SetWriter) -> Dumped:
         owner = os.stat(self._path)
-        with _Copy(self._scratch, os.path.basename(self._path)) as copy:
-            how = self._fill(copy)
+        with contextlib.ExitStack() as stack:
+            copy, how = self._filled(stack)
             try:
                 found = copy.inspect()
             except sqlite3.Error as error:
@@ -213,9 +213,11 @@ class SqliteEngine(Engine):
             ],
         )
 
-    def _fill(self, copy: _Copy) -> dict[str, t.Any]:
-        """Fills the copy from the live database; how that went."""
+    def _filled(self, stack: contextlib.ExitStack) -> tuple[_Copy, dict[str, t.Any]]:
+        """A copy of the live database, and how it came about."""
+        name = os.path.basename(self._path)
         try:
+            copy = stack.enter_context(_Copy(self._scratch, name))
             with contextlib.closing(_connect(self._path, "rw")) as source:
                 [mode] = source.execute("PRAGMA journal_mode").fetchone()
                 [page_size] = source.execute("PRAGMA page_size").fetchone()
@@ -231,12 +233,14 @@ class SqliteEngine(Engine):
                         copy.fill(source, pages, watch)
                     except _TooManyRestartsError:
                         locked = True
+                        copy.close()  # Half of one moment and half of another.
+                        copy = stack.enter_context(_Copy(self._scratch, name))
                         _hold(source)
                         copy.fill(source, pages, _Watch(pause=0, max_restarts=None, max_seconds=LOCKED_SECONDS))
                     restarts = watch.restarts
         except (_BusyTooLongError, _LockedTooLongError, sqlite3.Error) as error:
             raise self._explain(error) from error
-        return {"journal_mode": mode, "restarts": restarts, "writers_held_off": locked}
+        return copy, {"journal_mode": mode, "restarts": restarts, "writers_held_off": locked}
 
     def _explain(self, error: Exception) -> BackupError:
         text = str(error)
@@ -361,7 +365,8 @@ class SqliteEngine(Engine):
         """Opens what was restored, and compares it with what the set says."""
         facts = _facts(work)
         try:
-            with contextlib.closing(_connect(self._beside, "ro", immutable=True)) as connection:
+            # Not read-only: SQLite does not look at CHECK constraints then, and would find less than the dump did.
+            with _without_log(self._restoring), contextlib.closing(_connect(self._beside, "rw")) as connection:
                 found = _Found.of(connection)
         except sqlite3.Error as error:
             return [Check("integrity", False, str(error))]
@@ -387,7 +392,6 @@ class SqliteEngine(Engine):
 
     def swap(self, work: RestoreWork) -> str | None:
         """By rename, the old database settled first so that nothing of it can be applied to the new one."""
-        assert self._restoring is not None
         self._refuse_if_open()
         kept = f"{self._path}__replaced_{work.stamp}"
         directory = os.path.dirname(self._path)
@@ -430,6 +434,9 @@ class SqliteEngine(Engine):
 
         :raises Refused: when somebody is.
         """
+        with open(self._path, "rb") as stream:
+            if stream.read(len(_MAGIC)) != _MAGIC:
+                return  # No database any more: its journals are kept beside it as they are.
         try:
             with contextlib.closing(_connect(self._path, "rw", timeout=5)) as connection:
                 connection.execute("BEGIN EXCLUSIVE")
@@ -448,10 +455,9 @@ class SqliteEngine(Engine):
                     next_step="Stop it, then run again; nothing was touched.",
                 ) from error
         except sqlite3.DatabaseError:
-            pass  # Too damaged to open: its journals are kept beside it as they are.
+            pass  # Too damaged to be read: what journals it has left are kept with it.
 
     def _adjust(self, facts: t.Mapping[str, t.Any], work: RestoreWork) -> None:
-        assert self._restoring is not None
         if os.geteuid() == 0:
             uid = _number(lambda: pwd.getpwnam(facts["owner"]).pw_uid, facts["uid"])
             gid = _number(lambda: grp.getgrnam(facts["group"]).gr_gid, facts["gid"])
@@ -462,16 +468,16 @@ class SqliteEngine(Engine):
 
     def discard(self, work: RestoreWork) -> None:
         """Removes the file beside the target."""
-        if self._restoring is not None:
+        if self._restoring >= 0:
             if not self._swapped:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._beside)
             self._release()
 
     def _release(self) -> None:
-        if self._restoring is not None:
+        if self._restoring >= 0:
             os.close(self._restoring)
-            self._restoring = None
+            self._restoring = -1
 
     def _clear_dead(self) -> None:
         """Removes what a restore that died has left, and takes a swap back that it had only begun.
@@ -484,6 +490,9 @@ class SqliteEngine(Engine):
             descriptor = -1
         except OSError as error:
             raise self._os_error("remove what a dead restore left", error) from error
+        for tail in SIDECARS:  # Of nothing that we opened; SQLite would apply them to what we restore.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._beside + tail)
         if descriptor >= 0:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -570,8 +579,7 @@ class _Copy:
 
     def __init__(self, directory: str, name: str) -> None:
         self.descriptor = -1
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._connections: list[sqlite3.Connection] = []
         self._directory = directory
         self._prefix = f".{name[:200]}.copy-"
 
@@ -581,11 +589,11 @@ class _Copy:
         path = os.path.join(private, "copy")
         try:
             # sqlite3_open_v2 opens, and makes, the file at once; from then on each connection has its descriptor.
-            self._writer = _connect(path, "rwc")
-            self._reader = _connect(path, "rw")
+            for mode in ("rwc", "rw"):
+                self._connections.append(_connect(path, mode))
             self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -593,15 +601,19 @@ class _Copy:
             os.rmdir(private)
         # Nothing is ever rolled back in a copy, and a journal would need a name.
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE"):
-            self._writer.execute(f"PRAGMA {pragma}")
+            self._connections[0].execute(f"PRAGMA {pragma}")
         return self
 
     def __exit__(self, *_: t.Any) -> None:
-        for connection in (self._writer, self._reader):
-            if connection is not None:
-                connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Lets the copy go, and its space with it."""
+        for connection in self._connections:
+            connection.close()
         if self.descriptor >= 0:
             os.close(self.descriptor)
+            self.descriptor = -1
 
     def _remove_dead(self) -> None:
         for path in glob.glob(os.path.join(glob.escape(self._directory), glob.escape(self._prefix) + "*")):
@@ -614,24 +626,35 @@ class _Copy:
 
     def fill(self, source: sqlite3.Connection, pages: int, watch: _Watch) -> None:
         """Copies the source, from the beginning, so many pages at a time."""
-        assert self._writer is not None
-        source.backup(self._writer, pages=pages, progress=watch, sleep=0.05)
+        source.backup(self._connections[0], pages=pages, progress=watch, sleep=0.05)
 
     def inspect(self) -> _Found:
         """Checks and counts the copy, which is then ready to be read through its descriptor."""
-        assert self._writer is not None and self._reader is not None
-        self._writer.close()
-        versions = os.pread(self.descriptor, 2, _VERSIONS)
-        if versions:
-            # A copy of a WAL database says that it has a write-ahead log, and SQLite would want to open one by name.
-            os.pwrite(self.descriptor, _ROLLBACK_VERSIONS, _VERSIONS)
+        writer, reader = self._connections
+        writer.close()
         try:
-            return _Found.of(self._reader)
+            with _without_log(self.descriptor):
+                return _Found.of(reader)
         finally:
-            self._reader.close()
-            if versions:
-                os.pwrite(self.descriptor, versions, _VERSIONS)
+            reader.close()
             os.lseek(self.descriptor, 0, os.SEEK_SET)
+
+
+@contextlib.contextmanager
+def _without_log(descriptor: int) -> t.Iterator[None]:
+    """Lets a file of ours pass for a rollback-journal database.
+
+    A copy of a WAL database says that it has a write-ahead log, and SQLite would want to make one beside it.
+    """
+    versions = os.pread(descriptor, 2, _VERSIONS)
+    if not versions:
+        yield
+        return
+    os.pwrite(descriptor, _ROLLBACK_VERSIONS, _VERSIONS)
+    try:
+        yield
+    finally:
+        os.pwrite(descriptor, versions, _VERSIONS)
 
 
 @dataclasses.dataclass
@@ -677,7 +700,7 @@ class _Found:
             if not root:  # A virtual table: its rows are in other tables, or nowhere.
                 continue
             try:
-                [found.rows[table]] = connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
+                [found.rows[table]] = connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()
             except sqlite3.OperationalError as error:
                 found.not_counted.append(f"{table} ({error})")
         try:
@@ -727,7 +750,7 @@ class _Found:
         return warnings
 
 
-def _connect(path: str, mode: str, *, immutable: bool = False, timeout: float = BUSY_SECONDS) -> sqlite3.Connection:
+def _connect(path: str, mode: str, *, immutable: bool = False, timeout: float | None = None) -> sqlite3.Connection:
     """A connection without Python's own transactions.
 
     :param mode: ``ro``, ``rw`` or ``rwc``. A source is opened ``rw``: only so SQLite takes part in locking, and rolls
@@ -735,7 +758,7 @@ def _connect(path: str, mode: str, *, immutable: bool = False, timeout: float = 
     """
     quoted = urllib.parse.quote_from_bytes(os.fsencode(path))
     uri = f"file:{quoted}?mode={mode}" + ("&immutable=1" if immutable else "")
-    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS if timeout is None else timeout, isolation_level=None)
 
 
 def _hold(connection: sqlite3.Connection) -> None:

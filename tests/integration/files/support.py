@@ -127,6 +127,7 @@ def run_child(
         options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
     done = subprocess.run(
         [sys.executable, str(CHILD)],
+        check=False,
         input=json.dumps(job),
         capture_output=True,
         text=True,
@@ -210,8 +211,7 @@ def picture(root: bytes) -> Picture:
         elif stat.S_ISLNK(status.st_mode):
             target = os.readlink(path)
         attributes = {
-            name: os.getxattr(path, name, follow_symlinks=False)
-            for name in os.listxattr(path, follow_symlinks=False)
+            name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)
         }
         same = None
         if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:

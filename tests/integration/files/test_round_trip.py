@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tree of files with everything that a file system can hold comes back as it was: byte for byte, attribute for attribute."""
+"""A tree with everything that a file system can hold comes back byte for byte, attribute for attribute."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def make_tree(root: Path) -> None:
     os.utime(put(b"in the future"), ns=(4_000_000_000_000_000_001, 4_000_000_000_000_000_001))
     os.utime(os.path.join(top, b"dangling"), ns=(OLD, OLD), follow_symlinks=False)
     os.utime(os.path.join(top, b"empty directory"), ns=(OLD, OLD))
-    os.chmod(os.path.join(top, b"read-only"), 0o555)
+    os.chmod(os.path.join(top, b"read-only"), 0o550)
     os.utime(os.path.join(top, b"read-only"), ns=(OLD, OLD))
     os.utime(top, ns=(OLD, OLD))
 
