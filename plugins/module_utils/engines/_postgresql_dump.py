@@ -28,6 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_create import (
     creation_statement,
+    limit_statements,
     property_statements,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
@@ -184,7 +185,11 @@ def _streams(
     arguments = [*common, "--compress=0", "--section=pre-data", "--section=post-data"]
     streams.append(Stream(SCHEMA, f"{SCHEMA}.dump", [connection.command("pg_dump", arguments)], action, _NEXT_STEP))
 
-    roles = ["--globals-only", f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s", f"--database={connection.database}"]
+    roles = [
+        "--globals-only",
+        f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s",
+        f"--database=dbname={quote_conninfo(connection.database)}",
+    ]
     if not session.value("SELECT has_table_privilege('pg_authid', 'SELECT') AS value"):
         roles.append("--no-role-passwords")
         warnings.append("The roles are in the set without their passwords: only a superuser may read those")
@@ -232,7 +237,7 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.S
     target = shlex.quote(f"--dbname={name if plain else f'dbname={quote_conninfo(name)}'}")
     restore = f"pg_restore --exit-on-error {target}"
     # Statements of roles only, and no backslash: so psql has nothing to execute on this host.
-    roles = "grep -E '^(CREATE|ALTER) ROLE |^GRANT ' | grep -v '\\\\' | psql --no-psqlrc --dbname=postgres"
+    roles = "grep -E '^(CREATE ROLE|ALTER ROLE|GRANT|COMMENT ON ROLE) ' | grep -v '\\\\' | psql --no-psqlrc --dbname=postgres"
     create = shlex.quote(creation_statement(facts["database"], name, major=None))
     commands = [
         "# PGHOST, PGPORT and PGUSER say which server; a superuser is needed. Roles that exist are reported and kept.",
@@ -242,6 +247,7 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.S
         *(f"{_filters.by_hand(paths[part])} | {restore}" for part in data),
         f"{_filters.by_hand(paths[SCHEMA])} | {restore} --section=post-data",
     ]
-    for statement in property_statements(facts["database"], name, warnings=[]):
+    statements = property_statements(facts["database"], name, warnings=[])
+    for statement in statements + limit_statements(facts["database"], name):
         commands.append(f"psql --no-psqlrc {target} --command={shlex.quote(statement)}")
     return commands

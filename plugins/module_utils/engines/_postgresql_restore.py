@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import os
+import re
 import typing as t
 import zlib
 
@@ -22,7 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -54,7 +55,9 @@ _MAINTENANCE_DATABASES = ("postgres", "template1")
 _LOCK_CLASS = 0x1F17
 # Building indexes, per job: more than a server's usual 64 MiB, little enough for a small server.
 _MAINTENANCE_MEMORY_MIB = 256
+_MAINTENANCE_MEMORY = "SELECT setting::bigint / 1024 AS value FROM pg_settings WHERE name = 'maintenance_work_mem'"
 # The text of roles and of a schema; more than this is not one.
+_LIST_ENTRY = re.compile(r"(?P<number>\d+); \d+ \d+ (?P<kind>INDEX ATTACH|INDEX|CONSTRAINT)? ?")
 _SMALL_PART_BYTES = 1024 * 1024 * 1024
 _UNTOUCHED = "The target was left as it was; correct the cause and run again."
 
@@ -179,24 +182,38 @@ class Restoration:
         facts = work.reader.description.engine_facts
         self._lock()
         with self._maintenance(work.processes) as session:
-            self._drop_beside(session)
             self._make_roles(work, session)
             tablespaces = {row["spcname"] for row in session.rows("SELECT spcname FROM pg_tablespace")}
             missing = sorted({*facts["tablespaces"], facts["database"]["tablespace"]} - tablespaces)
             if missing:
                 work.warnings.append(f"The server has no tablespace {', '.join(missing)}: all is in the default one")
-            statement = creation_statement(facts["database"], self.beside, major=session.major, tablespace=not missing)
-            session.execute(statement, action="create the database to restore into")
-            memory = session.value(
-                "SELECT setting::bigint / 1024 AS value FROM pg_settings WHERE name = 'maintenance_work_mem'"
-            )
         if facts["subscriptions"]:
             names = ", ".join(facts["subscriptions"])
             work.warnings.append(f"Subscriptions are in the set and were not restored; create them anew: {names}")
+        try:
+            self._fill(work, tablespaces=not missing, jobs=work.jobs)
+        except ProcessFailed as error:
+            # pg_restore's jobs can still run into each other; one job cannot.
+            if "deadlock detected" not in error.why or work.jobs == 1 or work.processes.cancelled:
+                raise
+            self._fill(work, tablespaces=not missing, jobs=1)
+        self._set_properties(work, facts)
+
+    def _fill(self, work: RestoreWork, *, tablespaces: bool, jobs: int) -> None:
+        """Makes the database beside the target anew and restores all parts into it.
+
+        :param jobs: for what follows the rows: indexes, constraints and the like.
+        """
+        with self._maintenance(work.processes) as session:
+            self._drop_beside(session)
+            facts = work.reader.description.engine_facts["database"]
+            statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
+            session.execute(statement, action="create the database to restore into")
+            memory = session.value(_MAINTENANCE_MEMORY)
         # What is not on the disk after a crash is made anew anyway: the swap's own commit brings all before it there.
         options = "-c synchronous_commit=off"
         options += f" -c maintenance_work_mem={max(int(memory), _MAINTENANCE_MEMORY_MIB)}MB"
-        arguments = ["--exit-on-error", "--no-subscriptions", *(["--no-tablespaces"] if missing else [])]
+        arguments = ["--exit-on-error", "--no-subscriptions", *([] if tablespaces else ["--no-tablespaces"])]
 
         def pg_restore(*more: str, pass_fds: t.Sequence[int] = ()) -> Command:
             return self.connection.command(
@@ -210,20 +227,46 @@ class Restoration:
         with advising(), self._schema(work) as (path, descriptor):
             self._run(work, pg_restore("--section=pre-data", path, pass_fds=[descriptor]))
             self._restore_data(work, pg_restore("--section=data"))
-            self._run(work, pg_restore("--section=post-data", f"--jobs={work.jobs}", path, pass_fds=[descriptor]))
-        self._set_properties(work, facts)
+            for count, entries in self._post_data_phases(work, path, descriptor, jobs):
+                with _memory_file("list", entries.encode("utf-8")) as (list_path, list_descriptor):
+                    self.connection.hand_over(list_descriptor)
+                    choice = [f"--jobs={count}", f"--use-list={list_path}", path]
+                    self._run(work, pg_restore(*choice, pass_fds=[descriptor, list_descriptor]))
+
+    def _post_data_phases(self, work: RestoreWork, path: str, descriptor: int, jobs: int) -> t.List[t.Tuple[int, str]]:
+        """The rest of the schema in phases: how many jobs, and which entries (as ``pg_restore --list`` prints them).
+
+        Attaching the indexes of partitions takes locks on whole partition trees, which pg_restore's jobs do not know
+        of: in parallel they run into deadlocks with each other and with REFRESH MATERIALIZED VIEW.
+        """
+        command = self.connection.command("pg_restore", [], pass_fds=[descriptor])
+        listing = Command(
+            [command.argv[0], "--list", "--section=post-data", path], pass_fds=[descriptor], user=command.user
+        )
+        text = run_and_read(
+            listing, action="list the database's objects", on=str(work.reader.set_id), next_step=_UNTOUCHED
+        )
+        building, attaching, rest = [], [], []
+        for line in text.splitlines():
+            entry = _LIST_ENTRY.match(line)
+            if entry is None:
+                continue
+            kind = entry.group("kind")
+            chosen = attaching if kind == "INDEX ATTACH" else building if kind else rest
+            chosen.append(f"{entry.group('number')};")
+        if not attaching:
+            return [(jobs, "\n".join(building + rest))]
+        phases = [(jobs, building), (1, attaching), (jobs, rest)]
+        return [(count, "\n".join(entries) + "\n") for count, entries in phases if entries]
 
     @contextlib.contextmanager
     def _schema(self, work: RestoreWork) -> t.Iterator[t.Tuple[str, int]]:
         # In memory, because pg_restore can only run jobs in parallel from a file in which it can seek; it holds no rows.
-        descriptor = os.memfd_create("schema", os.MFD_CLOEXEC)
-        try:
+        with _memory_file("schema") as (path, descriptor):
             with open(descriptor, "wb", buffering=0, closefd=False) as stream:
                 self._read_small(work, SCHEMA, lambda chunk: _write_all(stream, chunk))
             self.connection.hand_over(descriptor)
-            yield f"/proc/self/fd/{descriptor}", descriptor
-        finally:
-            os.close(descriptor)
+            yield path, descriptor
 
     def _run(self, work: RestoreWork, command: Command) -> None:
         work.processes.run(
@@ -450,6 +493,18 @@ def choose_for_restore(
         )
     wanted = server_major if server_major is not None else dumped
     return min(suitable, key=lambda client: (abs(client.major - wanted), -client.major))
+
+
+@contextlib.contextmanager
+def _memory_file(name: str, content: bytes = b"") -> t.Iterator[t.Tuple[str, int]]:
+    """A file without a name: its path for a process that inherits its descriptor, and the descriptor."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", buffering=0, closefd=False) as stream:
+            _write_all(stream, memoryview(content))
+        yield f"/proc/self/fd/{descriptor}", descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(stream: t.Any, chunk: memoryview) -> None:

@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dump, destroy, restore, compare every row and every object."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from development.services.postgresql import PostgresqlServer
+from tests.integration.postgresql.conftest import running_server
+from tests.integration.postgresql.support import (
+    Site,
+    create_everything,
+    databases,
+    differences,
+    drop_everything,
+    engine,
+    fingerprint,
+    leftovers,
+)
+
+BOOKS = "Contabilidad 2026 = ñ"
+
+
+@pytest.fixture
+def books(server: PostgresqlServer) -> Iterator[str]:
+    """A database with everything in it."""
+    drop_everything(server, *databases(server))
+    create_everything(server, BOOKS)
+    yield BOOKS
+    drop_everything(server, *databases(server))
+
+
+@pytest.mark.usefixtures("many_streams")
+def test_what_was_destroyed_comes_back_exactly(server: PostgresqlServer, books: str, site: Site) -> None:
+    before = fingerprint(server, books)
+    dumped = site.dump(engine(server, books))
+    assert dumped.description is not None
+    assert len([file for file in dumped.description.payload if file.part.startswith("data")]) > 2
+
+    drop_everything(server, books)
+    restored = site.restore(engine(server, books), dumped.set_id)
+
+    assert differences(before, fingerprint(server, books)) == {}
+    assert restored.kept is None
+    assert [check.name for check in restored.checks if not check.passed] == []
+    assert databases(server) == {books}
+    assert leftovers(server) == []
+
+
+def test_the_sets_own_commands_restore_it_without_this_collection(
+    server: PostgresqlServer, books: str, site: Site
+) -> None:
+    before = fingerprint(server, books)
+    dumped = site.dump(engine(server, books))
+    drop_everything(server, books)
+
+    directory = site.path(dumped.set_id)
+    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
+    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=directory,
+        env={**server.environment(), "PGUSER": server.user},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert differences(before, fingerprint(server, books)) == {}
+
+
+def test_a_set_is_verified_by_other_peoples_tools(server17: PostgresqlServer, site: Site) -> None:
+    bagit = pytest.importorskip("bagit")
+    server17.psql("CREATE DATABASE bolsa")
+    dumped = site.dump(engine(server17, "bolsa"))
+    server17.psql("DROP DATABASE bolsa")
+    directory = site.path(dumped.set_id)
+
+    bagit.Bag(str(directory)).validate()
+    subprocess.run(["sha256sum", "-c", "--quiet", "manifest-sha256.txt"], cwd=directory, check=True)
+    subprocess.run(["sha256sum", "-c", "--quiet", "tagmanifest-sha256.txt"], cwd=directory, check=True)
+
+
+def test_what_is_replaced_is_kept_under_a_dated_name(server: PostgresqlServer, books: str, site: Site) -> None:
+    dumped = site.dump(engine(server, books))
+    before = fingerprint(server, books)
+    server.psql("TRUNCATE contable.huevo CASCADE; CREATE TABLE public.despues (i int)", books)
+    spoiled = fingerprint(server, books)
+
+    restored = site.restore(engine(server, books), dumped.set_id, replace=True)
+
+    assert restored.kept is not None
+    assert restored.kept.startswith(f"{books}__replaced_2")
+    assert differences(before, fingerprint(server, books)) == {}
+    kept = fingerprint(server, restored.kept)
+    assert kept["content of contable.huevo"] == spoiled["content of contable.huevo"]
+    assert "content of public.despues" in kept
+
+
+def test_a_database_in_use_is_replaced_although_its_users_reconnect_at_once(
+    server17: PostgresqlServer, site: Site
+) -> None:
+    server = server17
+    server.psql("CREATE DATABASE ocupada")
+    server.psql("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i", "ocupada")
+    dumped = site.dump(engine(server, "ocupada"))
+    server.psql("DELETE FROM t", "ocupada")
+    loop = f"while :; do {server.program('psql')} -X -q -d ocupada -c 'SELECT pg_sleep(30)' || sleep 0.02; done"
+    users = [
+        subprocess.Popen(
+            ["bash", "-c", loop], env=server.environment(), stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        for _ in range(4)
+    ]
+    try:
+        restored = site.restore(engine(server, "ocupada"), dumped.set_id, replace=True)
+        assert server.psql("SELECT count(*) FROM t", "ocupada") == "1000"
+        assert restored.kept in databases(server)
+    finally:
+        for user in users:
+            os.killpg(user.pid, 9)
+            user.wait()
+        drop_everything(server, *databases(server))
+
+
+def test_a_dump_of_15_restores_into_17(site: Site) -> None:
+    old, new = running_server(15), running_server(17)
+    try:
+        create_everything(old, "traslado", icu=False)
+        dumped = site.dump(engine(old, "traslado"))
+        restored = site.restore(engine(new, "traslado", client_directory=str(new.bin)), dumped.set_id)
+        assert all(check.passed for check in restored.checks)
+        before, after = fingerprint(old, "traslado"), fingerprint(new, "traslado")
+        contents = [name for name in before if name.startswith("content of")]
+        assert len(contents) > 20
+        assert [name for name in contents if before[name] != after[name]] == []
+    finally:
+        drop_everything(old, "traslado")
+        drop_everything(new, "traslado")
+
+
+@pytest.mark.parametrize("major", [14, 16, 18])
+def test_the_other_supported_majors(major: int, site: Site) -> None:
+    server = running_server(major)
+    try:
+        create_everything(server, "contable")
+        before = fingerprint(server, "contable")
+        dumped = site.dump(engine(server, "contable"))
+        drop_everything(server, "contable")
+        site.restore(engine(server, "contable"), dumped.set_id)
+        assert differences(before, fingerprint(server, "contable")) == {}
+    finally:
+        drop_everything(server, *databases(server))
+
+
+BANK = """
+CREATE TABLE cuenta_a (id int PRIMARY KEY, saldo bigint NOT NULL);
+CREATE TABLE cuenta_b (LIKE cuenta_a INCLUDING ALL);
+CREATE TABLE cuenta_c (LIKE cuenta_a INCLUDING ALL);
+CREATE TABLE traslado (id bigserial PRIMARY KEY, valor int NOT NULL);
+INSERT INTO cuenta_a SELECT i, 1000 FROM generate_series(1, 2000) i;
+INSERT INTO cuenta_b SELECT i, 1000 FROM generate_series(1, 2000) i;
+INSERT INTO cuenta_c SELECT i, 1000 FROM generate_series(1, 2000) i;
+"""
+# What leaves a goes to b or c in the same transaction, and is written down.
+TRANSFERS = """
+DO $$ BEGIN
+    FOR i IN 1 .. 10000000 LOOP
+        UPDATE cuenta_a SET saldo = saldo - 1 WHERE id = 1 + i % 2000;
+        IF i % 2 = 0 THEN UPDATE cuenta_b SET saldo = saldo + 1 WHERE id = 1 + i % 1999;
+        ELSE UPDATE cuenta_c SET saldo = saldo + 1 WHERE id = 1 + i % 1997; END IF;
+        INSERT INTO traslado (valor) VALUES (1);
+        COMMIT;
+    END LOOP;
+END $$
+"""
+TOTAL = """
+SELECT (SELECT sum(saldo) FROM cuenta_a) + (SELECT sum(saldo) FROM cuenta_b) + (SELECT sum(saldo) FROM cuenta_c),
+    (SELECT 2000000 - sum(saldo) FROM cuenta_a) - (SELECT count(*) FROM traslado), count(*) > 0 FROM traslado
+"""
+
+
+@pytest.mark.usefixtures("many_streams")
+def test_a_dump_under_writes_is_one_snapshot(server: PostgresqlServer, site: Site) -> None:
+    server.psql("CREATE DATABASE banco")
+    server.psql(BANK, "banco")
+    writers = [
+        subprocess.Popen(
+            [server.program("psql"), "-X", "-q", "-c", "SET synchronous_commit = off", "-c", TRANSFERS],
+            env=server.environment("banco"),
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(2)
+    ]
+    try:
+        while server.psql("SELECT count(*) > 500 FROM traslado", "banco") == "f":
+            time.sleep(0.1)
+        dumps = [site.dump(engine(server, "banco"), jobs=3) for _ in range(3)]
+        written = int(server.psql("SELECT count(*) FROM traslado", "banco"))
+    finally:
+        for writer in writers:
+            writer.send_signal(signal.SIGINT)
+            writer.wait(30)
+    try:
+        for dumped in dumps:
+            assert dumped.description is not None
+            assert len(dumped.description.payload) > 4
+            restored = site.restore(engine(server, "copia"), dumped.set_id, replace=True)
+            assert all(check.passed for check in restored.checks)
+            assert server.psql(TOTAL, "copia") == "6000000|0|t"
+        assert written > int(server.psql("SELECT count(*) FROM traslado", "copia"))
+    finally:
+        drop_everything(server, *databases(server))
+
+
+@pytest.mark.slow
+def test_a_table_of_a_gibibyte(server17: PostgresqlServer, site: Site) -> None:
+    """Its rows are compared by the sum of their hashes, because they do not fit into one text."""
+    server = server17
+    content = "SELECT count(*), sum(hashtextextended(g::text, 0)::numeric) FROM grande g"
+    server.psql("CREATE DATABASE gigante")
+    try:
+        server.psql(
+            "CREATE TABLE grande (id bigint PRIMARY KEY, uno text, dos text); ALTER TABLE grande SET (autovacuum_enabled ="
+            " off); INSERT INTO grande SELECT i, repeat(md5(i::text), 3), md5((i * 7)::text) || repeat(' ', 200)"
+            " FROM generate_series(1, 2900000) i",
+            "gigante",
+        )
+        assert int(server.psql("SELECT pg_table_size('grande')", "gigante")) > 2**30
+        before = server.psql(content, "gigante")
+        dumped = site.dump(engine(server, "gigante"))
+        server.psql("DROP DATABASE gigante")
+        site.restore(engine(server, "gigante"), dumped.set_id)
+        assert server.psql(content, "gigante") == before
+    finally:
+        drop_everything(server, *databases(server))
