@@ -272,7 +272,7 @@ class FilesEngine(Engine):
         self._trees = self._select(work)
         work.progress.stage("restoring", total_bytes=sum(tree.archive_bytes for tree in self._trees))
         for tree in self._trees:
-            made = tree.prepare(work.stamp)
+            made = tree.prepare()
             if made:
                 work.warnings.append(f"made {', '.join(map(escape, made))}, owned by this user, mode 0755: adjust them")
         _all([functools.partial(tree.extract, work) for tree in self._trees], jobs=work.jobs, processes=work.processes)
@@ -578,28 +578,19 @@ class _Tree:
         self.file = work.reader.description.file(entry["part"])
         self.live = os.path.join(directory, self.root.lstrip(b"/"))
         self.tally = Tally()
-        self._staging: Staging | None = None
+        self.staging = Staging(self.live, work.stamp)
 
-    @property
-    def staging(self) -> Staging:
-        """The staging directory, once there is one."""
-        assert self._staging is not None
-        return self._staging
-
-    def prepare(self, stamp: str) -> list[bytes]:
+    def prepare(self) -> list[bytes]:
         """Makes the staging directory; the parents that had to be made."""
-        staging = Staging(self.live, stamp)
-        self._staging = staging
         try:
-            return staging.create()
+            return self.staging.create()
         except OSError as error:
             raise as_backup_error("restore beside the target", self.live, error) from error
 
     def discard(self) -> None:
         """Removes the staging directory."""
-        if self._staging is not None:
-            self._staging.undo()
-            self._staging.close()
+        self.staging.undo()
+        self.staging.close()
 
     def extract(self, work: RestoreWork) -> None:
         """Streams the archive through the guard into tar."""

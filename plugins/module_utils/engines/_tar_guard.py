@@ -153,7 +153,10 @@ class TarGuard:
                 if self._map is not None:
                     if length - position < BLOCK:
                         break
-                    position += self._read_map(data[position : position + BLOCK])
+                    if self._map.read(bytes(data[position : position + BLOCK])):
+                        self._map = None
+                    self._skip -= BLOCK
+                    position += BLOCK
                     continue
                 step = min(self._skip, length - position)
                 self._skip -= step
@@ -293,13 +296,6 @@ class TarGuard:
                 tally.privileged += 1
                 if len(tally.privileged_names) < MAX_LISTED:
                     tally.privileged_names.append(name)
-
-    def _read_map(self, block: memoryview) -> int:
-        assert self._map is not None
-        if self._map.read(bytes(block)):
-            self._map = None
-        self._skip -= BLOCK
-        return BLOCK
 
 
 class _SparseMap:
