@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   sets:
-    description: Exactly these sets, by id (V(host/source/time)). Each must be there.
+    description:
+      - Exactly these sets, by id (V(host/source/time)). Each must be there.
+      - An empty list is none of them, not all.
     type: list
     elements: str
   host:

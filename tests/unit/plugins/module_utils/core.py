@@ -27,8 +27,10 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _filters
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, UNENCRYPTED, Encryption, Filters
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
@@ -390,3 +392,42 @@ def as_user(name: str) -> t.Iterator[None]:
         os.seteuid(0)
         os.setegid(0)
         os.setgroups(groups)
+
+
+def which(program: str) -> str:
+    """Where a program is."""
+    found = shutil.which(program)
+    assert found
+    return found
+
+
+def read_part(medium: DirectoryMedium, set_id: SetId, part: str, *identity_files: str) -> bytes:
+    """What one payload file holds, decrypted and decompressed."""
+    received = bytearray()
+    reader = SetReader(set_id, medium.path(set_id), identity_files=identity_files)
+    with Processes() as running:
+        file = reader.description.file(part)
+        reader.run(file, [], processes=running, action="read", next_step="", sink=received.extend)
+    return bytes(received)
+
+
+def no_progress() -> Progress:
+    """Progress that is written nowhere."""
+    return Progress(None, operation="test", subject="it")
+
+
+def remount_read_only(path: Path) -> None:
+    """Makes a file system of :func:`mount_tmpfs` read-only."""
+    subprocess.run(["mount", "-o", "remount,ro", str(path)], check=True)
+
+
+def sign(path: Path, *, key: str, namespace: str) -> None:
+    """Signs a file with an OpenSSH key."""
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", namespace, str(path)], check=True)
+
+
+def directory_of(medium: t.Any) -> DirectoryMedium:
+    """The directory behind a medium that a test made to look like another."""
+    directory = getattr(medium, "directory", medium)
+    assert isinstance(directory, DirectoryMedium)
+    return directory
