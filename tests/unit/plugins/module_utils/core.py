@@ -431,3 +431,13 @@ def directory_of(medium: t.Any) -> DirectoryMedium:
     directory = getattr(medium, "directory", medium)
     assert isinstance(directory, DirectoryMedium)
     return directory
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a directory."""
+    shutil.rmtree(path)
+
+
+def is_open(descriptor: str) -> bool:
+    """Whether a file descriptor of this process is open."""
+    return os.path.lexists(f"/proc/self/fd/{descriptor}")
