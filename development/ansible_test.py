@@ -210,13 +210,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pythons = find_pythons(NODE_PYTHONS)
     directory = link_pythons(pythons)
     newest = environment.VENV / "bin"
-    runs = []
+    runs: list[Run] = []
     if options.only != "units":
         runs.append(Run(name="sanity on the newest core", bin=newest, arguments=("sanity",)))
         if not options.newest and OLDEST_CORE_PYTHON in pythons:
             bin_directory = oldest_core(pythons[OLDEST_CORE_PYTHON])
             # On its controller's Python only: the newest core has tried all Pythons of managed nodes.
-            words = ("sanity", "--python", "{}.{}".format(*OLDEST_CORE_PYTHON))
+            words: tuple[str, ...] = ("sanity", "--python", "{}.{}".format(*OLDEST_CORE_PYTHON))
             runs.append(Run(name="sanity on the oldest core", bin=bin_directory, arguments=words))
     if options.only != "sanity":
         for series in UNIT_PYTHONS:
