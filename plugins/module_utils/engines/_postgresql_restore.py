@@ -453,6 +453,8 @@ class Restoration:
 
     def discard(self) -> None:
         """Removes the database beside the target, and the roles that were made for it."""
+        if self._guard is None:
+            return  # We made nothing: what stands there may be another restore's.
         try:
             with Processes() as processes, self._maintenance(processes) as session:
                 self._drop_beside(session)

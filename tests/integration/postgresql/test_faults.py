@@ -60,8 +60,10 @@ def ledger(server: PostgresqlServer) -> str:
 @pytest.fixture
 def big_ledger(server: PostgresqlServer) -> str:
     """A database that takes a second or two."""
-    server.psql("CREATE DATABASE libro")
-    server.psql(LEDGER.format(rows=800_000), "libro")
+    if server.psql("SELECT count(*) FROM pg_database WHERE datname = 'template_libro'") == "0":
+        server.psql("CREATE DATABASE template_libro")
+        server.psql(LEDGER.format(rows=800_000), "template_libro")
+    server.psql("CREATE DATABASE libro TEMPLATE template_libro")
     return "libro"
 
 
@@ -115,8 +117,8 @@ def test_a_role_that_may_not_read_a_table(server: PostgresqlServer, ledger: str,
         assert "permission denied for table reservada" in failure.value.why
         assert "pg_read_all_data" in failure.value.next_step
         assert_nothing_left(server, site)
-        # With that, it can; what it may not read is told, not fatal.
-        server.psql("GRANT pg_read_all_data TO lector")
+        # With that, it can; the roles' passwords, which it may not read, are told and not fatal.
+        server.psql("GRANT SELECT ON reservada TO lector", ledger)
         dumped = site.dump(engine(server, ledger, login_user="lector", login_password="x"))
         assert dumped.description is not None
         assert "without their passwords" in " ".join(dumped.description.warnings)
@@ -405,7 +407,7 @@ def _kill_after(process: subprocess.Popen[bytes], seconds: float) -> None:
     process.wait(10)
 
 
-@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.3, 2.0])
+@pytest.mark.parametrize("seconds", [0.5, 0.9, 1.5])
 def test_a_dump_that_is_killed_leaves_nothing_that_counts(
     server: PostgresqlServer, big_ledger: str, site: Site, seconds: float
 ) -> None:
@@ -418,7 +420,7 @@ def test_a_dump_that_is_killed_leaves_nothing_that_counts(
     assert_nothing_left(server, site, sets=1 + int(complete))
 
 
-@pytest.mark.parametrize("seconds", [0.6, 1.2, 1.8, 2.6, 3.4])
+@pytest.mark.parametrize("seconds", [0.6, 1.4, 2.2, 3.4])
 def test_a_restore_that_is_killed_leaves_the_live_database_as_it_was(
     server: PostgresqlServer, big_ledger: str, site: Site, seconds: float
 ) -> None:
