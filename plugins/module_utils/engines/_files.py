@@ -479,11 +479,10 @@ class _TreeDump:
 
         :raises BackupError: when one is more than that a file changed or vanished.
         """
-        program = f"{outcome.command.argv[0]}: "
         failures: list[str] = []
         unreadable = Names()
         for line in outcome.stderr.splitlines():
-            text = line[len(program) :] if line.startswith(program) else line
+            text = _without_program(line)
             match = _LINE.fullmatch(text)
             if match is None:
                 if text != "Exiting with failure status due to previous errors" and text.strip():
@@ -672,10 +671,7 @@ class _Tree:
                 next_step="The target is as it was. See what tar says, correct it and run again.",
                 stdin=archive,
             )
-            program = f"{command.argv[0]}: "
-            lines += [
-                line[len(program) :] if line.startswith(program) else line for line in outcome.stderr.splitlines()
-            ]
+            lines += [_without_program(line) for line in outcome.stderr.splitlines()]
         except BaseException as error:
             errors.append(error)
         finally:
@@ -740,6 +736,11 @@ def _entries(work: RestoreWork) -> list[t.Mapping[str, t.Any]]:
             next_step="Verify the set with set_verify; restore from another copy.",
         ) from error
     return entries
+
+
+def _without_program(line: str) -> str:
+    """What tar says, less its own name; a colon within a file's name is escaped."""
+    return re.sub(r"^[^:]*tar: ", "", line)
 
 
 def _absolute(path: str) -> bytes:

@@ -394,6 +394,10 @@ class SqliteEngine(Engine):
         """By rename, the old database settled first so that nothing of it can be applied to the new one."""
         self._refuse_if_open()
         kept = f"{self._path}__replaced_{work.stamp}"
+        again = 1
+        while any(os.path.lexists(kept + tail) for tail in ("", *SIDECARS)):  # Restored twice within a second.
+            again += 1
+            kept = f"{self._path}__replaced_{work.stamp}_{again}"
         directory = os.path.dirname(self._path)
         try:
             self._adjust(_facts(work), work)
@@ -506,7 +510,7 @@ class SqliteEngine(Engine):
                 ) from None
             finally:
                 os.close(descriptor)
-        for kept in glob.glob(f"{glob.escape(self._path)}__replaced_????????T??????Z"):
+        for kept in glob.glob(f"{glob.escape(self._path)}__replaced_????????T??????Z*"):
             if os.path.exists(self._path) and os.path.samefile(kept, self._path):
                 for tail in SIDECARS:
                     if os.path.lexists(kept + tail) and not os.path.lexists(self._path + tail):

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import json
 import os
 import stat
@@ -83,6 +82,7 @@ class Staging:
 
     def __init__(self, live: bytes, stamp: str) -> None:
         self.live = live
+        self._stamp = stamp
         self.kept = beside(live, f"__replaced_{stamp}")
         self.path = beside(live, "__restoring")
         self.content = os.path.join(self.path, _CONTENT)
@@ -157,8 +157,10 @@ class Staging:
         :returns: the name under which the old is kept; None when there was none.
         :raises OSError: then nothing has changed.
         """
-        if os.path.lexists(self.kept):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(self.kept))
+        again = 1
+        while os.path.lexists(self.kept):  # Restored twice within a second.
+            again += 1
+            self.kept = beside(self.live, f"__replaced_{self._stamp}_{again}")
         self._had_live = os.path.lexists(self.live)
         if not self._had_live:
             os.rename(self.new, self.live)

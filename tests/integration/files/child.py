@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
 from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest
@@ -52,29 +53,28 @@ def _text(value: object) -> str:
     return os.fsdecode(value) if isinstance(value, (bytes, str)) else ""
 
 
-def main() -> None:
-    """Do the job."""
-    job = json.load(sys.stdin)
-    medium = DirectoryMedium(path=job["medium"])
-    engine = make_engine(job["engine"], job["options"], target=job["action"] == "restore")
-    if "die_at" in job:
-        die_at(job["die_at"], job["within"])
+def perform(job: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Do the job; ``{"ok": …}`` or ``{"error": …}``."""
     try:
+        medium = DirectoryMedium(path=job["medium"])
+        engine = make_engine(job["engine"], job["options"], target=job["action"] == "restore")
         if job["action"] == "dump":
             filters = Filters(Encryption("age", (job["recipient"],)), 1)
             request = DumpRequest("web1", "data", engine, medium, "400.8.1", "INFITULUÁ", filters)
-            result = str(_dumping.dump(request).set_id)
-        else:
-            set_id = SetId.parse(job["set"])
-            result = _restoring.restore(
-                RestoreRequest(
-                    medium, set_id, engine, "HD-1", (job["identity"],), replace=job.get("replace", False), jobs=1
-                )
-            ).warnings
+            return {"ok": str(_dumping.dump(request).set_id)}
+        set_id, replace = SetId.parse(job["set"]), job.get("replace", False)
+        restore = RestoreRequest(medium, set_id, engine, "HD-1", (job["identity"],), replace=replace, jobs=1)
+        return {"ok": _restoring.restore(restore).warnings}
     except BackupError as error:
-        print(json.dumps({"error": error.message, "details": error.details}))
-    else:
-        print(json.dumps({"ok": result}))
+        return {"error": error.message, "details": error.details}
+
+
+def main() -> None:
+    """Read the job, arm the trap, do it."""
+    job = json.load(sys.stdin)
+    if "die_at" in job:
+        die_at(job["die_at"], job["within"])
+    print(json.dumps(perform(job)))
 
 
 if __name__ == "__main__":
