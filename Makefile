@@ -42,7 +42,7 @@ build: ## build the artifact, look into it, install it offline and try it
 	@$(STAGES) build
 
 molecule: ## the shipped playbooks on hosts made for the purpose
-	@$(STAGES) packages molecule
+	@$(STAGES) molecule
 
 clean: ## remove everything that the other targets made
 	rm -rf .build .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible .coverage htmlcov

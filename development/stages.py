@@ -58,8 +58,8 @@ def _pytest(*arguments: str) -> tuple[str, ...]:
 
 
 LINT = [
-    Step.of("ruff check", "ruff", "check", "."),
-    Step.of("ruff format", "ruff", "format", "--check", "."),
+    Step.of("ruff check", "ruff", "check", "--output-format", "concise", "."),
+    Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", "."),
     Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development"),
     Step.of("mypy: program age", "mypy", "development/programs/age"),
     Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen"),
@@ -78,7 +78,10 @@ PACKAGES = [Step.of("system packages", PYTHON, "-m", "development.system_package
 BUILD = [Step.of("build, install, try", PYTHON, "-m", "development.build")]
 SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=20)]
 INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=35)]
-MOLECULE = [Step.of("molecule", "molecule", "test", "--all", minutes=20)]
+MOLECULE = [
+    Step.of("packages for molecule", PYTHON, "-m", "development.system_packages", "molecule", minutes=10),
+    Step.of("molecule", "molecule", "test", "--all", minutes=30),
+]
 DEMO = [Step.of("demo", PYTHON, "-m", "development.demo", minutes=5)]
 
 STAGES: dict[str, list[Step]] = {

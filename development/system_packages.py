@@ -9,6 +9,7 @@ a failure.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -38,7 +39,7 @@ class Package:
 
 #: Debian 12 has PostgreSQL 15, Debian 13 has 17; the other major comes as a Python package (services/postgresql.py) but
 #: uses the libraries that this one brings.
-PACKAGES = [
+TEST_PACKAGES = [
     Package("postgresql", programs=("psql",), paths=("/usr/lib/postgresql/*/bin/postgres",)),
     Package("postgresql-contrib", paths=("/usr/share/postgresql/*/extension/hstore.control",)),
     Package("zstd", programs=("zstd",)),
@@ -53,6 +54,14 @@ PACKAGES = [
     Package("tar", programs=("tar",)),
 ]
 
+#: Hosts for molecule are podman containers, from images made of Debian's packages.
+MOLECULE_PACKAGES = [
+    Package("podman", programs=("podman",)),
+    Package("mmdebstrap", programs=("mmdebstrap",)),
+    Package("openssh-client", programs=("ssh", "ssh-keygen")),
+]
+GROUPS = {"tests": TEST_PACKAGES, "molecule": MOLECULE_PACKAGES}
+
 #: Where postgresql-common looks before it makes the first cluster.
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
 
@@ -62,9 +71,9 @@ def say(message: str) -> None:
     print(f"system packages: {message}", flush=True)
 
 
-def missing() -> list[Package]:
+def missing(packages: Sequence[Package]) -> list[Package]:
     """Packages of which something is missing on this machine."""
-    return [package for package in PACKAGES if not package.is_there()]
+    return [package for package in packages if not package.is_there()]
 
 
 def privilege() -> list[str] | None:
@@ -110,9 +119,12 @@ def prevent_cluster(prefix: Sequence[str]) -> None:
         subprocess.run(argv, input=b"create_main_cluster = false\n", stdout=subprocess.DEVNULL, check=False)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command line."""
-    absent = missing()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("group", nargs="?", choices=sorted(GROUPS), default="tests")
+    packages = GROUPS[parser.parse_args(arguments).group]
+    absent = missing(packages)
     if not absent:
         say("all there")
         return 0
@@ -133,7 +145,7 @@ def main() -> int:
     if "openssh-server" in names and shutil.which("systemctl"):
         # It was not there before, so nobody asked for it to run at the next boot.
         subprocess.run([*prefix, "systemctl", "-q", "disable", "ssh.service"], capture_output=True, check=False)
-    still = [package.name for package in missing()]
+    still = [package.name for package in missing(packages)]
     if still:
         say(f"could not install {' '.join(still)}; the tests that need them are skipped")
     return 0
