@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard lets our own archives through, byte for byte, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._tar_guard import ArchiveRefused, Tally, TarGuard
+from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils.engines.hostile import (
+    HARMLESS,
+    HOSTILE,
+    ROOT,
+    archive,
+    directory,
+    extended,
+    file,
+    header,
+    record,
+)
+
+
+def guarded(data: bytes, *, chunk: int = 1 << 20, limit: int | None = None) -> tuple[bytes, Tally]:
+    """What comes out of the guard, and its tally."""
+    out = bytearray()
+    guard = TarGuard(ROOT, forward=out.extend, limit=limit)
+    for position in range(0, len(data), chunk):
+        guard.feed(memoryview(data)[position : position + chunk])
+    return bytes(out), guard.finish()
+
+
+@pytest.mark.parametrize("chunk", [1, 511, 512, 513, 1 << 20])
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_ours_passes_unchanged_however_it_is_cut(name: str, chunk: int) -> None:
+    data, tally = guarded(HARMLESS[name], chunk=chunk)
+    assert data == HARMLESS[name]
+    assert tally.archive_bytes == len(data)
+
+
+@pytest.mark.parametrize("chunk", [100, 512, 1 << 20])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_not_ours_is_refused_however_it_is_cut(name: str, chunk: int) -> None:
+    out = bytearray()
+    guard = TarGuard(ROOT, forward=out.extend)
+    with pytest.raises(ArchiveRefused):
+        for position in range(0, len(HOSTILE[name]), chunk):
+            guard.feed(memoryview(HOSTILE[name])[position : position + chunk])
+        guard.finish()
+    # Whatever was let through before is harmless by itself: it names nothing but what the root holds.
+    for member in members(bytes(out)):
+        assert member == "users" or (member.startswith("users/") and ".." not in member.split("/"))
+
+
+def members(data: bytes) -> list[str]:
+    """The names that another reader finds in the beginning of an archive."""
+    names = []
+    # What it says of an archive that is cut off within a sparse file's map is a ValueError.
+    with contextlib.suppress(tarfile.TarError, ValueError), tarfile.open(fileobj=io.BytesIO(data), mode="r|") as reader:
+        for member in reader:
+            names.append(member.name)
+            if member.islnk():
+                names.append(member.linkname)
+    return names
+
+
+def test_everything_is_counted() -> None:
+    data = archive(
+        file(b"users/a", b"x" * 1000, mode=0o4755),
+        header(b"users/p", b"6"),
+        header(b"users/s", b"2", link=b"a"),
+        header(b"users/h", b"1", link=b"users/a"),
+        extended(record(b"SCHILY.xattr.security.capability", b"\1\0")) + file(b"users/c", b"yy"),
+        directory(b"users/d"),
+    )
+    _out, tally = guarded(data)
+    assert tally == Tally(
+        directories=2,
+        files=2,
+        hard_links=1,
+        symbolic_links=1,
+        fifos=1,
+        content_bytes=1002,
+        archive_bytes=len(data),
+        privileged=2,
+        privileged_names=[b"users/a", b"users/c"],
+    )
+    assert tally.members == 7
+
+
+def test_an_archive_longer_than_it_was_is_refused() -> None:
+    data = archive(file(b"users/a", b"x" * 5000))
+    assert guarded(data, limit=len(data))[0] == data
+    with pytest.raises(ArchiveRefused, match="longer than"):
+        guarded(data, limit=len(data) - 1)
+
+
+@pytest.mark.parametrize("root", [b"", b".", b"..", b"a/b", b"a\0b", b"n" * 256])
+def test_a_root_that_is_no_name_is_refused(root: bytes) -> None:
+    with pytest.raises(ArchiveRefused):
+        TarGuard(root, forward=lambda view: None)
+
+
+def test_no_changed_byte_makes_anything_but_ours_or_nothing() -> None:
+    """Every byte of a header, changed: refused, or still an archive within its root."""
+    data = HARMLESS["links"] + HARMLESS["attributes"]
+    for position in range(512 * 4):
+        for value in (0, 0x2F, 0x2E, 0xFF):
+            changed = bytearray(data)
+            changed[position] = value
+            out = bytearray()
+            guard = TarGuard(ROOT, forward=out.extend)
+            with contextlib.suppress(ArchiveRefused):
+                guard.feed(memoryview(bytes(changed)))
+            for member in members(bytes(out)):
+                assert member.split("/")[0] == "users"
