@@ -8,6 +8,11 @@ from __future__ import annotations
 import typing as t
 
 
+def _printable(text: str) -> str:
+    # A file's name may be no text at all (PEP 383), and a message that holds it must still reach the operator.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class _Explained(BaseException):
     """What failed, on what, why, and what to do next.
 
@@ -20,10 +25,10 @@ class _Explained(BaseException):
 
     def __init__(self, what: str, *, on: str, why: str, next_step: str, details: t.Sequence[str] | None = None) -> None:
         self.what = what
-        self.on = on
-        self.why = why
+        self.on = _printable(on)
+        self.why = _printable(why)
         self.next_step = next_step
-        self.details = list(details or [])
+        self.details = [_printable(line) for line in details or ()]
         super().__init__(self.message)
 
     @property

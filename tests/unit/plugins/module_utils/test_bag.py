@@ -209,28 +209,6 @@ def test_manifests_of_other_tools_are_read(line: str) -> None:
     assert _bag.read_manifest(text, name="m") == ({"data/x": digest}, [])
 
 
-class TestPathsOfAnyName:
-    hypothesis = pytest.importorskip("hypothesis", reason="the development environment brings it")
-    st = pytest.importorskip("hypothesis.strategies")
-    paths = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=("Cs",)), min_size=1, max_size=40).map(
-        "data/".__add__
-    )
-
-    @hypothesis.given(paths=st.sets(paths, max_size=8))
-    def test_a_manifest_reads_back_as_it_was_written(self, paths: set[str]) -> None:
-        digests = {path: f"{number:064x}" for number, path in enumerate(sorted(paths)) if _bag.is_safe_path(path)}
-        text = _bag.write_manifest(digests)
-        assert len(text.encode().split(b"\n")) == len(digests) + 1
-        assert _bag.read_manifest(text, name="m") == (digests, [])
-
-    @hypothesis.given(text=st.text(max_size=200))
-    def test_no_text_leads_a_reader_out_of_the_bag_or_astray(self, text: str) -> None:
-        digests, _findings = _bag.read_manifest(text, name="m")
-        for path in digests:
-            assert os.path.normpath(os.path.join("/bag", path)).startswith("/bag/")
-        _bag.read_bag_info(text)
-
-
 class TestOtherThanFiles:
     """What stands in a file's place and is none is named; it neither hangs the reader nor leads it away."""
 
@@ -319,3 +297,13 @@ def test_a_message_stays_readable_however_much_is_wrong(medium: DirectoryMedium,
     assert len(caught.value.details) >= 500
     assert len(caught.value.message) < 3000
     assert " more" in caught.value.message
+
+
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(medium: DirectoryMedium, bag: Path, set_id: SetId) -> None:
+    with open(os.path.join(os.fsencode(bag), b"data", b"\xff\xfe"), "wb"):
+        pass
+    with pytest.raises(SetInvalid) as caught:
+        _verification.verify(medium, set_id)
+    assert "unexpected: data/\\udcff\\udcfe" in caught.value.message
+    caught.value.message.encode("utf-8")
+    "".join(caught.value.details).encode("utf-8")

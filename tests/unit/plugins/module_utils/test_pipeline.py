@@ -141,8 +141,8 @@ def test_much_data_passes_in_constant_memory(tmp_path: Path) -> None:
         count += len(chunk)
 
     before = peak_memory()
-    with open(large, "rb") as stream:
-        run(["cat"], ["cat"], stdin=stream, sink=add)
+    with open(large, "rb") as given:
+        run(["cat"], ["cat"], stdin=given, sink=add)
     assert count == SIZE
     assert peak_memory() - before < 20 * MEBIBYTE
 
