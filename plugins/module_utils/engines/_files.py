@@ -260,6 +260,7 @@ class FilesEngine(Engine):
                     why="a file system is mounted there, and a mount point cannot be swapped by rename",
                     next_step="Restore into a directory on it (directory: …) and move what is needed.",
                 )
+            tree.staging.refuse_foreign()
             state = _state(tree.live)
             exists = exists or state is not None
             empty = empty and state is not False
@@ -722,7 +723,8 @@ def _entries(work: RestoreWork) -> list[t.Mapping[str, t.Any]]:
         entries = list(work.reader.description.engine_facts["paths"])
         for entry in entries:
             path = unescape(entry["path"])
-            if not path.startswith(b"/") or path == b"/" or os.path.normpath(path) != path or path.startswith(b"//"):
+            is_plain = path[:1] == b"/" and path[:2] not in (b"/", b"//") and b"\0" not in path
+            if not is_plain or os.path.normpath(path) != path:
                 raise ValueError(f"its path {entry['path']!r} is not one")
             if any(type(entry[name]) is not int for name in (*_COUNTED, "archive_bytes")):
                 raise ValueError(f"its counts of {entry['path']!r} are not numbers")

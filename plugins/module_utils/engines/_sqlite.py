@@ -468,7 +468,7 @@ class SqliteEngine(Engine):
             os.fchown(self._restoring, uid, gid)
         elif facts["uid"] != os.geteuid():
             work.warnings.append("not run as root: the restored database belongs to this user and group")
-        os.fchmod(self._restoring, int(facts["mode"], 8) & 0o7777)
+        os.fchmod(self._restoring, int(facts["mode"], 8) & 0o777)
 
     def discard(self, work: RestoreWork) -> None:
         """Removes the file beside the target."""
@@ -803,7 +803,9 @@ def _facts(work: RestoreWork) -> t.Mapping[str, t.Any]:
     """
     facts = work.reader.description.engine_facts
     try:
-        good = all(type(facts[name]) is int for name in ("bytes", "uid", "gid")) and isinstance(facts["rows"], dict)
+        good = all(type(facts[name]) is int and facts[name] >= 0 for name in ("bytes", "uid", "gid"))
+        good = good and max(facts["uid"], facts["gid"]) < 2**32 - 1 and isinstance(facts["rows"], dict)
+        good = good and all(type(count) is int for count in facts["rows"].values())
         good = good and bool(re.fullmatch(r"[0-7]{4}", facts["mode"])) and all(name in facts for name in _FIXED)
         good = good and all(name in facts for name in ("objects", "rules_broken", "foreign_key_violations"))
     except (KeyError, TypeError):

@@ -116,16 +116,15 @@ class Staging:
         os.mkdir(self.content, 0o700)
         return list(reversed(self._parents))
 
-    def clear_dead(self) -> None:
-        """Removes what a restore that died has left; never what was there before it.
+    def refuse_foreign(self) -> bool:
+        """Whether a staging directory is there.
 
         :raises Refused: when what has its name is not a restore's.
-        :raises LockHeld: when the restore is alive.
         """
         try:
             status = os.lstat(self.path)
         except FileNotFoundError:
-            return
+            return False
         ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
         if not ours or set(os.listdir(self.path)) - {_LOCK, _CONTENT, _SWAP, _SWAP + b".new"}:
             raise Refused(
@@ -134,6 +133,16 @@ class Staging:
                 why=f"{escape(self.path)} is there and was not made by a restore",
                 next_step="Move it away, then run again; nothing was touched.",
             )
+        return True
+
+    def clear_dead(self) -> None:
+        """Removes what a restore that died has left; never what was there before it.
+
+        :raises Refused: when what has its name is not a restore's.
+        :raises LockHeld: when the restore is alive.
+        """
+        if not self.refuse_foreign():
+            return
         with locked(os.fsdecode(os.path.join(self.path, _LOCK)), subject=escape(self.live)):
             unused = self._unused_copy()
             if unused is not None:

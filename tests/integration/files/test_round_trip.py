@@ -80,19 +80,19 @@ def make_tree(root: Path) -> None:
     os.link(os.path.join(top, b"dangling"), os.path.join(top, b"dangling-2"), follow_symlinks=False)
 
     holes = put(b"holes", b"")
-    with open(holes, "r+b") as stream:
-        stream.truncate(50_000_000)
+    with open(holes, "r+b") as islands:
+        islands.truncate(50_000_000)
         for place in (0, 7_000_000, 33_333_333, 49_999_990):
-            stream.seek(place)
-            stream.write(b"island")
+            islands.seek(place)
+            islands.write(b"island")
     only_hole = put(b"only a hole", b"")
     os.truncate(only_hole, 12_345_678)
     many = put(b"many holes", b"")
-    with open(many, "r+b") as stream:
+    with open(many, "r+b") as regions:
         for region in range(300):
-            stream.seek(region * 65536)
-            stream.write(b"r" * 100)
-        stream.truncate(300 * 65536 + 10_000_000)
+            regions.seek(region * 65536)
+            regions.write(b"r" * 100)
+        regions.truncate(300 * 65536 + 10_000_000)
 
     attributed = put(b"attributed")
     os.setxattr(attributed, b"user.comment", b"line\nwith=equals%and\x00nul\xff")
