@@ -29,7 +29,15 @@ def probe_bucket(store: Store, *, prefix: str) -> Access:
     """
     key = prefix + PROBE_NAME
     never = prefix + _NEVER_STORED
-    write = _may(store, "put_object", headers=ONLY_IF_ABSENT, Key=key, Body=PROBE_BODY, ChecksumSHA256=PROBE_SHA256)
+    write = _may(
+        store,
+        "put_object",
+        headers=ONLY_IF_ABSENT,
+        Key=key,
+        Body=PROBE_BODY,
+        ContentLength=len(PROBE_BODY),
+        ChecksumSHA256=PROBE_SHA256,
+    )
     listing = _may(store, "list_objects_v2", Prefix=prefix, MaxKeys=1)
     versions = _may(store, "list_object_versions", Prefix=prefix, MaxKeys=1)
     read = _may(store, "get_object", Key=key)

@@ -20,11 +20,15 @@ import urllib.parse
 import warnings
 
 try:
+    import botocore.awsrequest
     import botocore.config
     import botocore.exceptions
     import botocore.session
 
     HAS_BOTOCORE = True
+    # Before 1.31, a connection on which an answer came earlier than the body was sent (a refusal, after
+    # "Expect: 100-continue") misreads the next answer: such a connection must not be used again.
+    SURVIVES_EARLY_ANSWERS = "request" in vars(botocore.awsrequest.AWSConnection)
 except ImportError:
     HAS_BOTOCORE = False
 
@@ -40,6 +44,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 # With botocore's standard mode, between tries it waits up to 1, 2, 4, 8 seconds.
 ATTEMPTS = 5
+# Bodies up to this size are sent without asking first whether they are welcome.
+SMALL_BYTES = 1024 * 1024
 _SHOWN_MESSAGE = 300
 # RFC 9110, section 13.1.2: the put succeeds only where nothing stands.
 ONLY_IF_ABSENT = {"If-None-Match": "*"}
@@ -178,7 +184,11 @@ class Store:
         return client
 
     def _add_headers(self, params: dict[str, t.Any], **_ignored: t.Any) -> None:
-        params["headers"].update(getattr(self._extra, "headers", {}))
+        headers = params["headers"]
+        headers.update(getattr(self._extra, "headers", {}))
+        if int(headers.get("Content-Length") or SMALL_BYTES + 1) <= SMALL_BYTES:
+            # botocore asks before it sends any body; a store may answer that early, and for a small one it is waste.
+            headers.pop("Expect", None)
 
     def attempt(
         self,
@@ -199,6 +209,8 @@ class Store:
         try:
             answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            if not SURVIVES_EARLY_ANSWERS:
+                self._client = self._connect()
             raise self._explain(error, action, on or self.access.describe()) from error
         finally:
             self._extra.headers = {}
@@ -225,7 +237,7 @@ class Store:
             return self._explain_answer(error, action, on)
         kind, why, next_step = _explain_silence(error, self.access)
         # Where no connection came about, nothing can have changed.
-        certain = isinstance(error, botocore.exceptions.SSLError)
+        certain = _is_distrust(error)
         return Declined(kind(action, on=on, why=why, next_step=next_step), certain=certain)
 
     def _explain_answer(self, error: t.Any, action: str, on: str) -> Declined:
@@ -267,7 +279,7 @@ def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError
     exceptions = botocore.exceptions
     where = access.endpoint_url or "AWS"
     cause = _innermost(error)
-    if isinstance(error, exceptions.SSLError):
+    if _is_distrust(error):
         return (
             BackupError,
             f"the certificate of {where} is not trusted ({cause})",
@@ -283,7 +295,7 @@ def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError
             f"no connection to {where} ({cause})",
             "Check the network, the name and that the store is up; then run again.",
         )
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return (
             BackupError,
             f"the connection to {where} was lost ({cause})",
@@ -292,11 +304,15 @@ def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError
     return BackupError, cause, "Check the medium's options."
 
 
+def _is_distrust(error: Exception) -> bool:
+    """Whether a certificate was refused: a link that breaks within TLS is an SSLError too."""
+    return isinstance(error, botocore.exceptions.SSLError) and "certificate" in str(error).lower()
+
+
 def _innermost(error: BaseException) -> str:
     """The cause at the bottom of a library's chain of wrappings, in one line."""
-    inner: BaseException | None = error
+    inner: BaseException = error
     for _depth in range(10):
-        assert inner is not None
         following = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__
         if not isinstance(following, BaseException):
             break

@@ -398,7 +398,12 @@ class Uploader:
         for _time in range(2):
             try:
                 answer = self.store.attempt(
-                    "put_object", headers=ONLY_IF_ABSENT, Body=PROBE_BODY, ChecksumSHA256=PROBE_SHA256, **parameters
+                    "put_object",
+                    headers=ONLY_IF_ABSENT,
+                    Body=PROBE_BODY,
+                    ContentLength=len(PROBE_BODY),
+                    ChecksumSHA256=PROBE_SHA256,
+                    **parameters,
                 )
                 if answer.get("ChecksumSHA256") != PROBE_SHA256:
                     raise self._unable("it does not check the SHA-256 of what it receives")
@@ -429,7 +434,13 @@ class Uploader:
             crc32 = _base64_crc(zlib.crc32(PROBE_BODY))
             upload = {"UploadId": answer["UploadId"]}
             part = self.store.attempt(
-                "upload_part", PartNumber=1, Body=PROBE_BODY, ChecksumCRC32=crc32, **upload, **parameters
+                "upload_part",
+                PartNumber=1,
+                Body=PROBE_BODY,
+                ContentLength=len(PROBE_BODY),
+                ChecksumCRC32=crc32,
+                **upload,
+                **parameters,
             )
             self.store.attempt(
                 "complete_multipart_upload",
