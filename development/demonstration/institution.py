@@ -1,0 +1,268 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that are directories of this machine, the inventory that describes them, and the playbooks run over them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from development.services.object_store import Credentials, ObjectStore
+
+SYSTEMS_COMPUTER = "computador-sistemas"
+_REPORT = "TASK [Informe del paso]"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One playbook that ran.
+
+    :param report: the lines of its reports.
+    :param seconds: how long it took.
+    """
+
+    status: int
+    output: str
+    report: list[str]
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, all hosts together, as the recap says."""
+        recap = self.output.rsplit("PLAY RECAP", 1)[-1]
+        return sum(int(word[8:]) for word in recap.split() if word.startswith("changed="))
+
+
+@dataclass
+class Institution:
+    """A few servers and the systems computer, each with a directory of its own in the place of a disk.
+
+    :param directory: everything is below it; it is made.
+    :param servers: the variables of each server: ``backup_databases``, ``backup_files``.
+    :param store: the cloud; None: no cloud.
+    :param prefix: what the keys of this institution's sets begin with.
+    :param variables: for all hosts.
+    """
+
+    directory: Path
+    servers: Mapping[str, Mapping[str, t.Any]]
+    store: ObjectStore | None = None
+    prefix: str = ""
+    variables: Mapping[str, t.Any] = field(default_factory=dict)
+    language: str = "es"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory's directory."""
+        return self.directory / "inventory"
+
+    @property
+    def escrow_identity(self) -> Path:
+        """The director's private key, which no host ever sees."""
+        return self.directory / "director" / "escrow.identity"
+
+    @property
+    def storage(self) -> Path:
+        """The storage of the systems computer: incoming, vault, delivery."""
+        return self.host_directory(SYSTEMS_COMPUTER) / "srv-backup"
+
+    @property
+    def vault(self) -> Path:
+        """The second copy."""
+        return self.storage / "vault"
+
+    def host_directory(self, host: str) -> Path:
+        """What a host has in the place of its disk."""
+        return self.directory / host
+
+    def disk(self, server: str) -> Path:
+        """A server's disk medium."""
+        return self.host_directory(server) / "disco"
+
+    def build(self) -> None:
+        """Make the hosts' directories, the director's key and the inventory."""
+        for host in (*self.servers, SYSTEMS_COMPUTER, "director", "inventory", "logs", "ansible"):
+            self.host_directory(host).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.directory / "ansible" / "ansible.cfg").touch()  # empty: nobody's own settings count
+        if not self.escrow_identity.exists():
+            keygen = ["age-keygen", "-o", str(self.escrow_identity)]
+            subprocess.run(keygen, check=True, capture_output=True, timeout=60)
+        self.write_inventory()
+
+    def write_inventory(self) -> None:
+        """Write the inventory, as an operator would."""
+        keygen = ["age-keygen", "-y", str(self.escrow_identity)]
+        escrow = subprocess.run(keygen, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+        everybody: dict[str, t.Any] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_remote_tmp": str(self.directory / "ansible" / "tmp"),
+            "backup_language": self.language,
+            "backup_become": False,
+            "backup_reach": "directory",
+            "backup_escrow_recipient": escrow,
+            "backup_disk_minimum_free_bytes": 100_000_000,
+        }
+        if self.store is not None:
+            everybody["backup_cloud"] = {
+                "endpoint_url": self.store.endpoint_url,
+                "region": self.store.region,
+                "bucket": self.store.bucket,
+                "ca_bundle": str(self.store.ca_file),
+                "retain_days": 30,
+                "retain_mode": "governance",
+                **({"prefix": self.prefix} if self.prefix else {}),
+            }
+        everybody.update(self.variables)
+        groups = {
+            "servers": {"hosts": dict.fromkeys(self.servers)},
+            "systems_computer": {"hosts": {SYSTEMS_COMPUTER: None}},
+        }
+        self._write("hosts.yml", {"all": {"children": groups}})
+        self._write("group_vars/all.yml", everybody)
+        for name, variables in self.servers.items():
+            places = {"backup_disk_path": str(self.disk(name))}
+            self._write(f"host_vars/{name}.yml", {**self._host(name), **places, **variables})
+        places = {"backup_storage_path": str(self.storage)}
+        self._write(f"host_vars/{SYSTEMS_COMPUTER}.yml", {**self._host(SYSTEMS_COMPUTER), **places})
+
+    def _host(self, name: str) -> dict[str, t.Any]:
+        directory = self.host_directory(name)
+        variables = {
+            "backup_configuration_path": str(directory / "etc"),
+            "backup_state_path": str(directory / "var"),
+        }
+        if self.store is not None:
+            who = self.credentials(name)
+            variables |= {"backup_cloud_access_key": who.access_key, "backup_cloud_secret_key": who.secret_key}
+        return variables
+
+    def credentials(self, host: str) -> Credentials:
+        """A host's key to the cloud."""
+        assert self.store is not None
+        if host == SYSTEMS_COMPUTER:
+            return self.store.reader
+        return self.store.writers.get(host, self.store.writer)
+
+    def _write(self, name: str, content: t.Any) -> None:
+        path = self.inventory / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text("---\n" + yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that Ansible runs with: nothing of this user's own settings or cloud."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
+        return {
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+            "ANSIBLE_CONFIG": str(self.directory / "ansible" / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.directory / "ansible"),
+            "ANSIBLE_LOCAL_TEMP": str(self.directory / "ansible" / "local"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+        }
+
+    def run(self, playbook: str, *arguments: str, log: Path | None = None, timeout: float = 600) -> Run:
+        """Run a playbook of the collection by its full name.
+
+        :param log: where its output is kept as well.
+        :raises KeyboardInterrupt: as it comes; everything that was started has ended by then.
+        """
+        begin = time.monotonic()
+        argv = ["ansible-playbook", "-i", str(self.inventory), f"infitulua.backup.{playbook}", *arguments]
+        process = subprocess.Popen(
+            argv,
+            env=self.environment(),
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _nothing = process.communicate(timeout=timeout)
+        except BaseException:
+            _end(process)
+            raise
+        if log is not None:
+            log.write_text(output, encoding="utf-8")
+        return Run(process.returncode, output, reports(output), time.monotonic() - begin)
+
+
+def reports(output: str) -> list[str]:
+    """The lines of every report in a playbook's output."""
+    lines: list[str] = []
+    for part in output.split(_REPORT)[1:]:
+        block = part.split("\n\n", 1)[0].split("\n", 1)[1]
+        with contextlib.suppress(yaml.YAMLError, IndexError):
+            content = yaml.safe_load(block.split("=>", 1)[1])
+            lines += [str(line) for line in content["msg"]]
+    return lines
+
+
+def adopt_orphans() -> None:
+    """Let the processes that Ansible's workers leave behind become this process's own, so that it can end them."""
+    if sys.platform == "linux":
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a playbook and whatever it started: politely, so that the modules clean up, and then by force."""
+    spared = set(_descendants(os.getpid())) - {process.pid, *_descendants(process.pid)}
+    for number, patience in ((signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0)):
+        end = time.monotonic() + patience
+        for pid in [process.pid, *_descendants(process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while time.monotonic() < end:
+            process.poll()
+            left = [pid for pid in _descendants(os.getpid()) if pid not in spared]
+            if not left:
+                return
+            time.sleep(0.1)
+            _reap(left)
+        for pid in _descendants(os.getpid()):
+            if pid not in spared:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _reap(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Every process below one, deepest last."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(status.parent.name))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
