@@ -26,7 +26,7 @@ options:
         required: true
         choices: [directory, s3, ssh]
       path:
-        description: The root directory (V(directory), V(ssh)). It must exist.
+        description: The root directory (V(directory)). It must exist.
         type: path
       require_mount:
         description:
@@ -41,30 +41,36 @@ options:
         description: The other host's SSH port (V(ssh)); 22 when not given.
         type: int
       ssh_user:
-        description: The user to log in as (V(ssh)).
+        description: The user to log in as (V(ssh)); the current user when not given.
         type: str
       ssh_key_file:
         description:
-          - The private key to log in with (V(ssh)).
-          - The other host should bind it to one directory with a forced command, V(rrsync -ro) to read or V(rrsync
-            -wo) to write.
+          - The private key to log in with (V(ssh)), required there. No other key, agent or password is tried.
+          - Its path holds no spaces or quotes.
+          - The other host should bind it to one directory with a forced command, C(rrsync -ro DIR) to read, or
+            C(rrsync -wo -no-del -no-overwrite DIR) to write.
         type: path
       ssh_known_hosts_file:
-        description: The file with the other host's public key (V(ssh)). A host whose key is not in it is refused.
+        description:
+          - The file with the other host's public key (V(ssh)), required there.
+          - A host whose key is not in it is refused.
         type: path
       ssh_remote_path:
         description:
           - The root directory as the remote rsync sees it (V(ssh)).
           - Behind a forced C(rrsync), which is bound to one directory already, this is V(.), the default.
+          - It holds only letters, digits and C(. _ / @ + , -).
         type: str
       bucket:
         description: The bucket (V(s3)).
         type: str
       prefix:
-        description: What the keys of all sets begin with (V(s3)), without a slash at the end.
+        description: What the keys of all sets begin with (V(s3)), without a slash at either end.
         type: str
       endpoint_url:
-        description: The object store's URL (V(s3)); AWS's own when not given.
+        description:
+          - The object store's URL (V(s3)); AWS's own when not given.
+          - It is https, unless O(medium.validate_certs=false).
         type: str
       region:
         description: The region (V(s3)).
@@ -92,6 +98,7 @@ options:
       state_directory:
         description:
           - A local directory for the journal of uploads (V(s3)), so that an interrupted upload is resumed or aborted.
+          - It is all that a host with a put-only key remembers of what it stored.
           - C(/var/lib/infitulua-backup) when not given.
         type: path
       retain_days:

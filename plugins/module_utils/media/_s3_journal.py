@@ -92,7 +92,7 @@ class Journals:
         directory = os.path.dirname(self.path(set_id))
         with contextlib.ExitStack() as stack:
             with self.guarded():
-                os.makedirs(directory, mode=0o700, exist_ok=True)
+                _make_private(directory)
                 subject = f"the upload of {set_id.host}/{set_id.source}"
                 stack.enter_context(locked(os.path.join(directory, ".lock"), subject=subject))
             yield
@@ -154,7 +154,7 @@ class Journals:
 
     def _save(self, path: str, values: t.Mapping[str, t.Any]) -> None:
         with self.guarded():
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            _make_private(os.path.dirname(path))
             _durable.replace_file(path, json.dumps(values, indent=1) + "\n", mode=0o600)
 
     def _unreadable(self, path: str, why: str) -> BackupError:
@@ -177,3 +177,12 @@ class Journals:
                 why=describe_os_error(error),
                 next_step="Give a state_directory that this user can write, with free space; nothing more was stored.",
             ) from error
+
+
+def _make_private(path: str) -> None:
+    """Makes a directory and the missing ones above it, each for this user alone (os.makedirs does that to the last)."""
+    if not os.path.isdir(path):
+        _make_private(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        _durable.sync_directory(os.path.dirname(path))
