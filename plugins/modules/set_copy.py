@@ -29,6 +29,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: Whatever can be refused before a byte is copied is refused. The payload is not read, so a set that has gone bad is found by the run only.
   diff_mode:
     support: full
   idempotent:
@@ -42,6 +43,7 @@ options:
   move:
     description:
       - Whether the set leaves its origin once its copy is verified.
+      - Refused when origin and destination are the same place.
       - Between two directories of one file system it is renamed.
     type: bool
     default: false
@@ -65,6 +67,8 @@ options:
     description:
       - Encrypt the copies anew, to these public keys only. Both media must be directories of this host.
       - So a set is delivered to a server for one restore, encrypted to a key made for that restore.
+      - The copy is another content, so it carries no signature of the set's host; with O(allowed_signers_file) the original must have one.
+      - Not together with O(move). A copy of the set at the destination that is encrypted to other keys is an error.
     type: list
     elements: str
   spool:
