@@ -24,7 +24,8 @@ TESTS = {
 
 def _run(test: Path, *, ci: str, workers: int = 0) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(workers), str(test)]
-    variables = {**os.environ, "CI": ci}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    variables["CI"] = ci
     return subprocess.run(
         argv, cwd=environment.ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
     )
