@@ -31,7 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._base impor
     no_progress,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_access import probe_bucket
-from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_journal import STORED, Journals, Upload
+from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_journal import Journals, Upload
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_store import Bucket, Declined, Store
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_streams import Download
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_upload import Uploader, abort
@@ -264,7 +264,7 @@ class S3Medium(Medium):
             record.upload_id, record.parts = None, {}
         if running:
             self._journals.write(set_id, upload)
-        if not any(record.state == STORED for record in upload.objects.values()) and not upload.objects:
+        if not upload.objects:
             self._journals.forget(set_id)
         return bool(running)
 
