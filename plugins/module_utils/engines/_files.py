@@ -447,7 +447,6 @@ class _TreeDump:
                 "--null",
                 "--no-unquote",
                 "--verbatim-files-from",
-                "--blocking-factor=128",
                 f"--directory={os.fsdecode(self._parent)}",
                 "--files-from=-",
             ],
@@ -599,8 +598,19 @@ class _Tree:
         lines: list[str] = []
         unpacking = threading.Thread(target=self._unpack, args=(work, archive, lines, errors), daemon=True)
 
+        reading = True
+
         def forward(view: memoryview) -> None:
-            _write(archive_in, view)
+            nonlocal reading
+            if reading:
+                try:
+                    _write(archive_in, view)
+                except BrokenPipeError:
+                    # tar has gone, and has been judged by its exit status before its end of the pipe was closed.
+                    # When it was content it has seen the archive's end, and need not see the zeros that follow.
+                    if errors:
+                        raise
+                    reading = False
             work.progress.advance(len(view))
 
         guard = TarGuard(os.path.basename(self.root), forward=forward, limit=self.archive_bytes)
@@ -634,13 +644,6 @@ class _Tree:
             unpacking.join()
         if errors:
             raise errors[0]
-        if not self.tally.members:
-            raise BackupError(
-                "extract files",
-                on=escape(self.live),
-                why="tar ended before it had read the archive",
-                next_step="The target is as it was; run again.",
-            )
         for line in lines[:_SHOWN_WARNINGS]:
             work.warnings.append(f"{escape(self.root)}: tar: {line}")
         if len(lines) > _SHOWN_WARNINGS:
@@ -680,7 +683,7 @@ class _Tree:
 
     def check(self) -> list[Check]:
         """Compares what lies in the staging directory with what the set says."""
-        found = _count_tree(self.staging.new)
+        found = _count_tree(self.staging.new) if os.path.lexists(self.staging.new) else {}
         differing = [
             f"{found.get(name, 0)} {name}, the set says {self.entry.get(name)}"
             for name in _COUNTED

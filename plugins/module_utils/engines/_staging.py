@@ -27,7 +27,7 @@ import zlib
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _programs
 from ansible_collections.infitulua.backup.plugins.module_utils._durable import sync_directory
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._lock import locked
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
@@ -270,10 +270,11 @@ def _exchange(first: bytes, second: bytes) -> None:
 
 def as_backup_error(action: str, on: bytes, error: OSError) -> BackupError:
     """An operating system's error as one that an operator can act on."""
+    where = f" ({escape(os.fsencode(error.filename))})" if error.filename else ""
     return BackupError(
         action,
         on=escape(on),
-        why=describe_os_error(error),
+        why=(error.strerror or str(error)) + where,
         next_step="Free space or correct the permissions, then run again; the target is as it was.",
     )
 

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A set whose archive is hostile: refused, nothing written outside, nothing left, the target as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped, Examination
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
+from tests.integration.files.support import House, picture
+from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE
+
+COUNTED = {"directories": 1, "files": 1, "hard_links": 0, "symbolic_links": 0, "fifos": 0, "content_bytes": 5}
+
+
+class Forger(FilesEngine):
+    """Writes an archive, and a description of it, that are whatever they are told to be."""
+
+    def __init__(self, archive: bytes, path: str, length: int) -> None:
+        super().__init__({"paths": ["/anywhere"]})
+        self._forged = archive
+        self._facts = {"paths": [{"part": "x", "path": path, "archive_bytes": length, "privileged": 0, **COUNTED}]}
+
+    def examine(self) -> Examination:
+        """Nothing to look at."""
+        return Examination(1, {})
+
+    def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
+        """Store it."""
+        writer.store(Stream(part="x", name="x.tar", commands=[], stdin=self._forged, action="forge", next_step=""))
+        return Dumped(["x"], self._facts, [], [])
+
+
+def forge(house: House, archive: bytes, path: str, length: int | None = None) -> SetId:
+    """A set that is whole, encrypted to us, with right checksums, and forged."""
+    engine = Forger(archive, path, len(archive) if length is None else length)
+    set_id = _dumping.dump(dataclasses.replace(house.request("files", {"paths": ["/x"]}), engine=engine)).set_id
+    assert set_id is not None
+    return set_id
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A live tree, and beside it everything that a hostile archive might reach for."""
+    live = tmp_path / "srv" / "users"
+    live.mkdir(parents=True)
+    (live / "file").write_text("live")
+    (live / "away").symlink_to(tmp_path)
+    (tmp_path / "canary").write_text("alive")
+    return live
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive_is_refused_and_touches_nothing(house: House, target: Path, name: str) -> None:
+    set_id = forge(house, HOSTILE[name], str(target))
+    before = picture(os.fsencode(target))
+    around = set(os.listdir(target.parent.parent))
+    with pytest.raises(SetInvalid, match="holds what no archive of ours does"):
+        house.restore(set_id, "files", {}, replace=True)
+    assert picture(os.fsencode(target)) == before
+    assert os.listdir(target.parent) == ["users"]
+    assert set(os.listdir(target.parent.parent)) == around
+    assert (target.parent.parent / "canary").read_text() == "alive"
+    assert not os.path.lexists("/tmp/canary")
+
+
+def test_an_archive_that_grows_beyond_what_was_written_is_stopped(house: House, target: Path) -> None:
+    """A bomb: a few stored bytes that become very many."""
+    archive = HARMLESS["single file"] + bytes(300_000_000)
+    set_id = forge(house, archive, str(target), 10_000)
+    with pytest.raises(SetInvalid, match="longer than the 10000 bytes"):
+        house.restore(set_id, "files", {}, replace=True)
+    assert os.listdir(target.parent) == ["users"]
+
+
+@pytest.mark.parametrize("path", ["relative", "/", "/a/../etc", "//etc", "/etc/", "/a\\", "/a\\x00b", "", None, 7])
+def test_a_path_of_a_hostile_description_is_refused(house: House, path: str) -> None:
+    set_id = forge(house, HARMLESS["empty directory"], path)
+    with pytest.raises(SetInvalid, match="its description of the files is not one"):
+        house.restore(set_id, "files", {"directory": str(house.base / "out")})
+    assert not (house.base / "out").exists()
+
+
+def test_what_is_in_the_archive_has_to_be_what_the_description_says(house: House, target: Path) -> None:
+    set_id = forge(house, HARMLESS["links"], str(target))
+    with pytest.raises(SetInvalid, match=r"1 hard_links, the set says 0"):
+        house.restore(set_id, "files", {}, replace=True)
+    assert os.listdir(target.parent) == ["users"]
