@@ -29,7 +29,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Whatever can be refused before a byte is copied is refused. The payload is not read, so a set that has gone bad is found by the run only.
+    details:
+      - Whatever can be refused before a byte is copied is refused.
+      - The payload is not read, so a set that has gone bad is found by the run only.
   diff_mode:
     support: full
   idempotent:
@@ -67,7 +69,8 @@ options:
     description:
       - Encrypt the copies anew, to these public keys only. Both media must be directories of this host.
       - So a set is delivered to a server for one restore, encrypted to a key made for that restore.
-      - The copy is another content, so it carries no signature of the set's host; with O(allowed_signers_file) the original must have one.
+      - The copy is another content, so it carries no signature of the set's host.
+      - With O(allowed_signers_file) the original must have one.
       - Not together with O(move). A copy of the set at the destination that is encrypted to other keys is an error.
     type: list
     elements: str
