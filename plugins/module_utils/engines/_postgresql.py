@@ -28,7 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Session
 
 SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "database": {"type": "str"},
     "login_host": {"type": "str"},
     "login_port": {"type": "int"},
@@ -61,7 +61,7 @@ class PostgresqlEngine(Engine):
             client, version, size = self._choose_client(processes)
         return Examination(size, {"postgresql": version, "pg_dump": client.version})
 
-    def _choose_client(self, processes: Processes) -> t.Tuple[Client, str, int]:
+    def _choose_client(self, processes: Processes) -> tuple[Client, str, int]:
         """Asks the server its version, with any client, and chooses the client that suits it."""
         available = clients(self._connection.client_directory)
         self._connection.client = available[0]
@@ -76,7 +76,7 @@ class PostgresqlEngine(Engine):
 
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
         with self._connection:
-            if self._connection.client is None:
+            if not self._connection.has_client:
                 self._choose_client(writer.processes)
             return _postgresql_dump.dump(self._connection, writer, jobs=jobs)
 
@@ -88,11 +88,11 @@ class PostgresqlEngine(Engine):
         with self._connection:
             self._restoration.restore_beside(work)
 
-    def check(self, work: RestoreWork) -> t.List[Check]:
+    def check(self, work: RestoreWork) -> list[Check]:
         with self._connection:
             return self._restoration.check(work)
 
-    def swap(self, work: RestoreWork) -> t.Optional[str]:
+    def swap(self, work: RestoreWork) -> str | None:
         with self._connection:
             return self._restoration.swap(work)
 

@@ -49,7 +49,8 @@ SELECT kind, count(*) AS count FROM (
         WHEN 'm' THEN 'materialized views' WHEN 'f' THEN 'foreign tables' WHEN 'S' THEN 'sequences'
         ELSE 'composite types' END AS kind
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_USER_SCHEMA}
+        AND {_not_of_extension("pg_class", "c.oid")}
   UNION ALL
     SELECT 'indexes' FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE i.indisvalid AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
@@ -63,10 +64,12 @@ SELECT kind, count(*) AS count FROM (
     SELECT 'functions' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE {_USER_SCHEMA} AND {_not_of_extension("pg_proc", "p.oid")}
   UNION ALL
-    SELECT 'triggers' FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT 'triggers' FROM pg_trigger g
+    JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
   UNION ALL
-    SELECT 'policies' FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE {_not_of_extension("pg_class", "c.oid")}
+    SELECT 'policies' FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+    WHERE {_not_of_extension("pg_class", "c.oid")}
   UNION ALL
     SELECT 'domains, enumerations and ranges' FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
     WHERE y.typtype IN ('d', 'e', 'r') AND {_USER_SCHEMA} AND {_not_of_extension("pg_type", "y.oid")}
@@ -154,7 +157,8 @@ def _properties_query(major: int) -> str:
     rules = "b.daticurules" if major >= 16 else "NULL"
     return f"""
 SELECT b.datname AS name, pg_get_userbyid(b.datdba) AS owner, pg_encoding_to_char(b.encoding) AS encoding,
-    b.datcollate AS collate, b.datctype AS ctype, {provider} AS locale_provider, {locale} AS locale, {rules} AS icu_rules,
+    b.datcollate AS collate, b.datctype AS ctype,
+    {provider} AS locale_provider, {locale} AS locale, {rules} AS icu_rules,
     s.spcname AS tablespace, b.datconnlimit AS connection_limit, b.datistemplate AS is_template,
     shobj_description(b.oid, 'pg_database') AS comment, b.datacl IS NOT NULL AS has_access_list
 FROM pg_database b JOIN pg_tablespace s ON s.oid = b.dattablespace
@@ -178,7 +182,7 @@ class Table:
     bytes: int
 
 
-def tables(session: Session) -> t.List[Table]:
+def tables(session: Session) -> list[Table]:
     """Every table that pg_dump dumps with its rows, largest first: no foreign ones, none that belong to extensions."""
     return [Table(**row) for row in session.rows(_TABLES, action="list the tables")]
 
@@ -193,7 +197,7 @@ def lock_tables(session: Session, found: t.Sequence[Table]) -> None:
         session.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE", action="lock the tables for reading")
 
 
-def count_rows(session: Session, found: t.Sequence[Table]) -> t.Dict[str, int]:
+def count_rows(session: Session, found: t.Sequence[Table]) -> dict[str, int]:
     """Table name to number of rows."""
     counted = {}
     for batch in _batches([table for table in found if table.holds_rows]):
@@ -211,11 +215,11 @@ def _batches(found: t.Sequence[Table]) -> t.Iterator[t.Sequence[Table]]:
         yield found[start : start + _BATCH]
 
 
-def _names(rows: t.Sequence[Row]) -> t.List[str]:
+def _names(rows: t.Sequence[Row]) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def contents(session: Session) -> t.Dict[str, t.Any]:
+def contents(session: Session) -> dict[str, t.Any]:
     """What a restored database must say again, besides its row counts."""
     return {
         "sequences": {row.pop("name"): row for row in session.rows(_SEQUENCES, action="read the sequences")},
@@ -227,7 +231,7 @@ def contents(session: Session) -> t.Dict[str, t.Any]:
     }
 
 
-def properties(session: Session) -> t.Dict[str, t.Any]:
+def properties(session: Session) -> dict[str, t.Any]:
     """What belongs to the database itself and to the server: what ``pg_dump`` without ``--create`` does not carry."""
     return {
         "database": {
@@ -242,7 +246,7 @@ def properties(session: Session) -> t.Dict[str, t.Any]:
     }
 
 
-def server(session: Session) -> t.Dict[str, t.Any]:
+def server(session: Session) -> dict[str, t.Any]:
     """Version, and the position in the write-ahead log."""
     return session.rows(
         """

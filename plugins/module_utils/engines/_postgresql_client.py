@@ -64,7 +64,7 @@ class Client:
         return True
 
 
-def clients(directory: t.Optional[str] = None) -> t.List[Client]:
+def clients(directory: str | None = None) -> list[Client]:
     """The complete clients that are installed, newest first.
 
     :param directory: look only there.
@@ -109,6 +109,27 @@ def choose_client(available: t.Sequence[Client], major: int, *, on: str) -> Clie
     )
 
 
+def choose_for_restore(available: t.Sequence[Client], dumped_with: str, *, server_major: int | None = None) -> Client:
+    """The client to restore with: not older than the one that dumped, as near to the server's version as can be.
+
+    :param dumped_with: the version of the pg_dump that wrote the set.
+    :param server_major: None: not known yet; any client that will do.
+    :raises Refused: when all are older.
+    """
+    dumped = int(dumped_with.split(".", maxsplit=1)[0])
+    suitable = [client for client in available if client.major >= dumped]
+    if not suitable:
+        raise Refused(
+            "use the PostgreSQL client",
+            on=available[0].directory,
+            why=f"the set was written by pg_dump {dumped_with}; pg_restore {available[0].version} cannot read that",
+            next_step=f"Install the package postgresql-client-{dumped} (Debian, Ubuntu) or postgresql{dumped} (Red"
+            " Hat), or name its directory in client_directory.",
+        )
+    wanted = server_major if server_major is not None else dumped
+    return min(suitable, key=lambda client: (abs(client.major - wanted), -client.major))
+
+
 def quote_conninfo(value: str) -> str:
     """A value of a connection string (libpq, "Connection Strings")."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -124,8 +145,8 @@ class Connection:
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
         self.database: str = options.get("database") or ""
-        self.user: t.Optional[str] = options.get("login_user")
-        self.os_user: t.Optional[str] = options.get("login_os_user")
+        self.user: str | None = options.get("login_user")
+        self.os_user: str | None = options.get("login_os_user")
         host, socket = options.get("login_host"), options.get("login_unix_socket")
         if not self.database:
             raise Refused(
@@ -149,10 +170,10 @@ class Connection:
                 why="the password holds a line break, which no password file can carry",
                 next_step="Choose another password.",
             )
-        self._host: t.Optional[str] = host or socket
-        self._secret: t.Optional[SecretFile] = None
-        self.client_directory: t.Optional[str] = options.get("client_directory")
-        self.client: t.Optional[Client] = None
+        self._host: str | None = host or socket
+        self._secret: SecretFile | None = None
+        self.client_directory: str | None = options.get("client_directory")
+        self._client: Client | None = None
 
     def __enter__(self) -> Connection:
         password = self._options.get("login_password")
@@ -164,13 +185,29 @@ class Connection:
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         if self._secret is not None:
             self._secret.close()
             self._secret = None
+
+    @property
+    def client(self) -> Client:
+        """The programs to use."""
+        if self._client is None:
+            raise RuntimeError("no client was chosen yet")
+        return self._client
+
+    @client.setter
+    def client(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def has_client(self) -> bool:
+        """Whether the programs to use have been chosen."""
+        return self._client is not None
 
     @property
     def server(self) -> str:
@@ -179,11 +216,11 @@ class Connection:
         place = self._host or "the local socket"
         return f"{place}:{port}" if port else place
 
-    def describe(self, database: t.Optional[str] = None) -> str:
+    def describe(self, database: str | None = None) -> str:
         """A database (None: the one of the options) in a few words."""
         return f"database {database or self.database} on {self.server}"
 
-    def conninfo(self, database: t.Optional[str] = None) -> str:
+    def conninfo(self, database: str | None = None) -> str:
         """The connection string, which holds no secret and which a database's odd name cannot escape from."""
         parts = {
             "host": self._host,
@@ -206,15 +243,14 @@ class Connection:
         program: str,
         arguments: t.Sequence[str],
         *,
-        database: t.Optional[str] = None,
-        environment: t.Optional[t.Mapping[str, str]] = None,
+        database: str | None = None,
+        environment: t.Mapping[str, str] | None = None,
         pass_fds: t.Sequence[int] = (),
     ) -> Command:
         """One of the client's programs, told how to reach the server."""
-        assert self.client is not None
         descriptors = list(pass_fds)
         # What was inherited, such as PGOPTIONS or PGSERVICE, would change what is dumped or where.
-        variables: t.Dict[str, t.Optional[str]] = {name: None for name in os.environ if name.startswith("PG")}
+        variables: dict[str, str | None] = {name: None for name in os.environ if name.startswith("PG")}
         variables["PGAPPNAME"] = APPLICATION_NAME
         variables["PGCONNECT_TIMEOUT"] = str(CONNECT_TIMEOUT_SECONDS)
         if self._secret is not None:
@@ -232,8 +268,7 @@ class Connection:
 # What to do next, by what a program or the server printed. Servers may speak Spanish.
 _ADVICE = (
     (
-        r"password authentication failed|no password supplied|autentificaci.n .?password.? fall|Peer authentication failed"
-        r"|autentificaci.n .?[Pp]eer",
+        r"password authentication failed|no password supplied|[Pp]eer authentication failed|autentificaci.n .?password",
         "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
     ),
     (
@@ -241,8 +276,11 @@ _ADVICE = (
         "Allow this host and user in the server's pg_hba.conf.",
     ),
     (
-        r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host"
-        r"|the database system is (?:starting up|shutting down)|server closed the connection unexpectedly",
+        r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host",
+        "Check that the server runs and that host, port or socket directory are right.",
+    ),
+    (
+        r"the database system is (?:starting up|shutting down)|server closed the connection unexpectedly",
         "Check that the server runs and that host, port or socket directory are right.",
     ),
     (
@@ -256,7 +294,7 @@ _ADVICE = (
     ),
     (
         r"permission denied|must be (?:superuser|owner|member)|permiso denegado",
-        "Connect as a superuser, or grant the role what it lacks (to dump: pg_read_all_data on PostgreSQL 14 and newer).",
+        "Connect as a superuser, or grant the role what it lacks (to dump: pg_read_all_data since PostgreSQL 14).",
     ),
     (
         r"lock timeout|could not obtain lock|tiempo de espera (?:para|de) .*(?:lock|candado|bloqueo)",

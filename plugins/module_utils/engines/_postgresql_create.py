@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements that make a database like the one a set describes. Everything from the set is quoted: it may be hostile."""
+"""Statements that make a database like the one a set describes. All of it is quoted, because it may be hostile."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def derived_name(name: str, suffix: str) -> str:
     return name + suffix
 
 
-def creation_statement(
-    facts: t.Mapping[str, t.Any], name: str, *, major: t.Optional[int], tablespace: bool = True
-) -> str:
+def creation_statement(facts: t.Mapping[str, t.Any], name: str, *, major: int | None, tablespace: bool = True) -> str:
     """CREATE DATABASE with the owner, encoding and locale of the set.
 
     :param facts: what the set says of its database.
@@ -64,7 +62,7 @@ def creation_statement(
     return f"CREATE DATABASE {quote_identifier(name)} " + " ".join(options)
 
 
-def property_statements(facts: t.Mapping[str, t.Any], name: str, *, warnings: t.List[str]) -> t.List[str]:
+def property_statements(facts: t.Mapping[str, t.Any], name: str, *, warnings: list[str]) -> list[str]:
     """Statements that give a database the comment, privileges and settings of the set's.
 
     The connection limit and the template flag are not among them: see :func:`limit_statements`.
@@ -102,7 +100,7 @@ def property_statements(facts: t.Mapping[str, t.Any], name: str, *, warnings: t.
     return found
 
 
-def limit_statements(facts: t.Mapping[str, t.Any], name: str) -> t.List[str]:
+def limit_statements(facts: t.Mapping[str, t.Any], name: str) -> list[str]:
     """Statements that set what would get in the way of a restore that is still at work."""
     found = []
     if facts["connection_limit"] != -1:

@@ -56,7 +56,7 @@ def pattern(table: Table) -> str:
     return f"{quote_identifier(table.schema)}.{quote_identifier(table.relation)}"
 
 
-def plan_groups(tables: t.Sequence[Table], jobs: int) -> t.List[t.List[Table]]:
+def plan_groups(tables: t.Sequence[Table], jobs: int) -> list[list[Table]]:
     """Spreads the largest tables over groups of about the same size.
 
     :returns: groups that name their tables. Whatever is in none of them belongs to the group that holds the rest.
@@ -66,7 +66,7 @@ def plan_groups(tables: t.Sequence[Table], jobs: int) -> t.List[t.List[Table]]:
     count = min(jobs * _GROUPS_PER_JOB, total // _GROUP_BYTES) if jobs > 1 else 1
     if count < 2:
         return []
-    groups: t.List[t.List[Table]] = [[] for _ in range(count)]
+    groups: list[list[Table]] = [[] for _ in range(count)]
     sizes = [0] * count
     for table in sorted(holding, key=lambda table: -table.bytes)[:_NAMED_TABLES]:
         smallest = sizes.index(min(sizes))
@@ -83,7 +83,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
 
     :raises BackupError: when anything fails.
     """
-    warnings: t.List[str] = []
+    warnings: list[str] = []
     with contextlib.ExitStack() as stack:
         session, snapshot, tables, lost = _begin(stack, connection, writer)
         if lost:
@@ -91,7 +91,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
                 f"This replica cannot read unlogged tables, so their rows are not in the set: {', '.join(lost)}"
             )
         facts = {**catalogue.server(session), **catalogue.properties(session), **catalogue.contents(session)}
-        facts["client"] = connection.client.version if connection.client else None
+        facts["client"] = connection.client.version
         _warn_about(facts, session, warnings)
         groups = plan_groups(tables, jobs)
         streams = _streams(connection, writer, session, snapshot, tables, groups, warnings)
@@ -109,7 +109,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
 
 def _begin(
     stack: contextlib.ExitStack, connection: Connection, writer: SetWriter
-) -> t.Tuple[Session, str, t.List[Table], t.List[str]]:
+) -> tuple[Session, str, list[Table], list[str]]:
     for attempt in range(1, _TRIES + 1):
         session = Session(writer.processes, connection)
         try:
@@ -136,14 +136,14 @@ def _begin(
     raise AssertionError("unreachable")
 
 
-def _warn_about(facts: t.Dict[str, t.Any], session: Session, warnings: t.List[str]) -> None:
+def _warn_about(facts: dict[str, t.Any], session: Session, warnings: list[str]) -> None:
     if facts["invalid_indexes"]:
         names = ", ".join(facts["invalid_indexes"])
         warnings.append(f"Invalid indexes are not in the set (pg_dump leaves them out); rebuild them: {names}")
     if facts["objects"].get("foreign tables"):
         warnings.append("Foreign tables are in the set without their rows, which are on another server")
-    client = facts["client"] or ""
-    if client and int(client.split(".", maxsplit=1)[0]) > session.major:
+    client = facts["client"]
+    if int(client.split(".", maxsplit=1)[0]) > session.major:
         warnings.append(
             f"It was dumped with the client of PostgreSQL {client}; restoring it needs a pg_restore of that version."
             f" Install postgresql-client-{session.major} beside it"
@@ -157,9 +157,8 @@ def _streams(
     snapshot: str,
     tables: t.Sequence[Table],
     groups: t.Sequence[t.Sequence[Table]],
-    warnings: t.List[str],
-) -> t.List[Stream]:
-    assert connection.client is not None
+    warnings: list[str],
+) -> list[Stream]:
     common = ["--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s"]
     by_itself = connection.client.compresses_with_zstd
     compression = f"--compress=zstd:{writer.filters.level}" if by_itself else "--compress=0"
@@ -206,8 +205,8 @@ def _store_and_count(
     *,
     jobs: int,
     lost: t.Collection[str],
-) -> t.Dict[str, int]:
-    def count() -> t.Dict[str, int]:
+) -> dict[str, int]:
+    def count() -> dict[str, int]:
         try:
             return catalogue.count_rows(session, [table for table in tables if table.name not in lost])
         except BaseException:
@@ -229,7 +228,7 @@ def _store_and_count(
         return counting.result()
 
 
-def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.Sequence[str]) -> t.List[str]:
+def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.Sequence[str]) -> list[str]:
     """Commands for an operator with the set, a key and PostgreSQL's own programs. PG* variables say which server."""
     name = facts["database"]["name"]
     # A name with = or : in it would be read as a connection string.
@@ -237,7 +236,8 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.S
     target = shlex.quote(f"--dbname={name if plain else f'dbname={quote_conninfo(name)}'}")
     restore = f"pg_restore --exit-on-error {target}"
     # Statements of roles only, and no backslash: so psql has nothing to execute on this host.
-    roles = "grep -E '^(CREATE ROLE|ALTER ROLE|GRANT|COMMENT ON ROLE) ' | grep -v '\\\\' | psql --no-psqlrc --dbname=postgres"
+    roles = "grep -E '^(CREATE ROLE|ALTER ROLE|GRANT|COMMENT ON ROLE) ' | grep -v '\\\\'"
+    roles += " | psql --no-psqlrc --dbname=postgres"
     create = shlex.quote(creation_statement(facts["database"], name, major=None))
     commands = [
         "# PGHOST, PGPORT and PGUSER say which server; a superuser is needed. Roles that exist are reported and kept.",

@@ -62,9 +62,9 @@ class Token:
         return self.kind == "word" and self.text.upper() in words
 
 
-def statements(text: str) -> t.List[t.List[Token]]:
+def statements(text: str) -> list[list[Token]]:
     """The statements of an SQL text as tokens. Lines that are for psql are left out."""
-    found: t.List[t.List[Token]] = [[]]
+    found: list[list[Token]] = [[]]
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or ""
         value = match.group()
@@ -93,8 +93,8 @@ class Roles:
     :param names: every role it can make.
     """
 
-    names: t.Set[str]
-    _statements: t.List[t.List[Token]]
+    names: set[str]
+    _statements: list[list[Token]]
 
     @classmethod
     def parse(cls, text: str) -> Roles:
@@ -107,15 +107,15 @@ class Roles:
         }
         return cls(names, parsed)
 
-    def creation(self, wanted: t.Collection[str]) -> t.Tuple[t.List[str], t.List[str]]:
+    def creation(self, wanted: t.Collection[str]) -> tuple[list[str], list[str]]:
         """What makes these roles.
 
         :param wanted: roles that the server has not got.
         :returns: the statements to run, and, as statements too, the powers that are withheld.
         """
-        making: t.List[str] = []
-        granting: t.List[str] = []
-        withheld: t.List[str] = []
+        making: list[str] = []
+        granting: list[str] = []
+        withheld: list[str] = []
         names = self.names & set(wanted)
         for name in sorted(names):
             making.append(f"CREATE ROLE {quote_identifier(name)}")
@@ -136,9 +136,9 @@ class Roles:
         return making + granting, withheld
 
 
-def _attributes(role: str, tokens: t.Sequence[Token], making: t.List[str], withheld: t.List[str]) -> None:
-    attributes: t.List[str] = []
-    powers: t.List[str] = []
+def _attributes(role: str, tokens: t.Sequence[Token], making: list[str], withheld: list[str]) -> None:
+    attributes: list[str] = []
+    powers: list[str] = []
     rest = list(tokens)
     while rest:
         token = rest.pop(0)
@@ -161,7 +161,7 @@ def _attributes(role: str, tokens: t.Sequence[Token], making: t.List[str], withh
         withheld.append(f"ALTER ROLE {quote_identifier(role)} WITH {' '.join(powers)}")
 
 
-def _setting(role: str, tokens: t.Sequence[Token], making: t.List[str], withheld: t.List[str]) -> None:
+def _setting(role: str, tokens: t.Sequence[Token], making: list[str], withheld: list[str]) -> None:
     if len(tokens) < 3 or not (tokens[1].is_word("TO") or tokens[1].text == "="):
         return
     name = tokens[0].text.lower()
@@ -175,7 +175,7 @@ def _setting(role: str, tokens: t.Sequence[Token], making: t.List[str], withheld
 
 
 def _membership(
-    statement: t.Sequence[Token], names: t.Collection[str], granting: t.List[str], withheld: t.List[str]
+    statement: t.Sequence[Token], names: t.Collection[str], granting: list[str], withheld: list[str]
 ) -> None:
     if len(statement) < 4 or not statement[2].is_word("TO"):
         return

@@ -18,7 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Pr
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advice
 
-Row = t.Dict[str, t.Any]
+Row = dict[str, t.Any]
 # What a role's or a database's own settings must not change about our sessions. search_path: CVE-2018-1058.
 _SETTINGS = """
 SET search_path = '';
@@ -53,7 +53,7 @@ class Session:
     """
 
     def __init__(
-        self, processes: Processes, connection: Connection, *, database: t.Optional[str] = None, terse: bool = False
+        self, processes: Processes, connection: Connection, *, database: str | None = None, terse: bool = False
     ) -> None:
         self._processes = processes
         self._on = connection.describe(database)
@@ -73,8 +73,8 @@ class Session:
         except BaseException:
             os.close(self._errors)
             raise
-        assert self._process.stdout is not None
-        self._output = open(self._process.stdout.fileno(), "rb", closefd=False)  # noqa: SIM115
+        self._input = t.cast("t.IO[bytes]", self._process.stdin)
+        self._output = open(t.cast("t.IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
         try:
             self.execute(_SETTINGS, action="connect to the server")
             self.version_number = int(self.value("SELECT current_setting('server_version_num') AS value"))
@@ -91,20 +91,19 @@ class Session:
         """The server's major version."""
         return self.version_number // 10000
 
-    def execute(self, sql: str, *, action: str = "ask the server") -> t.List[str]:
+    def execute(self, sql: str, *, action: str = "ask the server") -> list[str]:
         """Runs statements; what they print, line by line.
 
         :raises ProcessFailed: when one fails; the session has then ended.
         """
-        assert self._process.stdin is not None
         text = f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n"
-        lines: t.List[str] = []
+        lines: list[str] = []
         data = memoryview(text.encode("utf-8", "surrogateescape"))
         # A psql that has ended is judged by what it printed.
         self._busy = True
         with contextlib.suppress(BrokenPipeError, ValueError):
             while data:
-                data = data[os.write(self._process.stdin.fileno(), data) :]
+                data = data[os.write(self._input.fileno(), data) :]
         while True:
             line = self._output.readline()
             if not line.endswith(b"\n"):
@@ -115,7 +114,7 @@ class Session:
                 return lines
             lines.append(text)
 
-    def rows(self, query: str, *, action: str = "ask the server") -> t.List[Row]:
+    def rows(self, query: str, *, action: str = "ask the server") -> list[Row]:
         """The rows of a query."""
         lines = self.execute(f"SELECT row_to_json(q) FROM (\n{query}\n) AS q", action=action)
         return [json.loads(line) for line in lines]
@@ -139,7 +138,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the connection."""
-        for stream in (self._process.stdin, self._output, self._process.stdout):
+        for stream in (self._input, self._output, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError, ValueError):
                     stream.close()
@@ -160,8 +159,8 @@ class Session:
 
     def __exit__(
         self,
-        kind: t.Optional[t.Type[BaseException]],
-        error: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
     ) -> None:
         self.close()

@@ -16,7 +16,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._filters import E
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-
 from development.services.postgresql import PostgresqlServer
 
 HERE = Path(__file__).resolve().parent
@@ -50,12 +49,12 @@ class Site:
         self.medium = DirectoryMedium(path=str(root))
         self.identity = root.parent / f"{root.name}.identity"
         subprocess.run(["age-keygen", "-o", str(self.identity)], check=True, capture_output=True)
-        answer = subprocess.run(
-            ["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True
-        )
+        answer = subprocess.run(["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True)
         self.recipient = answer.stdout.strip()
 
-    def dump(self, engine: PostgresqlEngine, *, source: str = "db", jobs: int = 2, **changes: t.Any) -> _dumping.DumpResult:
+    def dump(
+        self, engine: PostgresqlEngine, *, source: str = "db", jobs: int = 2, **changes: t.Any
+    ) -> _dumping.DumpResult:
         """Dumps into a new set."""
         request = _dumping.DumpRequest(
             host="srv-pruebas",
@@ -116,7 +115,11 @@ def drop_everything(server: PostgresqlServer, *databases: str) -> None:
 
 def databases(server: PostgresqlServer) -> set[str]:
     """The server's databases, without its own and those that tests copy."""
-    return set(server.psql("SELECT datname FROM pg_database WHERE datname !~ '^template' AND datname <> 'postgres'").splitlines())
+    return set(
+        server.psql(
+            "SELECT datname FROM pg_database WHERE datname !~ '^template' AND datname <> 'postgres'"
+        ).splitlines()
+    )
 
 
 _FINGERPRINTS = {
@@ -127,13 +130,14 @@ _FINGERPRINTS = {
     "owners and grants": "SELECT relkind, oid::regclass, relowner::regrole, relpersistence, relrowsecurity,"
     " relforcerowsecurity, relreplident, reloptions, relispopulated, relacl::text[] FROM pg_class"
     " WHERE relnamespace::regnamespace::text !~ '^pg_|information_schema'",
-    "columns": "SELECT attrelid::regclass, attname, atttypid::regtype, atttypmod, attnotnull, attidentity, attgenerated,"
-    " attstorage, attcollation::regcollation, attacl, pg_get_expr(adbin, adrelid) FROM pg_attribute"
+    "columns": "SELECT attrelid::regclass, attname, atttypid::regtype, atttypmod, attnotnull, attidentity,"
+    " attgenerated, attstorage, attcollation::regcollation, attacl, pg_get_expr(adbin, adrelid) FROM pg_attribute"
     " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum JOIN pg_class c ON c.oid = attrelid"
     " WHERE attnum > 0 AND NOT attisdropped AND relnamespace::regnamespace::text !~ '^pg_|information_schema'",
     "functions": "SELECT oid::regprocedure, proowner::regrole, proacl, prokind, prosrc, prosecdef, proconfig"
     " FROM pg_proc WHERE pronamespace::regnamespace::text !~ '^pg_|information_schema'",
-    "triggers": "SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "triggers": "SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger"
+    " WHERE NOT tgisinternal",
     "policies": "SELECT polrelid::regclass, polname, (SELECT array_agg(r::regrole::text ORDER BY r::regrole::text)"
     " FROM unnest(polroles) r), pg_get_expr(polqual, polrelid) FROM pg_policy",
     "default privileges": "SELECT defaclrole::regrole, defaclnamespace::regnamespace, defaclobjtype, defaclacl"
@@ -149,16 +153,18 @@ _FINGERPRINTS = {
     # ALTER TYPE … OWNER TO leaves a range's multirange behind: PostgreSQL's own gap, so those are left out.
     "types": "SELECT oid::regtype, typtype, typowner::regrole, typacl, typdefault FROM pg_type"
     " WHERE typname !~ 'multirange' AND typnamespace::regnamespace::text !~ '^pg_|information_schema'",
-    "enumerations": "SELECT enumtypid::regtype, enumlabel, row_number() OVER (PARTITION BY enumtypid ORDER BY enumsortorder)"
-    " FROM pg_enum",
-    "database": "SELECT datdba::regrole, pg_encoding_to_char(encoding), datcollate, datctype, datconnlimit, datallowconn,"
-    " shobj_description(oid, 'pg_database'), (SELECT array_agg(a ORDER BY a) FROM unnest(datacl::text[]) a)"
+    "enumerations": "SELECT enumtypid::regtype, enumlabel,"
+    " row_number() OVER (PARTITION BY enumtypid ORDER BY enumsortorder) FROM pg_enum",
+    "database": "SELECT datdba::regrole, pg_encoding_to_char(encoding), datcollate, datctype, datconnlimit,"
+    " datallowconn, shobj_description(oid, 'pg_database'),"
+    " (SELECT array_agg(a ORDER BY a) FROM unnest(datacl::text[]) a)"
     " FROM pg_database WHERE datname = current_database()",
-    "database settings": "SELECT setrole, setconfig FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database"
-    " WHERE datname = current_database())",
+    "database settings": "SELECT setrole, setconfig FROM pg_db_role_setting"
+    " WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
     "roles": "SELECT r.rolname, r.rolcanlogin, r.rolconnlimit, r.rolpassword, s.setconfig, shobj_description(r.oid,"
     " 'pg_authid'), (SELECT array_agg(m.roleid::regrole) FROM pg_auth_members m WHERE m.member = r.oid)"
-    " FROM pg_authid r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 WHERE r.rolname ~ '^app'",
+    " FROM pg_authid r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0"
+    " WHERE r.rolname ~ '^app'",
 }
 
 
@@ -171,8 +177,9 @@ def fingerprint(server: PostgresqlServer, database: str) -> dict[str, t.Any]:
         rows = server.psql(f"SET search_path = ''; SELECT q::text FROM ({query}) q", database).split("\n")
         found[name] = sorted(rows)
     relations = server.psql(
-        "SELECT relkind::text || format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE relkind IN ('r', 'm', 'S') AND nspname !~ '^pg_' AND nspname <> 'information_schema'",
+        "SELECT relkind::text || format('%I.%I', nspname, relname) FROM pg_class"
+        " JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'm', 'S')"
+        " AND nspname !~ '^pg_' AND nspname <> 'information_schema'",
         database,
     )
     for line in relations.splitlines():

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
     LockHeld,
@@ -27,7 +28,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, leftovers, stub
@@ -70,7 +70,7 @@ def big_ledger(server: PostgresqlServer) -> str:
 def assert_nothing_left(server: PostgresqlServer, site: Site, *, sets: int = 0) -> None:
     """No partial set, no half-restored database, no session."""
     assert len(site.medium.sets()) == sets
-    assert [path for path in site.root.rglob("*.partial")] == []
+    assert list(site.root.rglob("*.partial")) == []
     end = time.monotonic() + 10
     while leftovers(server) and time.monotonic() < end:
         time.sleep(0.1)
@@ -102,7 +102,7 @@ def test_a_server_that_cannot_be_reached_is_told_before_anything_is_written(
 
 def test_a_server_that_is_down(server: PostgresqlServer, ledger: str, site: Site) -> None:
     server.stop()
-    with pytest.raises(ProcessFailed, match="Connection refused.*Check that the server runs"):
+    with pytest.raises(ProcessFailed, match=r"Connection refused.*Check that the server runs"):
         site.dump(engine(server, ledger))
     server.start()
     assert site.dump(engine(server, ledger)).changed
@@ -174,12 +174,12 @@ def test_a_full_medium(server: PostgresqlServer, big_ledger: str, site: Site, tm
         pytest.skip("mounting a small file system needs root")
     try:
         medium = DirectoryMedium(path=str(small))
-        with pytest.raises(BackupError, match="bytes are free and about .* are needed"):
+        with pytest.raises(BackupError, match=r"bytes are free and about .* are needed"):
             site.dump(engine(server, big_ledger), medium=medium)
         # The check is only an estimate: let it pass, and the disk is full in the middle of the dump.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DirectoryMedium, "free_bytes", lambda self: 2**40)
-            with pytest.raises(BackupError, match="No space left on device.*Free space") as failure:
+            with pytest.raises(BackupError, match=r"No space left on device.*Free space") as failure:
                 site.dump(engine(server, big_ledger), medium=medium)
         assert "data/" in failure.value.on
         assert medium.sets() == []
@@ -315,16 +315,16 @@ def test_a_tampered_set_makes_no_superuser(server: PostgresqlServer, ledger: str
     server.psql("DROP ROLE jefe")
     try:
         restored = site.restore(engine(server, ledger), dumped.set_id)
-        assert server.psql("SELECT rolsuper, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname = 'jefe'") == "f|f|t"
+        assert (
+            server.psql("SELECT rolsuper, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname = 'jefe'") == "f|f|t"
+        )
         assert 'ALTER ROLE "jefe" WITH SUPERUSER CREATEROLE' in " ".join(restored.warnings)
     finally:
         server.psql("DROP DATABASE IF EXISTS libro")
         server.psql("DROP ROLE jefe")
 
 
-def test_a_restore_that_fails_halfway_takes_back_all_it_made(
-    server: PostgresqlServer, ledger: str, site: Site
-) -> None:
+def test_a_restore_that_fails_halfway_takes_back_all_it_made(server: PostgresqlServer, ledger: str, site: Site) -> None:
     """The set's last index refers to a function that fails on the target: everything before it has been restored."""
     server.psql("CREATE ROLE dueña; ALTER DATABASE libro OWNER TO dueña")
     server.psql(

@@ -231,8 +231,9 @@ def test_a_table_of_a_gibibyte(server17: PostgresqlServer, site: Site) -> None:
     server.psql("CREATE DATABASE gigante")
     try:
         server.psql(
-            "CREATE TABLE grande (id bigint PRIMARY KEY, uno text, dos text); ALTER TABLE grande SET (autovacuum_enabled ="
-            " off); INSERT INTO grande SELECT i, repeat(md5(i::text), 3), md5((i * 7)::text) || repeat(' ', 200)"
+            "CREATE TABLE grande (id bigint PRIMARY KEY, uno text, dos text); ALTER TABLE grande SET"
+            " (autovacuum_enabled = off); INSERT INTO grande SELECT i, repeat(md5(i::text), 3),"
+            " md5((i * 7)::text) || repeat(' ', 200)"
             " FROM generate_series(1, 2900000) i",
             "gigante",
         )
