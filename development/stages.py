@@ -102,7 +102,11 @@ def run(step: Step) -> Outcome:
     """Run one step in a process group of its own, so that what it leaves behind can be ended with it."""
     print(f"\n=== {step.name}", flush=True)
     begin = time.monotonic()
-    process = subprocess.Popen(step.argv, cwd=environment.ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process = subprocess.Popen(step.argv, cwd=environment.ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError as error:
+        print(f"{step.name}: {error}", flush=True)
+        return Outcome(step=step, status=127, seconds=0.0)
     try:
         status = process.wait(step.limit)
     except subprocess.TimeoutExpired:

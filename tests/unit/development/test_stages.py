@@ -1,0 +1,62 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step that fails, hangs or leaves processes behind fails its stage and nothing else."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from development import stages
+
+
+def _gone(pid: int) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_later_steps_run_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    steps = [
+        stages.Step.of("fails", "sh", "-c", "exit 3"),
+        stages.Step.of("runs", "touch", str(tmp_path / "ran")),
+    ]
+    monkeypatch.setitem(stages.STAGES, "lint", steps)
+    assert stages.main(["lint"]) == 1
+    assert (tmp_path / "ran").exists()
+    output = capfd.readouterr().out
+    assert "FAILED with status 3" in output
+    assert "1 of 2 steps failed" in output
+    monkeypatch.setitem(stages.STAGES, "lint", steps[1:])
+    assert stages.main(["lint"]) == 0
+
+
+def test_step_that_hangs_is_ended(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    outcome = stages.run(stages.Step("hangs", ("sh", "-c", f"sleep 300 & echo $! > {pids}; wait"), limit=1))
+    assert outcome.status == 124
+    assert outcome.seconds < 30
+    assert _gone(int(pids.read_text()))
+
+
+def test_what_a_step_leaves_behind_is_ended(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    outcome = stages.run(stages.Step("leaves", ("sh", "-c", f"sleep 300 & echo $! > {pids}"), limit=30))
+    assert outcome.status == 0
+    assert _gone(int(pids.read_text()))
+
+
+def test_program_that_is_missing_fails_its_step_only() -> None:
+    assert stages.run(stages.Step.of("missing", "no-such-program")).status == 127
