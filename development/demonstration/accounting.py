@@ -155,8 +155,7 @@ def read_everything(path: Path) -> dict[str, list[tuple[t.Any, ...]]]:
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"{path}: {verdict}")
         tables = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         ]
         content = {
             table: sorted(connection.execute(f'SELECT * FROM "{table}"').fetchall(), key=repr)  # noqa: S608

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import yaml
 
+from development.environment import COLLECTIONS
 from development.services.object_store import Credentials, ObjectStore
 
 SYSTEMS_COMPUTER = "computador-sistemas"
@@ -54,6 +55,7 @@ class Institution:
     :param store: the cloud; None: no cloud.
     :param prefix: what the keys of this institution's sets begin with.
     :param variables: for all hosts.
+    :param collections: where the collection is installed; None: this working copy.
     """
 
     directory: Path
@@ -62,6 +64,7 @@ class Institution:
     prefix: str = ""
     variables: Mapping[str, t.Any] = field(default_factory=dict)
     language: str = "es"
+    collections: Path | None = None
 
     @property
     def inventory(self) -> Path:
@@ -164,10 +167,11 @@ class Institution:
 
     def environment(self) -> dict[str, str]:
         """The variables that Ansible runs with: nothing of this user's own settings or cloud."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
+        foreign = ("ANSIBLE_", "AWS_", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,
-            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections or COLLECTIONS),
             "ANSIBLE_CONFIG": str(self.directory / "ansible" / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
             "ANSIBLE_LOCAL_TEMP": str(self.directory / "ansible" / "local"),

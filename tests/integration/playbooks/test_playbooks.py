@@ -1,0 +1,342 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shipped playbooks, by their full names, over two servers and a systems computer, and a real object store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from development.demonstration.accounting import make_accounting, read_everything
+from development.demonstration.documents import make_documents, read_tree
+from development.demonstration.institution import SYSTEMS_COMPUTER, Institution, Run
+from development.environment import ROOT
+
+if t.TYPE_CHECKING:
+    from development.services.object_store import ObjectStore
+
+FINANCE, FILES = "srv-financiero", "srv-archivos"
+PLAYBOOKS = (
+    "step1_prepare_media",
+    "step2_back_up",
+    "step3_verify_result",
+    "step4_store_media",
+    "step5_restore",
+    "daily",
+)
+PASSWORD = "canario-Cl4ve-de-la-base"
+TICKET = ("-e", "backup_ticket=MDA-2026-0117")
+
+
+class House:
+    """An institution after its first day: prepared, backed up, verified, stored."""
+
+    def __init__(self, directory: Path, store: ObjectStore) -> None:
+        self.directory = directory
+        self.database = directory / FINANCE / "srv" / "contabilidad.db"
+        self.documents = directory / FILES / "srv" / "usuarios"
+        self.institution = Institution(directory, self.sources(), store=store, prefix="playbooks")
+        self.institution.build()
+        make_accounting(self.database, vouchers=800).close()
+        make_documents(self.documents, per_office=4)
+        self.prepared = self.institution.run("step1_prepare_media")
+        self.day = self.institution.run("daily", "-e", "backup_run_id=dia-1")
+
+    def sources(self) -> dict[str, dict[str, t.Any]]:
+        database = {"name": "contabilidad", "series": "400.8", "engine": "sqlite", "path": str(self.database)}
+        files = {"name": "datos-usuarios", "series": "400.8.1", "paths": [str(self.documents)]}
+        return {FINANCE: {"backup_databases": [database]}, FILES: {"backup_files": [files]}}
+
+    def with_trouble(self) -> Institution:
+        """The same house on a bad day: a database whose server is down, and a server that is switched off."""
+        sources = self.sources()
+        sources[FINANCE]["backup_databases"] += [
+            {
+                "name": "nomina",
+                "engine": "postgresql",
+                "database": "nomina",
+                "login_host": "127.0.0.1",
+                "login_port": 9,
+                "login_user": "copias",
+                "login_password": PASSWORD,
+            }
+        ]
+        sources["srv-apagado"] = {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": 9,
+            "backup_databases": [{"name": "historico", "engine": "sqlite", "path": "/srv/historico.db"}],
+        }
+        return Institution(self.directory, sources, store=self.institution.store, prefix="playbooks", language="en")
+
+    def sets(self, medium: Path) -> set[str]:
+        """The ids of the sets on a directory medium."""
+        return {str(path.parent.relative_to(medium)) for path in medium.glob("*/*/*/bagit.txt")}
+
+    def sets_in_cloud(self) -> set[str]:
+        """The ids of the sets in the bucket."""
+        store = self.institution.store
+        assert store is not None
+        pages = store.client().get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix="playbooks/")
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {"/".join(key.split("/")[1:4]) for key in keys if key.endswith("/bagit.txt")}
+
+    def listing(self) -> dict[str, t.Any]:
+        """Every file of every host, with its content; directories' times and Ansible's own files apart."""
+        hosts = (FINANCE, FILES, SYSTEMS_COMPUTER)
+        return {f"{host}/{name}": facts for host in hosts for name, facts in read_tree(self.directory / host).items()}
+
+    def restore(self, server: str, source: str, *arguments: str) -> Run:
+        """Ask for a restore with a ticket."""
+        chosen = ("-e", f"backup_restore_server={server}", "-e", f"backup_restore_source={source}")
+        return self.institution.run("step5_restore", *TICKET, *chosen, *arguments)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, object_store: ObjectStore) -> Iterator[House]:
+    """A prepared institution with one day of backups."""
+    house = House(tmp_path_factory.mktemp("house"), object_store)
+    yield house
+    house.institution.write_inventory()
+
+
+def nothing_is_left_of_a_restore(house: House) -> bool:
+    """No one-time key, no delivered copy, on either side."""
+    found = [path for host in (FINANCE, FILES) for path in (house.directory / host / "var").rglob("*restore-*")]
+    return not found and not any((house.institution.storage / "delivery").iterdir())
+
+
+@pytest.mark.slow
+def test_a_day_brings_every_source_from_its_server_to_the_vault_and_the_cloud(house: House) -> None:
+    assert house.prepared.status == 0, house.prepared.output
+    assert house.day.status == 0, house.day.output
+    on_servers = house.sets(house.institution.disk(FINANCE)) | house.sets(house.institution.disk(FILES))
+    assert {set_id.rsplit("/", 1)[0] for set_id in on_servers} == {
+        f"{FINANCE}/contabilidad",
+        f"{FILES}/datos-usuarios",
+    }
+    assert house.sets(house.institution.vault) == on_servers
+    assert house.sets_in_cloud() == on_servers
+    assert not house.sets(house.institution.storage / "incoming")
+    assert "Sin fallos." in house.day.report
+
+
+@pytest.mark.slow
+def test_a_set_in_the_vault_is_verified_with_sha256sum_and_read_by_the_director_alone(house: House) -> None:
+    (set_id,) = (name for name in house.sets(house.institution.vault) if "contabilidad" in name)
+    directory = house.institution.vault / set_id
+    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        subprocess.run(["sha256sum", "-c", "--quiet", manifest], cwd=directory, check=True, timeout=60)
+    (payload,) = (path for path in (directory / "data").rglob("*.age") if path.stat().st_size > 1000)
+    age = ["age", "-d", "-i", str(house.institution.escrow_identity), str(payload)]
+    plain = subprocess.run(age, check=True, capture_output=True, timeout=60).stdout
+    assert plain[:4] == b"\x28\xb5\x2f\xfd"  # zstd's magic number
+
+
+@pytest.mark.slow
+def test_a_second_preparation_and_a_second_run_on_the_same_day_change_nothing(house: House) -> None:
+    before = house.listing()
+    for run in (
+        house.institution.run("step1_prepare_media"),
+        house.institution.run("daily", "-e", "backup_run_id=dia-1"),
+    ):
+        assert (run.status, run.changed) == (0, 0), run.output
+    assert house.listing() == before
+
+
+@pytest.mark.slow
+def test_check_mode_says_what_a_run_would_do_and_changes_nothing(house: House) -> None:
+    before, in_cloud = house.listing(), house.sets_in_cloud()
+    run = house.institution.run("daily", "--check", "-e", "backup_run_id=dia-2")
+    assert run.status == 0, run.output
+    assert any(f"{FINANCE}/contabilidad: se haría una copia" in line for line in run.report)
+    assert house.institution.run("step1_prepare_media", "--check").status == 0
+    assert house.listing() == before
+    assert house.sets_in_cloud() == in_cloud
+
+
+@pytest.mark.slow
+def test_a_destroyed_database_comes_back_from_the_cloud_row_for_row(house: House) -> None:
+    before = read_everything(house.database)
+    house.database.unlink()
+    run = house.restore(FINANCE, "contabilidad", "-e", "backup_restore_from=cloud")
+    assert run.status == 0, run.output
+    assert read_everything(house.database) == before
+    assert any("MDA-2026-0117" in line and "la nube" in line for line in run.report)
+    assert nothing_is_left_of_a_restore(house)
+
+
+@pytest.mark.slow
+def test_a_damaged_tree_comes_back_from_the_vault_and_what_was_there_is_kept(house: House) -> None:
+    before = read_tree(house.documents)
+    shutil.rmtree(house.documents / "Tesorería")
+    (house.documents / "nota.txt").write_text("escrita después de la copia")
+    run = house.restore(FILES, "datos-usuarios", "-e", "backup_restore_replace=true")
+    assert run.status == 0, run.output
+    assert read_tree(house.documents) == before
+    kept = house.documents.parent.rglob("nota.txt")
+    assert [path.read_text() for path in kept] == ["escrita después de la copia"]
+    assert nothing_is_left_of_a_restore(house)
+
+
+@pytest.mark.slow
+def test_a_target_that_holds_data_is_refused_and_stays_as_it_is(house: House) -> None:
+    before = house.listing()
+    run = house.restore(FINANCE, "contabilidad")
+    assert run.status != 0
+    assert "it exists and holds data" in run.output
+    assert house.listing() == before
+
+
+@pytest.mark.slow
+def test_a_restore_is_rehearsed_in_check_mode(house: House) -> None:
+    before = house.listing()
+    run = house.restore(FINANCE, "contabilidad", "--check", "-e", "backup_restore_replace=true")
+    assert (run.status, run.changed) == (0, 1), run.output
+    assert any("se restauraría" in line for line in run.report)
+    assert house.listing() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ((), "No se restaura sin tiquete"),
+        ((*TICKET, "-e", "backup_restore_server=srv-finaciero"), f"uno de: {FINANCE}, {FILES}"),
+        ((*TICKET, "-e", f"backup_restore_server={FINANCE}"), f"{FINANCE} tiene: contabilidad"),
+        (
+            (*TICKET, "-e", f"backup_restore_server={FINANCE}", "-e", "backup_restore_source=contablidad"),
+            "no describe la fuente contablidad",
+        ),
+        (
+            (
+                *TICKET,
+                "-e",
+                f"backup_restore_server={FINANCE} backup_restore_source=contabilidad backup_restore_at=ayer",
+            ),
+            "backup_restore_at debe ser una hora UTC",
+        ),
+    ],
+    ids=["no ticket", "unknown server", "no source", "unknown source", "no time"],
+)
+def test_a_restore_that_was_not_asked_for_properly_is_refused(
+    house: House, arguments: tuple[str, ...], answer: str
+) -> None:
+    run = house.institution.run("step5_restore", *arguments)
+    assert run.status != 0
+    assert answer in run.output
+
+
+@pytest.mark.slow
+def test_failures_stop_nobody_else_are_all_named_and_no_secret_is_ever_shown(house: House) -> None:
+    trouble = house.with_trouble()
+    trouble.write_inventory()
+    store = trouble.store
+    assert store is not None
+    before = house.sets(house.institution.vault)
+    try:
+        run = trouble.run("daily", "-vvvv", "-e", "backup_run_id=mal-dia")
+    finally:
+        house.institution.write_inventory()
+    assert run.status != 0
+    new = {name.rsplit("/", 1)[0] for name in house.sets(house.institution.vault) - before}
+    assert new == {f"{FINANCE}/contabilidad", f"{FILES}/datos-usuarios"}
+    assert house.sets(house.institution.vault) == house.sets_in_cloud()
+    end = run.output.rsplit("RESULTADO DEL DÍA", 1)[1]
+    assert f"server {FINANCE}, source nomina: it was not backed up. Reason:" in end
+    assert "host srv-apagado: the server could not be reached. Reason:" in end
+    assert end.split("fatal:")[0].count("What to do:") == 2
+
+    secrets = [PASSWORD, store.reader.secret_key, store.writer.secret_key]
+    identity = house.directory / SYSTEMS_COMPUTER / "etc" / "operational.identity"
+    secrets += [line for line in identity.read_text().splitlines() if line.startswith("AGE-SECRET-KEY")]
+    assert len(secrets) == 4
+    assert not [secret for secret in secrets if secret in run.output]
+    theirs = {house.institution.inventory, identity}
+    theirs |= {house.directory / host / "etc" / "cloud_credentials" for host in (FINANCE, FILES, SYSTEMS_COMPUTER)}
+    for path in house.directory.rglob("*"):
+        if path.is_file() and not path.is_symlink() and not theirs & {path, *path.parents}:
+            content = path.read_bytes()
+            assert not [secret for secret in secrets if secret.encode() in content], path
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection as its users have it: built and installed, without a network."""
+    directory = tmp_path_factory.mktemp("installed")
+    build = ["ansible-galaxy", "collection", "build", "--output-path", str(directory), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (artifact,) = directory.glob("infitulua-backup-*.tar.gz")
+    install = ["ansible-galaxy", "collection", "install", "--offline", "-p", str(directory), str(artifact)]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    return directory
+
+
+@pytest.mark.slow
+def test_the_installed_collection_does_the_same(house: House, installed: Path) -> None:
+    elsewhere = Institution(
+        house.directory,
+        house.sources(),
+        store=house.institution.store,
+        prefix="playbooks",
+        collections=installed,
+    )
+    run = elsewhere.run("daily", "-v", "-e", "backup_run_id=dia-1")
+    assert (run.status, run.changed) == (0, 0), run.output
+    assert any("ya tiene la copia de esta ejecución" in line for line in run.report)
+    assert str(ROOT) not in run.output
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_the_example_inventory_suits_every_playbook(installed: Path, playbook: str, tmp_path: Path) -> None:
+    inventory = installed / "ansible_collections" / "infitulua" / "backup" / "inventory.example"
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_HOME": str(tmp_path)}
+    argv = ["ansible-playbook", "-i", str(inventory), "--syntax-check", f"infitulua.backup.{playbook}"]
+    result = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "WARNING" not in result.stderr
+
+
+def test_the_example_inventory_names_two_servers_with_their_series(tmp_path: Path) -> None:
+    inventory = ROOT / "inventory.example"
+    argv = ["ansible-inventory", "-i", str(inventory), "--list"]
+    listed = json.loads(subprocess.run(argv, cwd=tmp_path, capture_output=True, check=True, timeout=120).stdout)
+    assert len(listed["servers"]["hosts"]) == 2
+    variables = listed["_meta"]["hostvars"]
+    series = {
+        source["series"]
+        for host in listed["servers"]["hosts"]
+        for source in variables[host].get("backup_databases", []) + variables[host].get("backup_files", [])
+    }
+    assert series == {"400.8", "400.8.1"}
+
+
+@pytest.mark.parametrize("playbook", [name for name in PLAYBOOKS if name != "step5_restore"])
+def test_an_inventory_without_servers_is_no_success(tmp_path: Path, playbook: str) -> None:
+    institution = Institution(tmp_path / "nobody", {})
+    institution.build()
+    run = institution.run(playbook)
+    assert run.status != 0
+    assert "el grupo servers del inventario está vacío" in run.output
+
+
+def test_one_name_for_two_sources_is_refused_before_the_second_passes_for_backed_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    sqlite3.connect(path).close()
+    twice = {
+        "backup_databases": [{"name": "archivo", "engine": "sqlite", "path": str(path)}],
+        "backup_files": [{"name": "archivo", "paths": [str(path)]}],
+    }
+    institution = Institution(tmp_path / "house", {FINANCE: twice})
+    institution.build()
+    run = institution.run("step2_back_up")
+    assert run.status != 0
+    assert "varias fuentes se llaman igual: archivo, archivo" in run.output
