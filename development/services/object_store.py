@@ -120,7 +120,8 @@ class ObjectStore:
     """SeaweedFS, one bucket in it, and three identities.
 
     ``admin`` may do everything; ``writer`` may put objects and set their retention, and nothing else; ``reader`` may
-    get and list. With ``writers``, each named writer may put only below the prefix of its own name.
+    get and list. With ``writers``, each named writer may put only below the prefix of its own name. ``address`` is
+    where the S3 interface listens, this machine's loopback address unless other machines are to reach it.
     """
 
     def __init__(
@@ -130,11 +131,13 @@ class ObjectStore:
         bucket: str = "backups",
         writers: Sequence[str] = (),
         object_lock: bool = True,
+        address: str = LOOPBACK,
     ) -> None:
         self.directory = Path(directory).resolve()
         self.bucket = bucket
         self.region = REGION
         self.object_lock = object_lock
+        self.address = address
         self.admin = Credentials.random("admin")
         self.reader = Credentials.random("reader")
         self.writer = Credentials.random("writer")
@@ -146,7 +149,7 @@ class ObjectStore:
     @property
     def endpoint_url(self) -> str:
         """Address of the S3 interface, https."""
-        return f"https://{LOOPBACK}:{self._ports[4]}"
+        return f"https://{self.address}:{self._ports[4]}"
 
     @property
     def port(self) -> int:
@@ -221,7 +224,7 @@ class ObjectStore:
             f"-s3.port.https={https}",
             f"-s3.cert.file={directory}/cert.pem",
             f"-s3.key.file={directory}/key.pem",
-            f"-s3.ip.bind={LOOPBACK}",
+            f"-s3.ip.bind={self.address}",
             f"-s3.localSocket={directory}/s3.sock",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
@@ -256,7 +259,7 @@ class ObjectStore:
         if not self._ports:
             self._ports = free_ports(5, also=[RPC_DISTANCE])
         if not self.ca_file.exists():
-            make_certificates(self.directory)
+            make_certificates(self.directory, self.address)
         configuration = self.directory / "s3.json"
         configuration.touch(mode=0o600)
         configuration.write_text(json.dumps(self._configuration()))
@@ -301,14 +304,39 @@ class ObjectStore:
                     Path(f"/tmp/seaweedfs-{part}-grpc-{port + RPC_DISTANCE}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
+def _write_connection(store: ObjectStore, path: Path) -> None:
+    """Write how to reach a store, its keys included, for whoever started it to read."""
+    identities = {who.name: who for who in (store.admin, store.reader, store.writer, *store.writers.values())}
+    connection = {
+        "process": os.getpid(),
+        "endpoint_url": store.endpoint_url,
+        "region": store.region,
+        "bucket": store.bucket,
+        "ca_file": str(store.ca_file),
+        "keys": {name: {"access": who.access_key, "secret": who.secret_key} for name, who in identities.items()},
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(json.dumps(connection, indent=2))
+    temporary.replace(path)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", required=True, type=Path, help="where the store keeps everything")
     parser.add_argument("--bucket", default="backups")
+    parser.add_argument("--address", default=LOOPBACK, help="where the S3 interface listens")
+    parser.add_argument("--writer", action="append", default=[], help="a server with a key of its own; repeatable")
+    parser.add_argument("--connection", type=Path, help="a file to write how to reach it to, as JSON, once it is ready")
     options = parser.parse_args(arguments)
     begin = time.monotonic()
-    with ObjectStore(options.directory, bucket=options.bucket) as store:
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    with ObjectStore(
+        options.directory, bucket=options.bucket, writers=options.writer, address=options.address
+    ) as store:
+        if options.connection:
+            _write_connection(store, options.connection)
         print(f"ready after {time.monotonic() - begin:.1f} s: {store.endpoint_url}, bucket {store.bucket}")
         print(f"certificate authority: {store.ca_file}")
         for who in (store.admin, store.writer, store.reader):

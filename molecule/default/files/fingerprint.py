@@ -1,0 +1,80 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Print, as JSON, what a server of the scenario holds: databases with all their content, files with all they have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+
+
+def sha256(data: bytes) -> str:
+    """The hash of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_postgres(*argv: str) -> bytes:
+    """What a command prints that the database's administrator runs."""
+    return subprocess.run(["runuser", "-u", "postgres", "--", *argv], capture_output=True, check=True, cwd="/").stdout
+
+
+def attributes(path: bytes) -> dict[str, str]:
+    """The extended attributes of a file, ACLs among them."""
+    names = sorted(os.listxattr(path, follow_symlinks=False))
+    return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in names}
+
+
+def postgresql(database: str) -> dict[str, str]:
+    """A database as SQL: every object, grant, comment, sequence and large object, and each table's rows in order."""
+    dump = as_postgres("pg_dump", "--format=plain", "-b", database)
+    lines = [line for line in dump.splitlines() if not line.startswith((b"\\restrict", b"\\unrestrict"))]
+    return {f"database {database}": sha256(b"\n".join(lines)), f"database {database}, lines": str(len(lines))}
+
+
+def sqlite(path: str) -> dict[str, str]:
+    """A SQLite database as SQL."""
+    connection = sqlite3.connect(path)
+    return {f"database {path}": sha256("\n".join(connection.iterdump()).encode())}
+
+
+def files(root: str) -> dict[str, str]:
+    """Every file of a tree: kind, mode, owner, group, time, size, links, attributes, content."""
+    found = {}
+    first: dict[int, str] = {}
+    for directory, subdirectories, names in os.walk(os.fsencode(root)):
+        for path in [directory, *(os.path.join(directory, name) for name in names)]:
+            status = os.lstat(path)
+            name = ascii(path)
+            facts: list[object] = [stat.filemode(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns]
+            facts.append(attributes(path))
+            if stat.S_ISREG(status.st_mode):
+                facts += [status.st_size, status.st_nlink, sha256(Path(os.fsdecode(path)).read_bytes())]
+                facts += [first.setdefault(status.st_ino, name), status.st_blocks * 512 < status.st_size]
+            elif stat.S_ISLNK(status.st_mode):
+                facts += [os.fsdecode(os.readlink(path))]
+            found[f"file {name}"] = repr(facts)
+        subdirectories.sort()
+    return found
+
+
+def main() -> None:
+    """Entry point."""
+    query = "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"
+    databases = as_postgres("psql", "-XAtc", query).decode().split()
+    found = files("/srv/usuarios")
+    for database in databases:
+        if database != "postgres":
+            found.update(postgresql(database))
+    if os.path.exists("/srv/mesa/mesa.db"):
+        found.update(sqlite("/srv/mesa/mesa.db"))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the databases and files of one server of the scenario.
+
+``make_data.py NAME FILE`` runs on that server as root; FILE holds the database user's password, and is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+ROWS = 20_000
+DATABASES = {"srv-financiero": "contabilidad", "srv-misional": "cartera"}
+SCHEMA = """
+CREATE ROLE contadora NOLOGIN;
+CREATE ROLE copias SUPERUSER LOGIN PASSWORD :'password';
+CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8';
+\\connect {database}
+CREATE TABLE tercero (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nombre text NOT NULL UNIQUE);
+CREATE TABLE asiento (
+  id bigserial, tercero integer NOT NULL REFERENCES tercero, fecha date NOT NULL,
+  valor numeric(14, 2) NOT NULL CHECK (valor <> 0),
+  detalle text, PRIMARY KEY (id, fecha)
+) PARTITION BY RANGE (fecha);
+CREATE TABLE asiento_2025 PARTITION OF asiento FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE asiento_2026 PARTITION OF asiento FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE INDEX ON asiento (tercero, fecha);
+INSERT INTO tercero (nombre) SELECT 'Tercero «' || n || '» Ñ' FROM generate_series(1, 500) n;
+INSERT INTO asiento (tercero, fecha, valor, detalle)
+  SELECT 1 + n % 500, date '2025-01-01' + n % 700, n * 1.37, repeat(md5(n::text), 3) FROM generate_series(1, {rows}) n;
+CREATE VIEW saldo AS SELECT tercero, sum(valor) AS valor FROM asiento GROUP BY tercero;
+GRANT SELECT ON saldo TO contadora;
+COMMENT ON TABLE asiento IS 'Asientos contables';
+SELECT lo_from_bytea(0, decode(repeat('c0ffee', 5000), 'hex'));
+"""
+
+
+def make_postgresql(database: str, password: str) -> None:
+    """Make a database with partitions, keys, a view, grants and a large object."""
+    sql = f"\\set password '{password}'\n" + SCHEMA.format(database=database, rows=ROWS).replace("\\\\", "\\")
+    argv = ["runuser", "-u", "postgres", "--", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+    subprocess.run(argv, input=sql, text=True, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+
+def make_sqlite(path: Path) -> None:
+    """Make a SQLite database in WAL mode."""
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE ticket (id INTEGER PRIMARY KEY, asunto TEXT NOT NULL, adjunto BLOB)")
+    rows = ((f"Asunto {number} ¿sí?", os.urandom(64)) for number in range(ROWS))
+    connection.executemany("INSERT INTO ticket (asunto, adjunto) VALUES (?, ?)", rows)
+    connection.commit()
+    connection.close()
+
+
+def make_files(root: Path) -> None:
+    """Make a tree with owners, modes, links, attributes and odd names."""
+    for number in range(200):
+        home = root / f"usuario{number % 10}" / "Año 2026"
+        home.mkdir(parents=True, exist_ok=True)
+        path = home / f"informe {number}.txt"
+        path.write_bytes(os.urandom(1000 + number))
+        path.chmod(0o600 if number % 2 else 0o644)
+        os.chown(path, 2000 + number % 10, 2000)
+    home = root / "usuario0"
+    with open(os.path.join(os.fsencode(home), b"nombre \xff\n con salto"), "wb") as stream:
+        stream.write(b"latin-1")
+    with open(home / "disperso", "wb") as stream:
+        stream.truncate(10_000_000)
+    (home / "enlace").symlink_to("Año 2026/informe 0.txt")
+    os.link(home / "Año 2026/informe 0.txt", home / "la misma")
+    os.setxattr(home / "disperso", "user.clasificacion", b"reservado")
+    home.chmod(0o2750)
+    os.utime(root / "usuario1", ns=(1, 1_600_000_000_123_456_789))
+
+
+def main() -> None:
+    """Entry point."""
+    name, password_file = sys.argv[1:]
+    make_postgresql(DATABASES[name], Path(password_file).read_text())
+    os.unlink(password_file)
+    if name == "srv-misional":
+        make_sqlite(Path("/srv/mesa/mesa.db"))
+    make_files(Path("/srv/usuarios"))
+
+
+if __name__ == "__main__":
+    main()
