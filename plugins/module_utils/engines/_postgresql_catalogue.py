@@ -24,7 +24,7 @@ def _not_of_extension(catalogue: str, oid: str) -> str:
 
 
 _TABLES = f"""
-SELECT format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, c.relname AS relation,
+SELECT c.oid::bigint AS oid, format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, c.relname AS relation,
     c.relkind = 'r' AS holds_rows, c.relpersistence = 'u' AS unlogged,
     CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END AS bytes
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -93,6 +93,13 @@ _INVALID_INDEXES = f"""
 SELECT i.indexrelid::regclass::text AS name
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT i.indisvalid AND {_USER_SCHEMA} ORDER BY name
+"""
+
+_INDEX_ENTRIES = """
+SELECT i.indrelid::bigint AS oid, CASE WHEN o.oid IS NULL THEN 'pg_class'::regclass::oid || ' ' || i.indexrelid
+    ELSE 'pg_constraint'::regclass::oid || ' ' || o.oid END AS entry
+FROM pg_index i LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
+WHERE i.indrelid IN ({oids}) ORDER BY o.oid IS NULL, i.indexrelid
 """
 
 _EXTENSIONS = """
@@ -174,6 +181,7 @@ class Table:
     :param bytes: of its rows, without its indexes.
     """
 
+    oid: int
     name: str
     schema: str
     relation: str
@@ -185,6 +193,19 @@ class Table:
 def tables(session: Session) -> list[Table]:
     """Every table that pg_dump dumps with its rows, largest first: no foreign ones, none that belong to extensions."""
     return [Table(**row) for row in session.rows(_TABLES, action="list the tables")]
+
+
+def index_entries(session: Session, oids: t.Collection[int]) -> dict[int, list[str]]:
+    """The indexes of tables, as an archive's list names them: the object's catalogue and its oid.
+
+    :param oids: the tables.
+    :returns: table to indexes, those of constraints (which lock the table) first.
+    """
+    found: dict[int, list[str]] = {oid: [] for oid in oids}
+    chosen = ", ".join(map(str, oids)) or "0"
+    for row in session.rows(_INDEX_ENTRIES.format(oids=chosen), action="list the indexes"):
+        found[row["oid"]].append(row["entry"])
+    return found
 
 
 def lock_tables(session: Session, found: t.Sequence[Table]) -> None:

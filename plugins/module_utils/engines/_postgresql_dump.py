@@ -47,6 +47,8 @@ _GROUP_BYTES = 32 * 1024 * 1024
 _GROUPS_PER_JOB = 2
 # The largest tables only are named, each in two command lines.
 _NAMED_TABLES = 200
+# The indexes of tables from this size on are told to the restore, which then begins them as soon as the rows are there.
+_LARGE_TABLE_BYTES = 16 * 1024 * 1024
 _TRIES = 3
 _NEXT_STEP = "Correct the cause and run again; the incomplete set was removed."
 
@@ -94,7 +96,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
         facts["client"] = connection.client.version
         _warn_about(facts, session, warnings)
         groups = plan_groups(tables, jobs)
-        streams = _streams(connection, writer, session, snapshot, tables, groups, warnings)
+        streams, facts["indexes"] = _streams(connection, writer, session, snapshot, tables, groups, warnings)
         with advising():
             facts["row_counts"] = _store_and_count(writer, session, streams, tables, jobs=jobs, lost=set(lost))
     data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
@@ -158,7 +160,7 @@ def _streams(
     tables: t.Sequence[Table],
     groups: t.Sequence[t.Sequence[Table]],
     warnings: list[str],
-) -> list[Stream]:
+) -> tuple[list[Stream], dict[str, list[str]]]:
     common = ["--format=custom", f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s"]
     by_itself = connection.client.compresses_with_zstd
     compression = f"--compress=zstd:{writer.filters.level}" if by_itself else "--compress=0"
@@ -172,13 +174,21 @@ def _streams(
 
     named = [table for group in groups for table in group]
     weighted = [
-        (sum(table.bytes for table in group), [f"--table={pattern(table)}" for table in group]) for group in groups
+        (sum(table.bytes for table in group), [f"--table={pattern(table)}" for table in group], list(group))
+        for group in groups
     ]
-    rest = sum(table.bytes for table in tables) - sum(table.bytes for table in named)
+    others = [table for table in tables if table not in named]
+    rest = sum(table.bytes for table in others)
     rest += session.value("SELECT pg_table_size('pg_largeobject') AS value")
-    weighted.append((rest, [f"--exclude-table-data={pattern(table)}" for table in named]))
+    weighted.append((rest, [f"--exclude-table-data={pattern(table)}" for table in named], others))
     weighted.sort(key=lambda entry: -entry[0])
-    streams = [data_stream(number, choice) for number, (_size, choice) in enumerate(weighted, start=1)]
+    streams = [data_stream(number, choice) for number, (_size, choice, _tables) in enumerate(weighted, start=1)]
+    large = [table for table in tables if table.bytes >= _LARGE_TABLE_BYTES][:_NAMED_TABLES]
+    entries = catalogue.index_entries(session, [table.oid for table in large])
+    indexes = {
+        stream.part: [entry for table in group if table.oid in entries for entry in entries[table.oid]]
+        for stream, (_size, _choice, group) in zip(streams, weighted)
+    }
 
     # The archive's table of contents, which is nearly all of this part, is never compressed by pg_dump itself.
     arguments = [*common, "--compress=0", "--section=pre-data", "--section=post-data"]
@@ -194,7 +204,7 @@ def _streams(
         warnings.append("The roles are in the set without their passwords: only a superuser may read those")
     command = connection.command("pg_dumpall", roles)
     streams.append(Stream(GLOBALS, f"{GLOBALS}.sql", [command], f"dump the roles of {connection.server}", _NEXT_STEP))
-    return streams
+    return streams, indexes
 
 
 def _store_and_count(

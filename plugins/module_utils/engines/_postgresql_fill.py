@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import re
+import threading
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import RestoreWork
@@ -22,7 +25,8 @@ UNTOUCHED = "The target was left as it was; correct the cause and run again."
 _MAINTENANCE_MEMORY_MIB = 256
 # The text of roles and of a schema; more than this is not one.
 _SMALL_PART_BYTES = 1024 * 1024 * 1024
-_LIST_ENTRY = re.compile(r"(?P<number>\d+); \d+ \d+ (?P<kind>INDEX ATTACH|INDEX|CONSTRAINT)? ?")
+_ATTACHING = "INDEX ATTACH"
+_LIST_ENTRY = re.compile(r"(?P<number>\d+); (?P<object>\d+ \d+) (?P<kind>INDEX ATTACH|INDEX|CONSTRAINT)? ?")
 
 
 def fill(
@@ -55,42 +59,149 @@ def fill(
         work.processes.run([command], action="restore the database's objects", on=on, next_step=UNTOUCHED)
 
     with advising(), _schema(connection, work) as (path, descriptor):
+
+        def restore_entries(numbers: t.Sequence[str], jobs: int) -> None:
+            with _memory_file("list", "".join(f"{number};\n" for number in numbers).encode()) as (
+                chosen,
+                chosen_descriptor,
+            ):
+                connection.hand_over(chosen_descriptor)
+                choice = [f"--jobs={jobs}", f"--use-list={chosen}", path]
+                run(pg_restore(*choice, pass_fds=[descriptor, chosen_descriptor]))
+
         run(pg_restore("--section=pre-data", path, pass_fds=[descriptor]))
-        _restore_data(work, on, pg_restore("--section=data"))
-        for count, entries in _post_data_phases(connection, work, path, descriptor, jobs):
-            with _memory_file("list", entries.encode("utf-8")) as (list_path, list_descriptor):
-                connection.hand_over(list_descriptor)
-                choice = [f"--jobs={count}", f"--use-list={list_path}", path]
-                run(pg_restore(*choice, pass_fds=[descriptor, list_descriptor]))
+        entries = _list_post_data(connection, work, path, descriptor)
+        early = _Loading(work, on, pg_restore("--section=data"), entries, restore_entries).run()
+        for count, numbers in _phases([entry for entry in entries if entry.number not in early], jobs):
+            restore_entries(numbers, count)
 
 
-def _post_data_phases(
-    connection: Connection, work: RestoreWork, path: str, descriptor: int, jobs: int
-) -> list[tuple[int, str]]:
-    """The rest of the schema in phases: how many jobs, and which entries (as ``pg_restore --list`` prints them).
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """One entry of an archive's list.
 
-    Attaching the indexes of partitions takes locks on whole partition trees, which pg_restore's jobs do not know
-    of: in parallel they run into deadlocks with each other and with REFRESH MATERIALIZED VIEW.
+    :param object: the catalogue and the oid of the object where it was dumped.
+    :param kind: empty: neither an index nor its attachment.
     """
+
+    number: str
+    object: str
+    kind: str
+
+
+def _list_post_data(connection: Connection, work: RestoreWork, path: str, descriptor: int) -> list[_Entry]:
     command = connection.command("pg_restore", [], pass_fds=[descriptor])
     listing = Command(
         [command.argv[0], "--list", "--section=post-data", path], pass_fds=[descriptor], user=command.user
     )
     text = run_and_read(listing, action="list the database's objects", on=str(work.reader.set_id), next_step=UNTOUCHED)
-    building: list[str] = []
-    attaching: list[str] = []
-    rest: list[str] = []
-    for line in text.splitlines():
-        entry = _LIST_ENTRY.match(line)
-        if entry is None:
-            continue
-        kind = entry.group("kind")
-        chosen = attaching if kind == "INDEX ATTACH" else building if kind else rest
-        chosen.append(f"{entry.group('number')};")
-    if not attaching:
-        return [(jobs, "\n".join(building + rest))]
-    phases = [(jobs, building), (1, attaching), (jobs, rest)]
-    return [(count, "\n".join(entries) + "\n") for count, entries in phases if entries]
+    found = [_LIST_ENTRY.match(line) for line in text.splitlines()]
+    return [_Entry(entry["number"], entry["object"], entry["kind"] or "") for entry in found if entry is not None]
+
+
+def _phases(entries: t.Sequence[_Entry], jobs: int) -> list[tuple[int, list[str]]]:
+    """Which entries are restored together, in how many jobs.
+
+    Attaching the indexes of partitions takes locks on whole partition trees, which pg_restore's jobs do not know
+    of: in parallel they run into deadlocks with each other and with REFRESH MATERIALIZED VIEW.
+    """
+    attaching = [entry.number for entry in entries if entry.kind == _ATTACHING]
+    building = [entry.number for entry in entries if entry.kind and entry.kind != _ATTACHING]
+    rest = [entry.number for entry in entries if not entry.kind]
+    phases = [(jobs, building), (1, attaching), (jobs, rest)] if attaching else [(jobs, building + rest)]
+    return [(count, numbers) for count, numbers in phases if numbers]
+
+
+class _Loading:
+    """Restores the rows, part by part, and begins large indexes as soon as their part's rows are there.
+
+    :param entries: all that follows the rows.
+    :param restore_entries: restores some of them.
+    """
+
+    def __init__(
+        self,
+        work: RestoreWork,
+        on: str,
+        command: Command,
+        entries: t.Sequence[_Entry],
+        restore_entries: t.Callable[[t.Sequence[str], int], None],
+    ) -> None:
+        self._work = work
+        self._on = on
+        self._command = command
+        self._restore_entries = restore_entries
+        self._parts = [file for file in work.reader.description.payload if file.part.startswith(DATA)]
+        self._numbers = {entry.object: entry.number for entry in entries if entry.kind}
+        self._ready: list[str] = []
+        self._begun: set[str] = set()
+        self._loading = 0
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+
+    def run(self) -> set[str]:
+        """Works in as many threads as the restore has jobs.
+
+        :returns: the numbers of the entries that were restored.
+        """
+        jobs = max(1, self._work.jobs)
+        with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
+            futures = [pool.submit(self._carry_out_all) for _ in range(jobs)]
+            try:
+                concurrent.futures.wait(futures)
+            except BaseException:
+                self._work.processes.cancel()
+                raise
+        if self._error is not None:
+            raise self._error
+        return self._begun
+
+    def _carry_out_all(self) -> None:
+        try:
+            while True:
+                task = self._next()
+                if task is None:
+                    return
+                if isinstance(task, str):
+                    self._restore_entries([task], 1)
+                else:
+                    self._load(task)
+        except BaseException as error:
+            with self._changed:
+                # The first is the cause; the others only fail because the restore is given up.
+                self._error = self._error or error
+                self._changed.notify_all()
+            self._work.processes.cancel()
+
+    def _next(self) -> PayloadFile | str | None:
+        with self._changed:
+            while self._error is None:
+                if self._parts:
+                    self._loading += 1
+                    return self._parts.pop(0)
+                if self._ready:
+                    number = self._ready.pop(0)
+                    self._begun.add(number)
+                    return number
+                if not self._loading:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _load(self, file: PayloadFile) -> None:
+        self._work.reader.run(
+            file,
+            [self._command],
+            processes=self._work.processes,
+            action=f"restore the rows of the {self._on}",
+            next_step=UNTOUCHED,
+        )
+        self._work.progress.advance(file.bytes)
+        objects = self._work.reader.description.engine_facts["indexes"].get(file.part, [])
+        with self._changed:
+            self._loading -= 1
+            self._ready += [self._numbers[name] for name in objects if name in self._numbers]
+            self._changed.notify_all()
 
 
 @contextlib.contextmanager
@@ -101,31 +212,6 @@ def _schema(connection: Connection, work: RestoreWork) -> t.Iterator[tuple[str, 
             read_small(work, SCHEMA, lambda chunk: _write_all(stream, chunk))
         connection.hand_over(descriptor)
         yield path, descriptor
-
-
-def _restore_data(work: RestoreWork, on: str, command: Command) -> None:
-    files = [file for file in work.reader.description.payload if file.part.startswith(DATA)]
-
-    def restore(file: t.Any) -> None:
-        work.reader.run(
-            file,
-            [command],
-            processes=work.processes,
-            action=f"restore the rows of the {on}",
-            next_step=UNTOUCHED,
-        )
-        work.progress.advance(file.bytes)
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
-        futures = [pool.submit(restore, file) for file in files]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            work.processes.cancel()
-            raise
 
 
 def read_small(work: RestoreWork, part: str, sink: t.Callable[[memoryview], t.Any]) -> None:

@@ -27,6 +27,7 @@ SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
 SET row_security = off;
+SET jit = off;
 SET datestyle = 'ISO, MDY';
 SET extra_float_digits = 3;
 SET client_min_messages = warning;

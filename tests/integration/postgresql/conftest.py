@@ -60,7 +60,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spreads even small tables over several streams."""
+    """Spreads even small tables over several streams, and takes the indexes of each for large ones."""
     from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
 
     monkeypatch.setattr(_postgresql_dump, "_GROUP_BYTES", SMALL_GROUP)
+    monkeypatch.setattr(_postgresql_dump, "_LARGE_TABLE_BYTES", SMALL_GROUP)
