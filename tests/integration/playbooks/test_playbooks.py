@@ -91,9 +91,13 @@ class House:
         return {"/".join(key.split("/")[1:4]) for key in keys if key.endswith("/bagit.txt")}
 
     def listing(self) -> dict[str, t.Any]:
-        """Every file of every host, with its content; directories' times and Ansible's own files apart."""
-        hosts = (FINANCE, FILES, SYSTEMS_COMPUTER)
-        return {f"{host}/{name}": facts for host in hosts for name, facts in read_tree(self.directory / host).items()}
+        """Every file of every host, with its content. Locks, which name the process that last held them, are no content."""
+        return {
+            f"{host}/{name}": facts
+            for host in (FINANCE, FILES, SYSTEMS_COMPUTER)
+            for name, facts in read_tree(self.directory / host).items()
+            if not name.endswith("/.lock")
+        }
 
     def restore(self, server: str, source: str, *arguments: str) -> Run:
         """Ask for a restore with a ticket."""
