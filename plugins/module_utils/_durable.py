@@ -39,7 +39,8 @@ class HashedFile:
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Writes all of ``chunk``."""
-        assert self._descriptor is not None
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
         view = memoryview(chunk)
         self._digest.update(view)
         length = len(view)

@@ -238,11 +238,10 @@ class Processes:
                     _enlarge(process.stdout)
                     previous = process.stdout
             if isinstance(stdin, bytes):
-                feeder = threading.Thread(target=_feed, args=(started[0].stdin, stdin), daemon=True)
+                feeder = threading.Thread(target=_feed, args=(_pipe(started[0].stdin), stdin), daemon=True)
                 feeder.start()
             if sink is not None:
-                assert started[-1].stdout is not None
-                _drain(started[-1].stdout, sink)
+                _drain(_pipe(started[-1].stdout), sink)
         except BaseException:
             with self._lock:
                 for process in started:
@@ -300,14 +299,13 @@ class _StderrReader(threading.Thread):
 
     def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
         super().__init__(daemon=True)
-        self._stream = process.stderr
+        self._stream = _pipe(process.stderr)
         self._limit = limit
         self._head = bytearray()
         self._tail = bytearray()
         self.start()
 
     def run(self) -> None:
-        assert self._stream is not None
         half = self._limit // 2
         with contextlib.suppress(OSError, ValueError):
             while True:
@@ -327,6 +325,13 @@ class _StderrReader(threading.Thread):
         return bytes(self._head + self._tail).decode("utf-8", "backslashreplace")
 
 
+def _pipe(stream: t.IO[bytes] | None) -> t.IO[bytes]:
+    # Popen types its pipes as optional; those asked for with PIPE are there.
+    if stream is None:
+        raise ValueError("the process was started without this pipe")
+    return stream
+
+
 def _drain(stream: t.IO[bytes], sink: Sink) -> None:
     buffer = bytearray(CHUNK)
     view = memoryview(buffer)
@@ -338,8 +343,7 @@ def _drain(stream: t.IO[bytes], sink: Sink) -> None:
         sink(view[:length])
 
 
-def _feed(stream: t.IO[bytes] | None, data: bytes) -> None:
-    assert stream is not None
+def _feed(stream: t.IO[bytes], data: bytes) -> None:
     # A process that ends without reading all of it is judged by its exit status, not by this pipe.
     with contextlib.suppress(OSError), stream:
         view = memoryview(data)

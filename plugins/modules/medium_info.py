@@ -95,7 +95,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    result = {}
+    result: dict[str, object] = {}
     try:
         with make_medium(module.params["medium"]) as medium:
             result.update(medium=medium.describe(), free_bytes=medium.free_bytes())
