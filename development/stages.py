@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from development import environment
@@ -28,16 +32,20 @@ COLLECTION = "ansible_collections.infitulua.backup.plugins"
 
 @dataclass(frozen=True)
 class Step:
-    """One command of a stage and the time after which it is ended by force, in seconds."""
+    """One command of a stage and the time after which it is ended by force, in seconds.
+
+    A step that need not be alone runs beside its neighbours of the same kind, and what it prints is shown at its end.
+    """
 
     name: str
     argv: tuple[str, ...]
     limit: float
+    alone: bool = True
 
     @classmethod
-    def of(cls, name: str, *argv: str, minutes: float = 5) -> Step:
+    def of(cls, name: str, *argv: str, minutes: float = 5, alone: bool = True) -> Step:
         """Make a step from words."""
-        return cls(name=name, argv=argv, limit=minutes * MINUTE)
+        return cls(name=name, argv=argv, limit=minutes * MINUTE, alone=alone)
 
 
 @dataclass(frozen=True)
@@ -57,15 +65,18 @@ def _pytest(*arguments: str) -> tuple[str, ...]:
     return (PYTHON, "-m", "pytest", "-q", *arguments)
 
 
+#: The linters run side by side, the slowest first.
 LINT = [
-    Step.of("ruff check", "ruff", "check", "--output-format", "concise", "."),
-    Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", "."),
-    Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development"),
-    Step.of("mypy: program age", "mypy", "development/programs/age"),
-    Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen"),
-    Step.of("ansible-lint", "ansible-lint", "--offline", "-q"),
-    Step.of("antsibull-docs", "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."),
-    Step.of("antsibull-changelog", "antsibull-changelog", "lint"),
+    Step.of("ansible-lint", "ansible-lint", "--offline", "-q", "--nocolor", alone=False),
+    Step.of(
+        "antsibull-docs", "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".", alone=False
+    ),
+    Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development", alone=False),
+    Step.of("mypy: program age", "mypy", "development/programs/age", alone=False),
+    Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen", alone=False),
+    Step.of("ruff check", "ruff", "check", "--output-format", "concise", ".", alone=False),
+    Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", ".", alone=False),
+    Step.of("antsibull-changelog", "antsibull-changelog", "lint", alone=False),
 ]
 UNIT = [
     Step.of(
@@ -98,36 +109,87 @@ STAGES: dict[str, list[Step]] = {
 }
 
 
+_processes: set[subprocess.Popen[str]] = set()
+_printing = threading.Lock()
+
+
 def run(step: Step) -> Outcome:
     """Run one step in a process group of its own, so that what it leaves behind can be ended with it."""
-    print(f"\n=== {step.name}", flush=True)
+    if step.alone:
+        print(f"\n=== {step.name}", flush=True)
     begin = time.monotonic()
-    try:
-        process = subprocess.Popen(step.argv, cwd=environment.ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
-    except OSError as error:
-        print(f"{step.name}: {error}", flush=True)
-        return Outcome(step=step, status=127, seconds=0.0)
-    try:
-        status = process.wait(step.limit)
-    except subprocess.TimeoutExpired:
-        print(f"{step.name}: ended after {step.limit:.0f} seconds", flush=True)
-        status = 124
-    finally:
-        if process.poll() is None:
-            # SIGTERM first, so that the services it started are stopped by their owner.
-            _signal_group(process, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
+    status, output = _execute(step)
     outcome = Outcome(step=step, status=status, seconds=time.monotonic() - begin)
-    print(f"--- {outcome}", flush=True)
+    with _printing:
+        if not step.alone:
+            print(f"\n=== {step.name}")
+        if output:
+            print(output.rstrip("\n"))
+        print(f"--- {outcome}", flush=True)
     return outcome
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _execute(step: Step) -> tuple[int, str]:
+    """Return the status of a step's command, and what it printed where that has not been shown yet."""
+    with tempfile.TemporaryFile("w+", errors="replace") as kept:
+        target = None if step.alone else kept
+        try:
+            process = subprocess.Popen(
+                step.argv,
+                cwd=environment.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=target,
+                stderr=subprocess.STDOUT if target else None,
+                text=True,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return 127, str(error)
+        _processes.add(process)
+        remark = ""
+        try:
+            status = process.wait(step.limit)
+        except subprocess.TimeoutExpired:
+            status, remark = 124, f"ended after {step.limit:.0f} seconds"
+        finally:
+            _end(process)
+        kept.seek(0)
+        return status, kept.read() + remark
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process and its group: SIGTERM first, so that the services it started are stopped by their owner."""
+    _processes.discard(process)
+    if process.poll() is None:
+        _signal_group(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+    _signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+def run_all(steps: Sequence[Step]) -> list[Outcome]:
+    """Run steps in order; neighbours that need not be alone run side by side, one for each processor."""
+    outcomes: list[Outcome] = []
+    for alone, group in itertools.groupby(steps, key=lambda step: step.alone):
+        if alone:
+            outcomes += [run(step) for step in group]
+            continue
+        pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+        try:
+            outcomes += pool.map(run, group)
+        finally:
+            # Where this program is told to end, the running steps end too and the waiting ones do not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_processes):
+                _end(process)
+            pool.shutdown()
+    return outcomes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,12 +198,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("stages", nargs="+", choices=sorted(STAGES), metavar="STAGE")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    outcomes = [run(step) for name in options.stages for step in STAGES[name]]
+    begin = time.monotonic()
+    outcomes = run_all([step for name in options.stages for step in STAGES[name]])
     failed = [outcome for outcome in outcomes if outcome.status]
     print("\n=== " + " ".join(options.stages))
     for outcome in outcomes:
         print(outcome)
-    print(f"{'all':<34} {sum(outcome.seconds for outcome in outcomes):8.1f} s  ", end="")
+    print(f"{'all':<34} {time.monotonic() - begin:8.1f} s  ", end="")
     print(f"{len(failed)} of {len(outcomes)} steps failed" if failed else "passed", flush=True)
     return 1 if failed else 0
 

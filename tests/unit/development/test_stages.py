@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from development import stages
+from development import environment, stages
 
 
 def _gone(pid: int) -> bool:
@@ -55,6 +58,38 @@ def test_what_a_step_leaves_behind_is_ended(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     outcome = stages.run(stages.Step("leaves", ("sh", "-c", f"sleep 300 & echo $! > {pids}"), limit=30))
     assert outcome.status == 0
+    assert _gone(int(pids.read_text()))
+
+
+def test_steps_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
+    steps = [
+        stages.Step.of(name, "sh", "-c", f"echo said by {name}; sleep 1; exit {status}", alone=False)
+        for name, status in (("first", 0), ("second", 5))
+    ]
+    begin = time.monotonic()
+    outcomes = stages.run_all(steps)
+    assert [outcome.status for outcome in outcomes] == [0, 5]
+    assert time.monotonic() - begin < 1.9 or (os.cpu_count() or 1) < 2
+    output = capfd.readouterr().out
+    for name in ("first", "second"):
+        assert f"=== {name}\nsaid by {name}\n--- {name}" in output
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_termination_ends_the_running_steps(tmp_path: Path, alone: bool) -> None:
+    pids = tmp_path / "pids"
+    program = (
+        "import sys; from development import environment, stages; "
+        f"step = stages.Step.of('long', 'sh', '-c', 'echo $$ > {pids}; sleep 300', alone={alone}); "
+        "stages.STAGES['lint'] = [step]; sys.exit(stages.main(['lint']))"
+    )
+    argv = [sys.executable, "-c", program]
+    with subprocess.Popen(argv, cwd=environment.ROOT, stdout=subprocess.DEVNULL) as runner:
+        end = time.monotonic() + 20
+        while not (pids.exists() and pids.read_text().strip()) and time.monotonic() < end:
+            time.sleep(0.05)
+        runner.terminate()
+        assert runner.wait(30) == 128 + 15
     assert _gone(int(pids.read_text()))
 
 
