@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import stat
 import sys
 import time
@@ -183,6 +184,7 @@ def wipe(directory: Path) -> None:
 
 def main() -> int:
     """Entry point of the command line."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored
     adopt_orphans()
     wipe(DIRECTORY)
     DIRECTORY.mkdir(parents=True, mode=0o700)

@@ -91,7 +91,7 @@ class House:
         return {"/".join(key.split("/")[1:4]) for key in keys if key.endswith("/bagit.txt")}
 
     def listing(self) -> dict[str, t.Any]:
-        """Every file of every host, with its content. Locks, which name the process that last held them, are no content."""
+        """Every file of every host, with its content; not the locks, which name whoever held them last."""
         return {
             f"{host}/{name}": facts
             for host in (FINANCE, FILES, SYSTEMS_COMPUTER)
