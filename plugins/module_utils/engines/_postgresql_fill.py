@@ -14,8 +14,8 @@ import threading
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Outcome, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import RestoreWork
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_dump import DATA, SCHEMA
@@ -25,12 +25,20 @@ UNTOUCHED = "The target was left as it was; correct the cause and run again."
 _MAINTENANCE_MEMORY_MIB = 256
 # The text of roles and of a schema; more than this is not one.
 _SMALL_PART_BYTES = 1024 * 1024 * 1024
+_UNKNOWN_SETTING = "Command was: SET transaction_timeout = 0;"
 _ATTACHING = "INDEX ATTACH"
 _LIST_ENTRY = re.compile(r"(?P<number>\d+); (?P<object>\d+ \d+) (?P<kind>INDEX ATTACH|INDEX|CONSTRAINT)? ?")
 
 
 def fill(
-    connection: Connection, work: RestoreWork, database: str, *, tablespaces: bool, jobs: int, memory_mib: int
+    connection: Connection,
+    work: RestoreWork,
+    database: str,
+    *,
+    tablespaces: bool,
+    jobs: int,
+    memory_mib: int,
+    server_major: int,
 ) -> None:
     """Restores all parts of a set into an empty database.
 
@@ -42,21 +50,29 @@ def fill(
     # What is not on the disk after a crash is made anew anyway: the swap's own commit brings all before it there.
     options = "-c synchronous_commit=off"
     options += f" -c maintenance_work_mem={max(memory_mib, _MAINTENANCE_MEMORY_MIB)}MB"
-    arguments = ["--exit-on-error", "--no-subscriptions", *([] if tablespaces else ["--no-tablespaces"])]
+    # Since 17, pg_restore begins with a setting that older servers do not know, and cannot be told not to.
+    lenient = connection.client.major >= 17 > server_major
+    arguments = [
+        *([] if lenient else ["--exit-on-error"]),
+        "--no-subscriptions",
+        *([] if tablespaces else ["--no-tablespaces"]),
+    ]
 
     def pg_restore(*more: str, pass_fds: t.Sequence[int] = ()) -> Command:
-        return connection.command(
+        command = connection.command(
             "pg_restore",
             [*arguments, *more],
             database=database,
             environment={"PGOPTIONS": options},
             pass_fds=pass_fds,
         )
+        return dataclasses.replace(command, success=frozenset({0, 1})) if lenient else command
 
     on = connection.describe(database)
 
     def run(command: Command) -> None:
-        work.processes.run([command], action="restore the database's objects", on=on, next_step=UNTOUCHED)
+        action = "restore the database's objects"
+        _judge(work.processes.run([command], action=action, on=on, next_step=UNTOUCHED), action=action, on=on)
 
     with advising(), _schema(connection, work) as (path, descriptor):
 
@@ -74,6 +90,17 @@ def fill(
         early = _Loading(work, on, pg_restore("--section=data"), entries, restore_entries).run()
         for count, numbers in _phases([entry for entry in entries if entry.number not in early], jobs):
             restore_entries(numbers, count)
+
+
+def _judge(outcomes: t.Sequence[Outcome], *, action: str, on: str) -> None:
+    """Accepts a pg_restore that went on after errors only where all of them are about that one setting."""
+    for outcome in outcomes:
+        ignored = re.findall(r"errors ignored on restore: (\d+)", outcome.stderr)
+        harmless = outcome.stderr.count(_UNKNOWN_SETTING)
+        errors = outcome.stderr.count("pg_restore: error:")
+        # Those of its jobs are not among what it counts.
+        if outcome.status and not (errors == harmless and [count for count in ignored if int(count) <= harmless]):
+            raise ProcessFailed(action, on=on, why=outcome.describe(), next_step=UNTOUCHED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,13 +216,11 @@ class _Loading:
             return None
 
     def _load(self, file: PayloadFile) -> None:
-        self._work.reader.run(
-            file,
-            [self._command],
-            processes=self._work.processes,
-            action=f"restore the rows of the {self._on}",
-            next_step=UNTOUCHED,
+        action = f"restore the rows of the {self._on}"
+        outcomes = self._work.reader.run(
+            file, [self._command], processes=self._work.processes, action=action, next_step=UNTOUCHED
         )
+        _judge(outcomes, action=action, on=f"{self._work.reader.set_id}, {file.path}")
         self._work.progress.advance(file.bytes)
         objects = self._work.reader.description.engine_facts["indexes"].get(file.part, [])
         with self._changed:

@@ -178,7 +178,16 @@ class Restoration:
             statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
             session.execute(statement, action="create the database to restore into")
             memory = int(session.value(_MAINTENANCE_MEMORY))
-        fill(self.connection, work, self.beside, tablespaces=tablespaces, jobs=jobs, memory_mib=memory)
+            major = session.major
+        fill(
+            self.connection,
+            work,
+            self.beside,
+            tablespaces=tablespaces,
+            jobs=jobs,
+            memory_mib=memory,
+            server_major=major,
+        )
 
     def _make_roles(self, work: RestoreWork, session: Session) -> None:
         needed, members = self._missing_roles(work, session)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import (
@@ -147,6 +148,34 @@ def test_a_dump_of_15_restores_into_17(site: Site) -> None:
     finally:
         drop_everything(old, "traslado")
         drop_everything(new, "traslado")
+
+
+def test_the_client_of_a_newer_version_serves_an_older_server(site: Site) -> None:
+    """pg_restore 17 sends such a server a setting that it does not know."""
+    server, newer = running_server(15), str(running_server(17).bin)
+    try:
+        create_everything(server, "contable")
+        before = fingerprint(server, "contable")
+        dumped = site.dump(engine(server, "contable", client_directory=newer))
+        assert dumped.description is not None
+        assert "Install postgresql-client-15" in " ".join(dumped.description.warnings)
+        drop_everything(server, "contable")
+        site.restore(engine(server, "contable", client_directory=newer), dumped.set_id)
+        assert differences(before, fingerprint(server, "contable")) == {}
+
+        # Any other error still counts, though pg_restore goes on after it.
+        server.psql(
+            "CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF current_database() <>"
+            " 'contable' THEN RAISE 'cae'; END IF; RETURN 1; END $$;"
+            " CREATE TABLE t AS SELECT 1 AS i; CREATE INDEX ON t (f(i))",
+            "contable",
+        )
+        dumped = site.dump(engine(server, "contable", client_directory=newer), source="otra")
+        with pytest.raises(ProcessFailed, match="cae"):
+            site.restore(engine(server, "copia", client_directory=newer), dumped.set_id)
+        assert databases(server) == {"contable"}
+    finally:
+        drop_everything(server, *databases(server))
 
 
 @pytest.mark.parametrize("major", [14, 16, 18])
