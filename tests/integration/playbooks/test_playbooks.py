@@ -158,6 +158,19 @@ def test_a_second_preparation_and_a_second_run_on_the_same_day_change_nothing(ho
 
 
 @pytest.mark.slow
+def test_preparing_one_server_anew_forgets_neither_the_others_nor_its_older_signing_key(house: House) -> None:
+    signers = house.directory / SYSTEMS_COMPUTER / "etc" / "allowed_signers"
+    before = [line for line in signers.read_text().splitlines() if not line.startswith("#")]
+    for path in (house.directory / FILES / "etc").glob("signing_key*"):
+        path.unlink()
+    run = house.institution.run("step1_prepare_media", "--limit", f"{SYSTEMS_COMPUTER},{FILES}")
+    assert run.status == 0, run.output
+    after = [line for line in signers.read_text().splitlines() if not line.startswith("#")]
+    assert set(before) < set(after)
+    assert [line.split()[0] for line in after] == [FILES, FILES, FINANCE]
+
+
+@pytest.mark.slow
 def test_check_mode_says_what_a_run_would_do_and_changes_nothing(house: House) -> None:
     before, in_cloud = house.listing(), house.sets_in_cloud()
     run = house.institution.run("daily", "--check", "-e", "backup_run_id=dia-2")
