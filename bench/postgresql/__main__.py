@@ -140,7 +140,7 @@ class Bench:
         )
         watch = MemoryWatch(process.pid)
         watch.start()
-        output, _ = process.communicate(json.dumps(request))
+        output = process.communicate(json.dumps(request))[0]
         self.memory = max(self.memory, watch.stop())
         if process.returncode:
             raise SystemExit(f"{action} failed")
@@ -212,7 +212,7 @@ def hashlib_seconds(size: int) -> float:
     chunk = bytes(1024 * 1024)
     digest = hashlib.sha256()
     start = time.perf_counter()
-    for _ in range(size // len(chunk)):
+    for _chunk in range(size // len(chunk)):
         digest.update(chunk)
     return time.perf_counter() - start
 

@@ -63,6 +63,7 @@ def held_back() -> t.Iterator[None]:
         yield
     finally:
         _Held.blocks -= 1
-        if not _Held.blocks and _Held.waiting is not None:
-            interruption, _Held.waiting = _Held.waiting, None
+        interruption = _Held.waiting
+        if not _Held.blocks and interruption is not None:
+            _Held.waiting = None
             raise interruption

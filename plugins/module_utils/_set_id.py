@@ -57,7 +57,7 @@ class SetId:
     @property
     def moment(self) -> datetime.datetime:
         """The moment of the backup, UTC."""
-        return datetime.datetime.strptime(self.time, TIME_FORMAT).replace(tzinfo=datetime.timezone.utc)
+        return _moment(self.time)
 
     @classmethod
     def parse(cls, text: str) -> SetId:
@@ -86,12 +86,19 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def _moment(time: str) -> datetime.datetime:
+    # Not strptime(), which imports its parser only when called: by then we may be a user who cannot read it.
+    fields = (time[0:4], time[4:6], time[6:8], time[9:11], time[11:13], time[13:15])
+    year, month, day, hour, minute, second = map(int, fields)
+    return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
+
+
 def is_time(text: str) -> bool:
     """Whether ``text`` is a time as set ids write it, and a moment that exists."""
     if _TIME.fullmatch(text) is None:
         return False
     try:
-        datetime.datetime.strptime(text, TIME_FORMAT)
+        _moment(text)
     except ValueError:
         return False
     return True

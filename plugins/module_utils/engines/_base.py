@@ -154,3 +154,8 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def discard(self, work: RestoreWork) -> None:
         """Removes what :meth:`restore_beside` made. Never raises for what is not there."""
+
+
+def is_count(value: t.Any) -> bool:
+    """Whether a value from a set is a number of things: an integer, not negative (and JSON's true is no integer)."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

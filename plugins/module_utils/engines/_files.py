@@ -42,6 +42,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Examination,
     RestoreWork,
     TargetState,
+    is_count,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import Names, escape, from_tar, unescape
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._staging import (
@@ -87,12 +88,12 @@ class FilesEngine(Engine):
 
     name = "files"
     source_arguments = {
-        "paths": {"type": "list", "elements": "path"},
+        "paths": {"type": "list", "elements": "path", "required": True},
         "exclude": {"type": "list", "elements": "str"},
         "one_file_system": {"type": "bool"},
     }
     target_arguments = {
-        "directory": {"type": "path"},
+        "directory": {"type": "path", "required": True},
         "paths": {"type": "list", "elements": "path"},
     }
 
@@ -729,7 +730,7 @@ def _entries(work: RestoreWork) -> list[t.Mapping[str, t.Any]]:
             is_plain = path[:1] == b"/" and path[:2] not in (b"/", b"//") and b"\0" not in path
             if not is_plain or os.path.normpath(path) != path:
                 raise ValueError(f"its path {entry['path']!r} is not one")
-            if any(type(entry[name]) is not int for name in (*_COUNTED, "archive_bytes")):
+            if not all(is_count(entry[name]) for name in (*_COUNTED, "archive_bytes")):
                 raise ValueError(f"its counts of {entry['path']!r} are not numbers")
         if not entries or len({entry["path"] for entry in entries}) != len(entries):
             raise ValueError("it holds no path, or one twice")

@@ -68,7 +68,7 @@ def plan_groups(tables: t.Sequence[Table], jobs: int) -> list[list[Table]]:
     count = min(jobs * _GROUPS_PER_JOB, total // _GROUP_BYTES) if jobs > 1 else 1
     if count < 2:
         return []
-    groups: list[list[Table]] = [[] for _ in range(count)]
+    groups: list[list[Table]] = [[] for _group in range(count)]
     sizes = [0] * count
     for table in sorted(holding, key=lambda table: -table.bytes)[:_NAMED_TABLES]:
         smallest = sizes.index(min(sizes))

@@ -51,6 +51,7 @@ KEPT_INFIX = "__replaced_"
 _MAINTENANCE_DATABASES = ("postgres", "template1")
 # An arbitrary number that tells our advisory locks from others'.
 _LOCK_CLASS = 0x1F17
+_TRIES = 3
 _MAINTENANCE_MEMORY = "SELECT setting::bigint / 1024 AS value FROM pg_settings WHERE name = 'maintenance_work_mem'"
 
 
@@ -172,13 +173,14 @@ class Restoration:
         self._set_properties(work, facts)
 
     def _make_beside(self, work: RestoreWork, *, tablespaces: bool, jobs: int) -> None:
-        facts = work.reader.description.engine_facts["database"]
-        with self._maintenance(work.processes) as session:
-            self._drop_beside(session)
-            statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
-            session.execute(statement, action="create the database to restore into")
-            memory = int(session.value(_MAINTENANCE_MEMORY))
-            major = session.major
+        for attempt in range(1, _TRIES + 1):
+            try:
+                major, memory = self._create_beside(work, tablespaces=tablespaces)
+                break
+            except ProcessFailed:
+                # A restore that died while the server was making its copy: that appears when we have looked already.
+                if attempt == _TRIES or not self._stands_beside(work):
+                    raise
         fill(
             self.connection,
             work,
@@ -188,6 +190,19 @@ class Restoration:
             memory_mib=memory,
             server_major=major,
         )
+
+    def _create_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int]:
+        """Makes the empty database; the server's major version and its memory for maintenance, MiB."""
+        facts = work.reader.description.engine_facts["database"]
+        with self._maintenance(work.processes) as session:
+            self._drop_beside(session)
+            statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
+            session.execute(statement, action="create the database to restore into")
+            return session.major, int(session.value(_MAINTENANCE_MEMORY))
+
+    def _stands_beside(self, work: RestoreWork) -> bool:
+        with self._maintenance(work.processes) as session:
+            return bool(session.rows(f"SELECT 1 AS x FROM pg_database WHERE datname = {quote_literal(self.beside)}"))
 
     def _make_roles(self, work: RestoreWork, session: Session) -> None:
         needed, members = self._missing_roles(work, session)

@@ -45,6 +45,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Examination,
     RestoreWork,
     TargetState,
+    is_count,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
 
@@ -708,7 +709,7 @@ class _Found:
             except sqlite3.OperationalError as error:
                 found.not_counted.append(f"{table} ({error})")
         try:
-            found.foreign_key_violations = sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
+            found.foreign_key_violations = sum(1 for violation in connection.execute("PRAGMA foreign_key_check"))
         except sqlite3.OperationalError:
             found.foreign_key_violations = None
         return found
@@ -803,9 +804,9 @@ def _facts(work: RestoreWork) -> t.Mapping[str, t.Any]:
     """
     facts = work.reader.description.engine_facts
     try:
-        good = all(type(facts[name]) is int and facts[name] >= 0 for name in ("bytes", "uid", "gid"))
+        good = all(is_count(facts[name]) for name in ("bytes", "uid", "gid"))
         good = good and max(facts["uid"], facts["gid"]) < 2**32 - 1 and isinstance(facts["rows"], dict)
-        good = good and all(type(count) is int for count in facts["rows"].values())
+        good = good and all(is_count(count) for count in facts["rows"].values())
         good = good and bool(re.fullmatch(r"[0-7]{4}", facts["mode"])) and all(name in facts for name in _FIXED)
         good = good and all(name in facts for name in ("objects", "rules_broken", "foreign_key_violations"))
     except (KeyError, TypeError):

@@ -163,7 +163,7 @@ class DirectoryMedium(Medium):
         source = DirectoryContents(directory)
         expected = expected_digests(source)
         storing = self._as_backup_error(f"store the set {set_id}")
-        with self.locked(set_id.host, set_id.source), self.begin(set_id) as partial, storing:
+        with storing, self.locked(set_id.host, set_id.source), self.begin(set_id) as partial:
             for path in sorted(source.sizes()):
                 with source.open(path) as stream, partial.create(path, progress) as file:
                     while True:

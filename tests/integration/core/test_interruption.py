@@ -71,7 +71,7 @@ def test_being_told_to_stop_leaves_nothing_behind(medium: DirectoryMedium, keys:
         child = begin_dumps(medium, keys)
         time.sleep(randomly.uniform(0.0, 0.45))
         child.send_signal(number)
-        told, _ = child.communicate(timeout=30)
+        told = child.communicate(timeout=30)[0]
         assert f"the run was told to stop ({number.name})" in told
         assert not core.wait_until_gone(before)
         assert not [path for path in core.tree(medium.root) if ".partial" in path or ".new" in path]
@@ -87,7 +87,7 @@ def test_a_kill_at_any_moment_leaves_no_set_that_is_not_whole(medium: DirectoryM
     sets: list[SetId] = []
     partial = 0
     randomly = random.Random(11)
-    for _ in range(25):
+    for _attempt in range(25):
         child = begin_dumps(medium, keys)
         time.sleep(randomly.uniform(0.0, 0.5))
         child.kill()

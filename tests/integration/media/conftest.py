@@ -178,8 +178,8 @@ def break_link() -> Iterator[Callable[..., BreakingLink]]:
     """Make proxies; they end with the test."""
     made: list[BreakingLink] = []
 
-    def make(port: int, **options: t.Any) -> BreakingLink:
-        made.append(BreakingLink(port, **options))
+    def make(port: int, *, limit: int, **options: t.Any) -> BreakingLink:
+        made.append(BreakingLink(port, limit=limit, **options))
         return made[-1]
 
     yield make

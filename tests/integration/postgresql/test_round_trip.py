@@ -121,7 +121,7 @@ def test_a_database_in_use_is_replaced_although_its_users_reconnect_at_once(
         subprocess.Popen(
             ["bash", "-c", loop], env=server.environment(), stderr=subprocess.DEVNULL, start_new_session=True
         )
-        for _ in range(4)
+        for _time in range(4)
     ]
     try:
         restored = site.restore(engine(server, "ocupada"), dumped.set_id, replace=True)
@@ -229,12 +229,12 @@ def test_a_dump_under_writes_is_one_snapshot(server: PostgresqlServer, site: Sit
             env=server.environment("banco"),
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(2)
+        for _time in range(2)
     ]
     try:
         while server.psql("SELECT count(*) > 500 FROM traslado", "banco") == "f":
             time.sleep(0.1)
-        dumps = [site.dump(engine(server, "banco"), jobs=3) for _ in range(3)]
+        dumps = [site.dump(engine(server, "banco"), jobs=3) for _time in range(3)]
         written = int(server.psql("SELECT count(*) FROM traslado", "banco"))
     finally:
         for writer in writers:
