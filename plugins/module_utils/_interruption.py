@@ -49,6 +49,12 @@ def interruptible(action: str, *, on: str) -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
+def _raise_what_waits() -> None:
+    waiting, _Held.waiting = _Held.waiting, None
+    if isinstance(waiting, Interrupted):
+        raise waiting
+
+
 @contextlib.contextmanager
 def held_back() -> t.Iterator[None]:
     """Lets an interruption wait until the block is left, where stopping half-way would leave something behind.
@@ -63,7 +69,5 @@ def held_back() -> t.Iterator[None]:
         yield
     finally:
         _Held.blocks -= 1
-        interruption = _Held.waiting
-        if not _Held.blocks and interruption is not None:
-            _Held.waiting = None
-            raise interruption
+        if not _Held.blocks:
+            _raise_what_waits()

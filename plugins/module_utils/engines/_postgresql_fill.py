@@ -173,7 +173,7 @@ class _Loading:
         """
         jobs = max(1, self._work.jobs)
         with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-            futures = [pool.submit(self._carry_out_all) for _ in range(jobs)]
+            futures = [pool.submit(self._carry_out_all) for _job in range(jobs)]
             try:
                 concurrent.futures.wait(futures)
             except BaseException:
