@@ -184,7 +184,8 @@ def test_check_mode_says_what_a_run_would_do_and_changes_nothing(house: House) -
 @pytest.mark.slow
 def test_a_destroyed_database_comes_back_from_the_cloud_row_for_row(house: House) -> None:
     before = read_everything(house.database)
-    house.database.unlink()
+    for path in house.database.parent.iterdir():
+        path.unlink()
     run = house.restore(FINANCE, "contabilidad", "-e", "backup_restore_from=cloud")
     assert run.status == 0, run.output
     assert read_everything(house.database) == before
@@ -207,11 +208,12 @@ def test_a_damaged_tree_comes_back_from_the_vault_and_what_was_there_is_kept(hou
 
 @pytest.mark.slow
 def test_a_target_that_holds_data_is_refused_and_stays_as_it_is(house: House) -> None:
-    before = house.listing()
+    before = read_everything(house.database), set(house.database.parent.iterdir())
     run = house.restore(FINANCE, "contabilidad")
     assert run.status != 0
     assert "it exists and holds data" in run.output
-    assert house.listing() == before
+    assert (read_everything(house.database), set(house.database.parent.iterdir())) == before
+    assert nothing_is_left_of_a_restore(house)
 
 
 @pytest.mark.slow
