@@ -263,7 +263,8 @@ def main() -> None:
         rows += found
         notes.append(note)
     header = ("PostgreSQL", "ours", "against", "theirs", "ratio", "target")
-    lines = [f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows)]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, ("---",) * len(header), *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
     text = "\n".join(["# Benchmark: PostgreSQL", "", *lines, "", *(f"- {note}" for note in notes), ""])
     path = RESULTS / f"postgresql-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.md"
     path.write_text(text, encoding="utf-8")
