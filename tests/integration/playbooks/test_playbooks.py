@@ -295,7 +295,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     (artifact,) = directory.glob("infitulua-backup-*.tar.gz")
     install = ["ansible-galaxy", "collection", "install", "--offline", "-p", str(directory), str(artifact)]
-    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    # It is installed nowhere where it is looked for, so that this working copy does not pass for it.
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory)}
+    subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
     return directory
 
 
