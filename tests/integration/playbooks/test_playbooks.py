@@ -287,6 +287,12 @@ def test_failures_stop_nobody_else_are_all_named_and_no_secret_is_ever_shown(hou
             assert not [secret for secret in secrets if secret.encode() in content], path
 
 
+def only(collections: Path) -> dict[str, str]:
+    """An environment in which collections are found in one place, and this working copy is not."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection as its users have it: built and installed, without a network."""
@@ -295,9 +301,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     (artifact,) = directory.glob("infitulua-backup-*.tar.gz")
     install = ["ansible-galaxy", "collection", "install", "--offline", "-p", str(directory), str(artifact)]
-    # It is installed nowhere where it is looked for, so that this working copy does not pass for it.
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory)}
-    subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
+    subprocess.run(install, env=only(directory), check=True, capture_output=True, timeout=300)
     return directory
 
 
@@ -319,7 +323,7 @@ def test_the_installed_collection_does_the_same(house: House, installed: Path) -
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_the_example_inventory_suits_every_playbook(installed: Path, playbook: str, tmp_path: Path) -> None:
     inventory = installed / "ansible_collections" / "infitulua" / "backup" / "inventory.example"
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_HOME": str(tmp_path)}
+    environment = {**only(installed), "ANSIBLE_HOME": str(tmp_path)}
     argv = ["ansible-playbook", "-i", str(inventory), "--syntax-check", f"infitulua.backup.{playbook}"]
     result = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
