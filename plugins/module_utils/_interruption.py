@@ -49,12 +49,6 @@ def interruptible(action: str, *, on: str) -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
-def _raise_what_waits() -> None:
-    waiting, _Held.waiting = _Held.waiting, None
-    if isinstance(waiting, Interrupted):
-        raise waiting
-
-
 @contextlib.contextmanager
 def held_back() -> t.Iterator[None]:
     """Lets an interruption wait until the block is left, where stopping half-way would leave something behind.
@@ -69,5 +63,6 @@ def held_back() -> t.Iterator[None]:
         yield
     finally:
         _Held.blocks -= 1
-        if not _Held.blocks:
-            _raise_what_waits()
+        if not _Held.blocks and _Held.waiting is not None:
+            interruption, _Held.waiting = _Held.waiting, None
+            raise interruption  # pylint: disable=raising-bad-type  # it sees only the initial None
