@@ -87,13 +87,13 @@ UNIT = [
 ]
 PACKAGES = [Step.of("system packages", PYTHON, "-m", "development.system_packages", minutes=10)]
 BUILD = [Step.of("build, install, try", PYTHON, "-m", "development.build")]
-SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=20)]
-INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=35)]
+SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=25)]
+INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=45)]
 MOLECULE = [
     Step.of("packages for molecule", PYTHON, "-m", "development.system_packages", "molecule", minutes=10),
     Step.of("molecule", "molecule", "test", "--all", minutes=30),
 ]
-DEMO = [Step.of("demo", PYTHON, "-m", "development.demo", minutes=5)]
+DEMO = [Step.of("demo", PYTHON, "-m", "development.demo", minutes=8)]
 
 STAGES: dict[str, list[Step]] = {
     "lint": LINT,
