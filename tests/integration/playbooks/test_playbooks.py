@@ -269,7 +269,7 @@ def test_failures_stop_nobody_else_are_all_named_and_no_secret_is_ever_shown(hou
     new = {name.rsplit("/", 1)[0] for name in house.sets(house.institution.vault) - before}
     assert new == {f"{FINANCE}/contabilidad", f"{FILES}/datos-usuarios"}
     assert house.sets(house.institution.vault) == house.sets_in_cloud()
-    end = run.output.rsplit("RESULTADO DEL DÍA", 1)[1]
+    end = run.output.rsplit("PLAY [RESULTADO DEL DÍA]", 1)[1]
     assert f"server {FINANCE}, source nomina: it was not backed up. Reason:" in end
     assert "host srv-apagado: the server could not be reached. Reason:" in end
     assert end.split("fatal:")[0].count("What to do:") == 2
