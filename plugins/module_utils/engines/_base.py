@@ -104,7 +104,8 @@ class Engine(abc.ABC):
     target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
 
     @abc.abstractmethod
-    def __init__(self, options: t.Mapping[str, t.Any]) -> None: ...
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        """Takes the options, checked as far as it can be without asking anybody."""
 
     @abc.abstractmethod
     def describe(self) -> str:
