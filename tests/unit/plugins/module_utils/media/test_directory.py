@@ -63,7 +63,7 @@ def test_a_set_that_is_not_there_is_not_found(medium: DirectoryMedium) -> None:
 def test_a_medium_that_cannot_be_listed_says_why(medium: DirectoryMedium) -> None:
     core.write_set(medium)
     os.chmod(os.path.join(medium.root, core.HOST), 0o700)
-    for directory in (Path(medium.root), *Path(medium.root).parents[:-2]):
+    for directory in (Path(medium.root), *list(Path(medium.root).parents)[:-2]):
         directory.chmod(0o755)
     with core.as_user("nobody"), pytest.raises(BackupError, match=r"list a medium .*Permission denied"):
         medium.sets(host=core.HOST)
