@@ -10,7 +10,7 @@ the real ones.
 from __future__ import annotations
 
 # Not only when first used: by then a test may be a user who cannot read it.
-import concurrent.futures.thread  # noqa: F401
+import concurrent.futures.thread  # noqa: F401  pylint: disable=unused-import
 import contextlib
 import ctypes
 import dataclasses
