@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import itertools
 import typing as t
 import zlib
 
@@ -276,9 +277,14 @@ class Restoration:
     def swap(self, work: RestoreWork) -> str | None:
         """Renames the target away and the restored database into its place, in one transaction."""
         facts = work.reader.description.engine_facts
-        kept = derived_name(self.name, KEPT_INFIX + work.stamp)
         with self._maintenance(work.processes) as session:
-            exists = session.rows(f"SELECT 1 AS x FROM pg_database WHERE datname = {quote_literal(self.name)}")
+            taken = {row["datname"] for row in session.rows("SELECT datname FROM pg_database")}
+        exists = self.name in taken
+        kept = derived_name(self.name, KEPT_INFIX + work.stamp)
+        for again in itertools.count(2):  # Restored twice within a second.
+            if kept not in taken:
+                break
+            kept = derived_name(self.name, f"{KEPT_INFIX}{work.stamp}_{again}")
         renames = [(self.name, kept)] if exists else []
         renames.append((self.beside, self.name))
         try:

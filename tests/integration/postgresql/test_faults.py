@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils import _restoring
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
     LockHeld,
@@ -343,6 +344,16 @@ def test_a_restore_that_fails_halfway_takes_back_all_it_made(server: PostgresqlS
     assert server.psql(CONTENT, ledger) == before
     assert server.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'dueña'") == "0"
     assert_nothing_left(server, site, sets=1)
+
+
+def test_two_restores_within_a_second_keep_both_that_they_replace(
+    server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    monkeypatch.setattr(_restoring, "TIME_FORMAT", "20260301T120000Z")  # The clock stands still.
+    kept = [site.restore(engine(server, ledger), dumped.set_id, replace=True).kept for _time in range(3)]
+    assert kept == [f"{ledger}__replaced_20260301T120000Z{again}" for again in ("", "_2", "_3")]
+    assert databases(server) == {ledger, *kept}
 
 
 def test_rows_that_went_missing_are_noticed(
