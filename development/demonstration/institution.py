@@ -14,6 +14,7 @@ import sys
 import time
 import typing as t
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -187,10 +188,36 @@ class Institution:
         :param log: where its output is kept as well.
         :raises KeyboardInterrupt: as it comes; everything that was started has ended by then.
         """
-        begin = time.monotonic()
-        argv = ["ansible-playbook", "-i", str(self.inventory), f"infitulua.backup.{playbook}", *arguments]
-        process = subprocess.Popen(
-            argv,
+        return self.run_together([(playbook, arguments, log)], timeout=timeout)[0]
+
+    def run_together(
+        self, wanted: Sequence[tuple[str, Sequence[str], Path | None]], *, timeout: float = 600
+    ) -> list[Run]:
+        """Run playbooks side by side.
+
+        :param wanted: the name, the arguments and the log of each.
+        :raises KeyboardInterrupt: as it comes; everything that was started has ended by then.
+        """
+        processes: list[subprocess.Popen[str]] = []
+        pool = ThreadPoolExecutor(max_workers=len(wanted))
+        try:
+            begin = time.monotonic()
+            processes += [self._start(playbook, *arguments) for playbook, arguments, _log in wanted]
+            runs = list(pool.map(lambda process: _outcome(process, begin, timeout), processes))
+        except BaseException:
+            for process in processes:
+                _end(process)
+            raise
+        finally:
+            pool.shutdown()
+        for run, (_playbook, _arguments, log) in zip(runs, wanted):
+            if log is not None:
+                log.write_text(run.output, encoding="utf-8")
+        return runs
+
+    def _start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["ansible-playbook", "-i", str(self.inventory), f"infitulua.backup.{playbook}", *arguments],
             env=self.environment(),
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
@@ -201,14 +228,11 @@ class Institution:
             errors="replace",
             start_new_session=True,
         )
-        try:
-            output, _nothing = process.communicate(timeout=timeout)
-        except BaseException:
-            _end(process)
-            raise
-        if log is not None:
-            log.write_text(output, encoding="utf-8")
-        return Run(process.returncode, output, reports(output), time.monotonic() - begin)
+
+
+def _outcome(process: subprocess.Popen[str], begin: float, timeout: float) -> Run:
+    output, _nothing = process.communicate(timeout=timeout)
+    return Run(process.returncode, output, reports(output), time.monotonic() - begin)
 
 
 def reports(output: str) -> list[str]:

@@ -179,7 +179,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+from ansible_collections.infitulua.backup.plugins.module_utils._restore_operations import (
     RESTORE_ARGUMENTS,
     describe_restore,
     make_restore,

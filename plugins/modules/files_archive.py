@@ -123,13 +123,13 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import (
     DUMP_ARGUMENTS,
     SOURCE_ARGUMENTS,
     dump_sources,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import source_arguments
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 

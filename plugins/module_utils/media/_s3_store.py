@@ -19,19 +19,6 @@ import typing as t
 import urllib.parse
 import warnings
 
-try:
-    import botocore.awsrequest
-    import botocore.config
-    import botocore.exceptions
-    import botocore.session
-
-    HAS_BOTOCORE = True
-    # Before 1.31, a connection on which an answer came earlier than the body was sent (a refusal, after
-    # "Expect: 100-continue") misreads the next answer: such a connection must not be used again.
-    SURVIVES_EARLY_ANSWERS = "request" in vars(botocore.awsrequest.AWSConnection)
-except ImportError:
-    HAS_BOTOCORE = False
-
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     AccessDenied,
     BackupError,
@@ -125,6 +112,28 @@ class Bucket:
         raise Refused("use an object store", on=f"bucket {self.bucket}", why=why, next_step=next_step)
 
 
+def load_library(on: str) -> t.Any:
+    """Imports botocore. It takes half a second, which modules that use other media need not wait.
+
+    :param on: what it is needed for, as messages name it.
+    :returns: the package, with the modules of it that are used here.
+    :raises NotFound: when it is not installed.
+    """
+    try:
+        import botocore.awsrequest
+        import botocore.config
+        import botocore.exceptions
+        import botocore.session
+    except ImportError as error:
+        raise NotFound(
+            "use an object store",
+            on=on,
+            why=f"the Python library boto3 is not installed for {sys.executable}",
+            next_step="Install the package python3-boto3 (or boto3 with pip, 1.26 or newer).",
+        ) from error
+    return botocore
+
+
 class Store:
     """The bucket, call by call. Safe from several threads.
 
@@ -133,23 +142,17 @@ class Store:
 
     def __init__(self, access: Bucket) -> None:
         self.access = access
-        if not HAS_BOTOCORE:
-            raise NotFound(
-                "use an object store",
-                on=access.describe(),
-                why=f"the Python library boto3 is not installed for {sys.executable}",
-                next_step="Install the package python3-boto3 (or boto3 with pip, 1.26 or newer).",
-            )
         access.check()
+        self._library = load_library(access.describe())
         self._extra = threading.local()
         try:
             self._client = self._connect()
-        except botocore.exceptions.BotoCoreError as error:
+        except self._library.exceptions.BotoCoreError as error:
             raise self._explain(error, "use an object store", access.describe()).error from error
 
     def _connect(self) -> t.Any:
         access = self.access
-        session = botocore.session.Session()
+        session = self._library.session.Session()
         if access.profile or access.credentials_file:
             # An explicit profile also keeps AWS_ACCESS_KEY_ID of the environment from being used instead of it.
             session.set_config_variable("profile", access.profile or "default")
@@ -166,7 +169,7 @@ class Store:
         # Every put names its checksum, and every download is hashed against the manifest: botocore's own choice of
         # checksums, which some stores refuse, is not wanted. Before 1.36 it had none, and no such options.
         for option in ("request_checksum_calculation", "response_checksum_validation"):
-            if option in botocore.config.Config.OPTION_DEFAULTS:
+            if option in self._library.config.Config.OPTION_DEFAULTS:
                 options[option] = "when_required"
         client = session.create_client(
             "s3",
@@ -175,7 +178,7 @@ class Store:
             aws_access_key_id=access.access_key,
             aws_secret_access_key=access.secret_key,
             verify=(access.ca_bundle or True) if access.validate_certs else False,
-            config=botocore.config.Config(**options),
+            config=self._library.config.Config(**options),
         )
         client.meta.events.register("before-call.s3", self._add_headers)
         if not access.validate_certs:
@@ -208,13 +211,20 @@ class Store:
         self._extra.headers = dict(headers or {})
         try:
             answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            if not SURVIVES_EARLY_ANSWERS:
+        except (self._library.exceptions.BotoCoreError, self._library.exceptions.ClientError) as error:
+            if not self._survives_early_answers():
                 self._client = self._connect()
             raise self._explain(error, action, on or self.access.describe()) from error
         finally:
             self._extra.headers = {}
         return t.cast("dict[str, t.Any]", answer)
+
+    def _survives_early_answers(self) -> bool:
+        """Whether a connection is of use on which an answer came before the body was sent.
+
+        Before botocore 1.31 it misreads the next answer (a refusal comes early, after "Expect: 100-continue").
+        """
+        return "request" in vars(self._library.awsrequest.AWSConnection)
 
     def call(self, operation: str, *, action: str, **parameters: t.Any) -> dict[str, t.Any]:
         """As :meth:`attempt`, but a failure is the operator's.
@@ -233,11 +243,11 @@ class Store:
             close()
 
     def _explain(self, error: Exception, action: str, on: str) -> Declined:
-        if isinstance(error, botocore.exceptions.ClientError):
+        if isinstance(error, self._library.exceptions.ClientError):
             return self._explain_answer(error, action, on)
-        kind, why, next_step = _explain_silence(error, self.access)
+        kind, why, next_step = _explain_silence(error, self.access, self._library.exceptions)
         # Where no connection came about, nothing can have changed.
-        certain = _is_distrust(error)
+        certain = _is_distrust(error, self._library.exceptions)
         return Declined(kind(action, on=on, why=why, next_step=next_step), certain=certain)
 
     def _explain_answer(self, error: t.Any, action: str, on: str) -> Declined:
@@ -274,12 +284,11 @@ class Store:
         return Declined(failure, code=code, status=status, certain=certain)
 
 
-def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError], str, str]:
+def _explain_silence(error: Exception, access: Bucket, exceptions: t.Any) -> tuple[type[BackupError], str, str]:
     """What to say when the store gave no answer: the kind of error, why, what to do."""
-    exceptions = botocore.exceptions
     where = access.endpoint_url or "AWS"
     cause = _innermost(error)
-    if _is_distrust(error):
+    if _is_distrust(error, exceptions):
         return (
             BackupError,
             f"the certificate of {where} is not trusted ({cause})",
@@ -304,9 +313,9 @@ def _explain_silence(error: Exception, access: Bucket) -> tuple[type[BackupError
     return BackupError, cause, "Check the medium's options."
 
 
-def _is_distrust(error: Exception) -> bool:
+def _is_distrust(error: Exception, exceptions: t.Any) -> bool:
     """Whether a certificate was refused: a link that breaks within TLS is an SSLError too."""
-    return isinstance(error, botocore.exceptions.SSLError) and "certificate" in str(error).lower()
+    return isinstance(error, exceptions.SSLError) and "certificate" in str(error).lower()
 
 
 def _innermost(error: BaseException) -> str:

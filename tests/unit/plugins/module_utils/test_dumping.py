@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _dumping, _parameters, _verification
+from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _dump_operations, _dumping, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import UNENCRYPTED, Encryption, Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader, read_description
@@ -170,7 +170,7 @@ class TestPreflight:
             "compression_level": 3,
         }
         with pytest.raises(Refused, match=r"back sources up \(a\)"):
-            _parameters.dump_sources(params, check_mode=False)
+            _dump_operations.dump_sources(params, check_mode=False)
 
 
 class TestEncryption:

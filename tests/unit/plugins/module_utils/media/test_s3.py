@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.media import _s3_store
+from ansible_collections.infitulua.backup.plugins.module_utils.media import _registry, _s3_store
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_journal import Journals, ObjectRecord, Upload
 from ansible_collections.infitulua.backup.plugins.module_utils.media._s3_store import Bucket
@@ -29,10 +31,7 @@ GOOD = {
 }
 SET_ID = SetId("web1", "accounts", "20261122T030000Z")
 
-needs_botocore = pytest.mark.skipif(not _s3_store.HAS_BOTOCORE, reason="boto3 is not installed")
 
-
-@needs_botocore
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -59,16 +58,24 @@ def test_options_that_do_not_go_together_are_refused(wrong: dict[str, object], s
     assert SECRET not in caught.value.message
 
 
-@needs_botocore
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(NotFound, match=r"/nowhere/ca\.pem"):
         make_medium({**GOOD, "ca_bundle": "/nowhere/ca.pem"})
 
 
 def test_the_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_s3_store, "HAS_BOTOCORE", False)
+    monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(NotFound, match="python3-boto3"):
         make_medium(GOOD)
+
+
+def test_the_library_is_loaded_only_for_a_bucket() -> None:
+    """It takes half a second, in every task."""
+    path = [str(Path(_registry.__file__).parents[6]), *sys.path]
+    statement = f"import sys; sys.path[:0] = {path!r}; import {_registry.__name__}; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, check=True)
+    assert _s3_store.__name__ in answer.stdout.split()
+    assert "botocore" not in answer.stdout.split()
 
 
 def test_the_secret_shows_nowhere() -> None:

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of the modules that restore to a restore, and back to what they return."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._parameters import spool_directory
+from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest, RestoreResult
+from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
+
+# Options of every module that restores.
+RESTORE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "ticket": {"type": "str", "required": True},
+    "set": {"type": "str"},
+    "host": {"type": "str"},
+    "source": {"type": "str"},
+    "at": {"type": "str"},
+    "identity_file": {"type": "path"},
+    "replace": {"type": "bool", "default": False},
+    "jobs": {"type": "int", "default": 2},
+    "spool": {"type": "path"},
+    "allowed_signers_file": {"type": "path"},
+    "status_file": {"type": "path"},
+}
+
+
+def make_restore(params: t.Mapping[str, t.Any], *, engines: t.Sequence[str]) -> RestoreRequest:
+    """The restore that a module's options ask for.
+
+    :param engines: the engines that the module restores with.
+    :raises NotFound: when there is no such set.
+    :raises Refused: when the set is of another engine, or the target's options do not fit its engine.
+    """
+    medium = make_medium(params["medium"])
+    if params["set"]:
+        set_id = SetId.parse(params["set"])
+    else:
+        if not (params["host"] and params["source"]):
+            raise Refused(
+                "choose a set",
+                on=medium.describe(),
+                why="neither a set's id nor a host and a source were given",
+                next_step="Give set, or host and source (and, if it is not to be the newest, at).",
+            )
+        chosen = Selection(host=params["host"], source=params["source"], newest=True, at=params["at"]).choose(medium)
+        if not chosen:
+            raise NotFound(
+                "find a set",
+                on=f"{params['host']}/{params['source']} on {medium.describe()}",
+                why="it holds none" + (f" that is not after {params['at']}" if params["at"] else ""),
+                next_step="List what it holds with set_info, or use another medium.",
+            )
+        set_id = chosen[-1]
+    description = read_description(set_id, medium.contents(set_id))
+    if description.engine not in engines:
+        raise Refused(
+            "restore",
+            on=str(set_id),
+            why=f"it was written by the engine {description.engine}; this module restores {', '.join(engines)}",
+            next_step="Use " + ("files_restore." if description.engine == "files" else "database_restore."),
+        )
+    return RestoreRequest(
+        medium=medium,
+        set_id=set_id,
+        engine=make_engine(description.engine, params["target"], target=True),
+        ticket=params["ticket"],
+        identity_files=(params["identity_file"],) if params["identity_file"] else (),
+        replace=params["replace"],
+        jobs=params["jobs"],
+        spool=spool_directory(params),
+        allowed_signers=params["allowed_signers_file"],
+        status_file=params["status_file"],
+    )
+
+
+def describe_restore(result: RestoreResult) -> dict[str, t.Any]:
+    """What a restoring module returns of a :class:`~._restoring.RestoreResult`."""
+    return {
+        "set": str(result.set_id),
+        "engine": result.engine,
+        "ticket": result.ticket,
+        "target": result.target,
+        "kept": result.kept,
+        "checks": [dataclasses.asdict(check) for check in result.checks],
+        "remarks": result.warnings,
+        "seconds": result.seconds,
+        "diff": {
+            "before": f"{result.target}: {_state(result.before)}\n",
+            "after": f"{result.target}: {result.set_id}\n",
+        },
+    }
+
+
+def _state(before: TargetState) -> str:
+    if not before.exists:
+        return "absent"
+    return "empty" if before.empty else "holds data"
