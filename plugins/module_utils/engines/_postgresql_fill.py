@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Outcome, run_and_read
+from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import RestoreWork
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_dump import DATA, SCHEMA
@@ -87,7 +88,8 @@ def fill(
 
         run(pg_restore("--section=pre-data", path, pass_fds=[descriptor]))
         entries = _list_post_data(connection, work, path, descriptor)
-        early = _Loading(work, on, pg_restore("--section=data"), entries, restore_entries).run()
+        loading = dataclasses.replace(pg_restore("--section=data"), launcher=block_buffered())
+        early = _Loading(work, on, loading, entries, restore_entries).run()
         for count, numbers in _phases([entry for entry in entries if entry.number not in early], jobs):
             restore_entries(numbers, count)
 
