@@ -49,6 +49,7 @@ TEST_PACKAGES = [
     Package("openssh-client", programs=("ssh", "ssh-keygen")),
     Package("acl", programs=("setfacl", "getfacl")),
     Package("attr", programs=("setfattr", "getfattr")),
+    Package("bubblewrap", programs=("bwrap",)),
     Package("strace", programs=("strace",)),
     Package("sqlite3", programs=("sqlite3",)),
     Package("tar", programs=("tar",)),

@@ -27,6 +27,7 @@ SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
 SET row_security = off;
+SET constraint_exclusion = off;
 SET jit = off;
 SET datestyle = 'ISO, MDY';
 SET extra_float_digits = 3;
@@ -97,23 +98,32 @@ class Session:
 
         :raises ProcessFailed: when one fails; the session has then ended.
         """
-        text = f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n"
-        lines: list[str] = []
-        data = memoryview(text.encode("utf-8", "surrogateescape"))
+        return [line.decode("utf-8", "surrogateescape") for line in self._lines(sql, action)]
+
+    def count_lines(self, sql: str, *, action: str) -> int:
+        """Runs a statement; how many lines it prints.
+
+        :raises ProcessFailed: when it fails; the session has then ended.
+        """
+        return sum(1 for _line in self._lines(sql, action))
+
+    def _lines(self, sql: str, action: str) -> t.Iterator[bytes]:
+        data = memoryview(f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n".encode("utf-8", "surrogateescape"))
         # A psql that has ended is judged by what it printed.
         self._busy = True
         with contextlib.suppress(BrokenPipeError, ValueError):
             while data:
                 data = data[os.write(self._input.fileno(), data) :]
+        end = self._token.encode()
         while True:
             line = self._output.readline()
             if not line.endswith(b"\n"):
                 raise self._failure(action)
-            text = line[:-1].decode("utf-8", "surrogateescape")
-            if text == self._token:
+            line = line[:-1]
+            if line == end:
                 self._busy = False
-                return lines
-            lines.append(text)
+                return
+            yield line
 
     def rows(self, query: str, *, action: str = "ask the server") -> list[Row]:
         """The rows of a query."""

@@ -29,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from development.services._process import ServiceFailedError
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, leftovers, stub
@@ -344,6 +345,40 @@ def test_a_restore_that_fails_halfway_takes_back_all_it_made(server: PostgresqlS
     assert server.psql(CONTENT, ledger) == before
     assert server.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'dueña'") == "0"
     assert_nothing_left(server, site, sets=1)
+
+
+# What it does as a superuser is up to whoever owns the table.
+TRAP = """
+CREATE ROLE ajeno; GRANT CREATE ON SCHEMA public TO ajeno; SET ROLE ajeno;
+CREATE FUNCTION espera() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+    IF current_setting('is_superuser') = 'on' THEN RAISE EXCEPTION 'corrí como superusuario'; END IF;
+    RETURN 1;
+END $$;
+CREATE TABLE con_indice (nota text, id int, doble int GENERATED ALWAYS AS (id * 2) STORED);
+CREATE TABLE con_parcial (id int);
+CREATE TABLE con_estadistica (id int);
+INSERT INTO con_indice SELECT E'dos\\nlíneas', i FROM generate_series(1, 3) i;
+INSERT INTO con_parcial SELECT generate_series(1, 4);
+INSERT INTO con_estadistica SELECT generate_series(1, 5);
+CREATE INDEX ON con_indice ((id + public.espera()));
+CREATE INDEX ON con_parcial (id) WHERE id > public.espera();
+CREATE STATISTICS de_expresion ON (id + public.espera()), id FROM con_estadistica;
+"""
+
+
+def test_a_dump_runs_nothing_that_a_table_s_owner_wrote(server: PostgresqlServer, ledger: str, site: Site) -> None:
+    """Planning a query computes the constants in a table's indexes and statistics: a plain count would."""
+    server.psql(TRAP, ledger)
+    try:
+        with pytest.raises(ServiceFailedError, match="corrí como superusuario"):
+            server.psql("SELECT count(*) FROM con_indice", ledger)
+        dumped = site.dump(engine(server, ledger))
+    finally:
+        server.psql("DROP OWNED BY ajeno; DROP ROLE ajeno", ledger)
+    assert dumped.description is not None
+    counts = dumped.description.engine_facts["row_counts"]
+    traps = {name: count for name, count in counts.items() if name.startswith("public.con_")}
+    assert traps == {"public.con_indice": 3, "public.con_parcial": 4, "public.con_estadistica": 5}
 
 
 def test_two_restores_within_a_second_keep_both_that_they_replace(

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A throw-away place to restore into: what a drill needs of each engine."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where an instance lives, and what it may use.
+
+    :param directory: empty, and only this instance's; the caller removes it with everything in it.
+    :param processes: what the instance starts belongs to it.
+    :param user: the operating-system user that a server runs as; None: the current one.
+    :param programs_directory: where a server's programs are; None: where the distribution puts them.
+    :param jobs: how many things it may do at a time.
+    """
+
+    directory: str
+    processes: Processes
+    user: str | None
+    programs_directory: str | None
+    jobs: int
+
+
+class NotAvailable(Exception):
+    """A throw-away instance cannot be had on this host.
+
+    :param why: the cause.
+    :param next_step: what the operator should do, as a sentence.
+    """
+
+    def __init__(self, why: str, next_step: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.next_step = next_step
+
+
+class Instance(abc.ABC):
+    """One throw-away instance. A context manager: it begins empty, and leaving it ends whatever it started.
+
+    :param description: of the set that is to be restored into it. Not verified yet.
+    """
+
+    def __init__(self, place: Place, description: Description) -> None:
+        self.place = place
+        self.description = description
+
+    @abc.abstractmethod
+    def __enter__(self) -> Instance:
+        """Starts it.
+
+        :raises NotAvailable: when this host cannot have one.
+        """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.place.processes.cancel()
+
+    @property
+    @abc.abstractmethod
+    def target(self) -> dict[str, t.Any]:
+        """The engine's options of the target to restore into."""
+
+    def examine(self) -> list[Check]:
+        """What the engine can say about the restored data beyond what every restore checks."""
+        return []
+
+    @abc.abstractmethod
+    def ask(self, query: str) -> str:
+        """The answer to a query: a line per row, columns separated by ``|``, NULL as nothing.
+
+        :raises BackupError: when it cannot be answered.
+        """

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which throw-away instance each engine's sets are restored into."""
+
+from __future__ import annotations
+
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_instance import FilesInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_instance import PostgresqlInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_instance import SqliteInstance
+
+INSTANCES: dict[str, type[Instance]] = {
+    "files": FilesInstance,
+    "postgresql": PostgresqlInstance,
+    "sqlite": SqliteInstance,
+}
+
+
+def make_instance(place: Place, description: Description) -> Instance:
+    """The instance that suits a set; not started yet.
+
+    :raises NotAvailable: when this version of the collection does not know the set's engine.
+    """
+    if description.engine not in INSTANCES:
+        raise NotAvailable(
+            f"this version of the collection does not know the engine {description.engine}",
+            "Use one that knows it.",
+        )
+    return INSTANCES[description.engine](place, description)

@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drills of PostgreSQL sets: into a real throw-away server, confined, of which nothing is left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
+from ansible_collections.infitulua.backup.plugins.module_utils._drilling import (
+    DrillRequest,
+    Limits,
+    Query,
+    Supervisor,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from development.services.postgresql import PostgresqlServer
+from tests.integration.postgresql.support import Site, create_everything, drop_everything, engine
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+GIBIBYTE = 1024**3
+CANARY = "canary-that-only-root-may-read"
+
+
+@pytest.fixture
+def work() -> Iterator[Path]:
+    """A work directory that other users can get through, and that is empty in the end."""
+    with tempfile.TemporaryDirectory(prefix="w-") as directory:
+        path = Path(directory)
+        path.chmod(0o711)
+        yield path
+        assert list(path.iterdir()) == []
+
+
+def request(site: Site, work: Path, server: PostgresqlServer, **changes: t.Any) -> DrillRequest:
+    """A request for drills with this server's programs."""
+    options: dict[str, t.Any] = {
+        "medium": site.medium,
+        "identity_files": (str(site.identity),),
+        "allowed_signers": None,
+        "work_directory": str(work),
+        "user": "nobody",
+        "programs_directory": str(server.bin),
+        "queries": (),
+        "limits": Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE),
+        "jobs": 2,
+        **changes,
+    }
+    return DrillRequest(**options)
+
+
+def drill(asked: DrillRequest, set_id: SetId | None) -> Drill:
+    """Drills one set."""
+    assert set_id is not None
+    return Supervisor(asked).drill(set_id)
+
+
+def servers_below(work: Path) -> list[str]:
+    """Command lines of processes that name the work directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(work) in words and entry.name != str(os.getpid()):
+                found.append(words)
+    return found
+
+
+@pytest.fixture
+def ledger(server: PostgresqlServer) -> Iterator[str]:
+    """A small ledger."""
+    server.psql("CREATE DATABASE libro")
+    server.psql(
+        "CREATE TABLE asiento (id int PRIMARY KEY, debe numeric NOT NULL, haber numeric NOT NULL);"
+        "INSERT INTO asiento SELECT i, i, i FROM generate_series(1, 5000) i",
+        "libro",
+    )
+    yield "libro"
+    drop_everything(server, "libro")
+
+
+def test_everything_is_restored_checked_and_gone(server: PostgresqlServer, site: Site, work: Path) -> None:
+    create_everything(server, "todo")
+    try:
+        dumped = site.dump(engine(server, "todo"))
+        found = drill(request(site, work, server), dumped.set_id)
+    finally:
+        drop_everything(server, "todo")
+    assert (found.outcome, found.message) == ("passed", None)
+    names = {check["name"] for check in found.checks}
+    assert {"row counts", "objects", "sequences", "indexes", "pg_amcheck"} <= names
+    assert found.restore_seconds is not None
+    assert 0 < found.restore_seconds <= found.seconds
+    assert found.bytes_per_second == pytest.approx((found.source_bytes or 0) / found.restore_seconds, rel=0.01)
+    assert found.age_seconds is not None
+    assert 0 <= found.age_seconds < 300
+    assert servers_below(work) == []
+
+
+def test_the_inventory_s_questions_decide_too(server: PostgresqlServer, ledger: str, site: Site, work: Path) -> None:
+    dumped = site.dump(engine(server, ledger))
+    balanced = Query("the ledger balances", "SELECT sum(debe) - sum(haber) FROM asiento", "0")
+    elsewhere = Query("another source's", "SELECT 1", "2", source="nomina")
+    found = drill(request(site, work, server, queries=(balanced, elsewhere)), dumped.set_id)
+    assert found.outcome == "passed"
+    assert found.checks[-1] == {"name": "the ledger balances", "passed": True, "detail": "0"}
+
+    counted = Query("five thousand and one", "SELECT count(*) FROM asiento", "5001")
+    found = drill(request(site, work, server, queries=(balanced, counted)), dumped.set_id)
+    assert found.outcome == "failed"
+    assert "five thousand and one: 5000 instead of 5001" in (found.message or "")
+
+
+def test_a_set_that_another_key_reads_fails(server17: PostgresqlServer, site: Site, work: Path) -> None:
+    server17.psql("CREATE DATABASE ajena")
+    try:
+        dumped = site.dump(engine(server17, "ajena"))
+    finally:
+        drop_everything(server17, "ajena")
+    other = site.root.parent / "other.identity"
+    subprocess.run(["age-keygen", "-o", str(other)], check=True, capture_output=True)
+    found = drill(request(site, work, server17, identity_files=(str(other),)), dumped.set_id)
+    assert found.outcome == "failed"
+    assert "no identity matched" in (found.message or "")
+
+
+def test_a_version_that_is_not_here_is_named_and_the_drill_is_not_done(
+    server: PostgresqlServer, ledger: str, site: Site, work: Path, tmp_path: Path
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    found = drill(request(site, work, server, programs_directory=str(tmp_path)), dumped.set_id)
+    assert found.outcome == "not_done"
+    assert f"Install the package postgresql-{server.major} (Debian" in (found.message or "")
+
+
+# What its index and its view compute tries to read a file, to run a program, to write a file, to connect.
+HOSTILE = """
+CREATE FUNCTION intenta() RETURNS text LANGUAGE plpgsql AS $$ DECLARE salida text; detalle text; BEGIN
+    BEGIN salida := 'leyó ' || pg_read_file('{canary}');
+    EXCEPTION WHEN OTHERS THEN salida := 'no'; END;
+    BEGIN EXECUTE $sql$COPY (SELECT 1) TO PROGRAM 'touch {mark}'$sql$;
+    EXCEPTION WHEN OTHERS THEN salida := salida || '; ' || SQLERRM; END;
+    BEGIN EXECUTE $sql$COPY (SELECT 1) TO '{mark}'$sql$;
+    EXCEPTION WHEN OTHERS THEN salida := salida || '; ' || SQLERRM; END;
+    BEGIN PERFORM public.dblink_connect('hostaddr=127.0.0.1 port={port} dbname=postgres user=dba connect_timeout=2');
+    EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS detalle = PG_EXCEPTION_DETAIL; END;
+    salida := salida || '; ' || coalesce(detalle, '');
+    RETURN salida;
+END $$;
+CREATE FUNCTION llama() RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.intenta(); END';
+CREATE TABLE trampa (id int PRIMARY KEY);
+INSERT INTO trampa VALUES (1);
+CREATE INDEX con_trampa ON trampa ((id::text || public.llama()));
+CREATE MATERIALIZED VIEW vista AS SELECT public.llama() AS salida FROM public.trampa;
+"""
+
+
+def test_what_a_hostile_set_tries_is_harmless(server: PostgresqlServer, site: Site, work: Path) -> None:
+    """It runs as the server's superuser, while indexes and views are made, and yet it reaches nothing."""
+    canary, mark = Path("/etc/drill-canary"), Path(tempfile.gettempdir()) / "drill-mark"
+    if os.geteuid() == 0:
+        canary.write_text(CANARY)
+        canary.chmod(0o644)  # Everybody may read it: only the confinement hides it.
+    else:
+        canary = Path("/etc/passwd")
+    # The major that comes as a Python package has a dblink that needs a newer libpq than the machine's.
+    connects = server.major == 15
+    server.psql("CREATE DATABASE hostil")
+    try:
+        if connects:
+            server.psql("CREATE EXTENSION dblink", "hostil")
+        server.psql(HOSTILE.format(mark=mark, canary=canary, port=server.port), "hostil")
+        assert mark.exists(), "where it is not confined, it does what it tries"
+        mark.unlink()
+        dumped = site.dump(engine(server, "hostil"))
+        assert not mark.exists(), "a dump runs none of it"
+        question = Query("what it got", "SELECT salida FROM vista", "")
+        found = drill(request(site, work, server, queries=(question,)), dumped.set_id)
+        assert not mark.exists(), "it ran a program, or wrote where it must not"
+    finally:
+        drop_everything(server, "hostil")
+        mark.unlink(missing_ok=True)
+        if os.geteuid() == 0:
+            canary.unlink()
+    answer = next(check["detail"] for check in found.checks if check["name"] == "what it got")
+    assert answer.startswith("no; ")
+    assert CANARY not in str(found)
+    if connects:
+        assert "unreachable" in answer or "Connection refused" in answer
+
+
+def test_a_drill_that_takes_too_long_is_ended_and_nothing_is_left(
+    server: PostgresqlServer, ledger: str, site: Site, work: Path
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    slow = Query("sleeps", "SELECT pg_sleep(60)", "")
+    limits = Limits(seconds=6, bytes=None, memory_bytes=8 * GIBIBYTE)
+    found = drill(request(site, work, server, queries=(slow,), limits=limits), dumped.set_id)
+    assert found.outcome == "not_done"
+    assert "it took longer than 6 seconds" in (found.message or "")
+    assert servers_below(work) == []
+
+
+_CHILD = """
+import sys
+sys.path[:0] = {paths!r}
+from tests.integration.postgresql.test_drill import *
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+asked = DrillRequest(medium=DirectoryMedium(path={medium!r}), identity_files=({identity!r},), allowed_signers=None,
+    work_directory={work!r}, user="nobody", programs_directory={programs!r},
+    queries=(Query("sleeps", "SELECT pg_sleep(60)", ""),),
+    limits=Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE), jobs=2)
+Supervisor(asked).drill(SetId.parse({set_id!r}))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_drill_whose_supervisor_is_killed_leaves_nothing(
+    server: PostgresqlServer, ledger: str, site: Site, work: Path, number: signal.Signals
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    child = _CHILD.format(
+        paths=sys.path,
+        medium=str(site.root),
+        identity=str(site.identity),
+        work=str(work),
+        programs=str(server.bin),
+        set_id=str(dumped.set_id),
+    )
+    process = subprocess.Popen([sys.executable, "-c", child])
+    try:
+        end = time.monotonic() + 60
+        while not any("pg_sleep" in words or "postgres" in words for words in servers_below(work)):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(1)
+    finally:
+        process.send_signal(number)
+        process.wait(60)
+    end = time.monotonic() + 30
+    while (servers_below(work) or list(work.iterdir())) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert servers_below(work) == []
+    assert list(work.iterdir()) == []
+
+
+def test_servers_are_not_root_s(server: PostgresqlServer, ledger: str, site: Site, work: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root has another user's servers")
+    dumped = site.dump(engine(server, ledger))
+    who = Query("who", "SELECT split_part(pg_read_file('/proc/self/status'), 'Uid:', 2) IS NULL", "")
+    where = Query("where", "SELECT (pg_stat_file('base')).isdir", "t")
+    found = drill(request(site, work, server, queries=(who, where)), dumped.set_id)
+    answers = {check["name"]: check for check in found.checks}
+    assert not answers["who"]["passed"]  # There is no /proc at all.
+    assert answers["where"]["passed"]
+    assert pwd.getpwnam("nobody").pw_uid != 0
