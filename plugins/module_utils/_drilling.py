@@ -160,14 +160,9 @@ class Supervisor:
     def _make_directory(self) -> str:
         directory = tempfile.mkdtemp(prefix=_PREFIX, dir=self._request.work_directory)
         if self._user is not None:
-            # The server's user gets through, and no further.
+            # A server's user gets through, and no further.
             os.chmod(directory, 0o711)  # noqa: S103
-            instance = os.path.join(directory, "i")
-            os.mkdir(instance, 0o700)
-            entry = pwd.getpwnam(self._user)
-            os.chown(instance, entry.pw_uid, entry.pw_gid)
-        else:
-            os.mkdir(os.path.join(directory, "i"), 0o700)
+        os.mkdir(os.path.join(directory, "i"), 0o700)
         os.mkdir(os.path.join(directory, "spool"), 0o700)
         return directory
 

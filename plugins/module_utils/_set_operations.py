@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _copying, _verification
+from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _copying, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import DrillRecord
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
@@ -51,9 +52,10 @@ class SetsReport:
         )
 
 
-def list_sets(medium: Medium, selection: Selection) -> SetsReport:
+def list_sets(medium: Medium, selection: Selection, *, drill_record: str | None = None) -> SetsReport:
     """Every chosen set with what its backup.json says. A set whose backup.json cannot be read is a failure.
 
+    :param drill_record: directory of the record of drills: each set is told with its last one.
     :raises BackupError: when the medium cannot be listed.
     """
     report = SetsReport()
@@ -63,7 +65,11 @@ def list_sets(medium: Medium, selection: Selection) -> SetsReport:
         except BackupError as error:
             report.fail(set_id, error)
             continue
-        report.sets.append(_summary(medium, set_id, description))
+        summary = _summary(medium, set_id, description)
+        if drill_record is not None:
+            drill = DrillRecord(drill_record).of_content(set_id, _bag.tag_manifest_digest(medium.contents(set_id)))
+            summary["drill"] = dataclasses.asdict(drill) if drill else None
+        report.sets.append(summary)
     return report
 
 

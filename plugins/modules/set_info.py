@@ -20,9 +20,16 @@ extends_documentation_fragment:
   - infitulua.backup.attributes.info
   - infitulua.backup.medium
   - infitulua.backup.selection
+options:
+  drill_record_directory:
+    description:
+      - Where the drills of this host are written down; each set is returned with its last one.
+      - Without it, drills are not looked at.
+    type: path
 seealso:
   - module: infitulua.backup.set_verify
   - module: infitulua.backup.set_copy
+  - module: infitulua.backup.restore_drill
 """
 
 EXAMPLES = r"""
@@ -124,6 +131,11 @@ sets:
       description: When exactly this content was last verified here, UTC (directory media); null when it was not.
       type: str
       sample: "2026-11-22T03:20:00Z"
+    drill:
+      description: The last drill of exactly this content that was carried out, as M(infitulua.backup.restore_drill)
+        returns it; null when there was none. Only with O(drill_record_directory).
+      type: dict
+      sample: {"outcome": "passed", "drilled": "2026-11-22T03:40:00Z", "restore_seconds": 36.9}
 failures:
   description: The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
   returned: always
@@ -143,12 +155,18 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._registry i
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule(
-        argument_spec={**SELECTION_ARGUMENTS, "medium": {**medium_argument(), "required": True}},
+        argument_spec={
+            **SELECTION_ARGUMENTS,
+            "medium": {**medium_argument(), "required": True},
+            "drill_record_directory": {"type": "path"},
+        },
         supports_check_mode=True,
     )
     try:
         with make_medium(module.params["medium"]) as medium:
-            report = list_sets(medium, make_selection(module.params))
+            report = list_sets(
+                medium, make_selection(module.params), drill_record=module.params["drill_record_directory"]
+            )
     except BackupError as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
     for entry in report.failures:

@@ -98,7 +98,9 @@ def test_ssh_key_restricted_to_a_command(ssh_server: SshServer) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_no_service_outlives_the_program_that_started_it(tmp_path: Path, number: signal.Signals) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from development.services._process import Server; "
+        # A program that a shell starts in the background has SIGINT ignored.
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from pathlib import Path; from development.services._process import Server; "
         "print(Server(['sleep', '300'], log=Path(sys.argv[1])).pid, flush=True); time.sleep(300)"
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "log")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import time
 import typing as t
 
@@ -54,6 +55,9 @@ class PostgresqlInstance(Instance):
             raise NotAvailable(
                 "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
             )
+        if self.place.user is not None:
+            entry = pwd.getpwnam(self.place.user)
+            os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)
         self._initialise()
         self._start(launcher)
         return self

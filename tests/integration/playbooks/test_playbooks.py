@@ -254,6 +254,69 @@ def test_a_restore_that_was_not_asked_for_properly_is_refused(
     assert answer in run.output
 
 
+def drills(house: House, server: str, source: str) -> list[dict[str, t.Any]]:
+    """The record of a source's trial restores."""
+    path = house.directory / SYSTEMS_COMPUTER / "var" / "drills" / server / f"{source}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def asking(expected: str) -> str:
+    """Extra variables: a question to the accounting, with an answer."""
+    question = {"name": "los comprobantes", "source": "contabilidad", "query": "SELECT count(*) FROM comprobantes"}
+    return json.dumps({"backup_drill_queries": [{**question, "expected": expected}]})
+
+
+def test_every_set_of_the_day_was_restored_for_trial(house: House) -> None:
+    for server, source in ((FINANCE, "contabilidad"), (FILES, "datos-usuarios")):
+        (first, *_later) = drills(house, server, source)
+        assert first["outcome"] == "passed"
+        assert first["id"] in house.sets(house.institution.vault)
+        assert f"{first['id']}: restaurada de prueba y comprobada" in house.day.output
+    work = house.directory / SYSTEMS_COMPUTER / "var" / "drill"
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_does_not_pass_its_trial_restore_is_not_stored(house: House) -> None:
+    before = house.sets(house.institution.vault)
+    limited = ("--limit", f"localhost,{FINANCE},{SYSTEMS_COMPUTER}")
+    run = house.institution.run("daily", *limited, "-e", "backup_run_id=descuadrado", "-e", asking("7"))
+    assert run.status != 0
+    assert "no pasó la restauración de prueba" in run.output
+    assert "los comprobantes: 800 instead of 7" in run.output
+    assert house.sets(house.institution.vault) == before == house.sets_in_cloud()
+    assert drills(house, FINANCE, "contabilidad")[-1]["outcome"] == "failed"
+    assert list((house.institution.storage / "incoming" / ".rejected").rglob("backup.json"))
+
+    # Nothing was wrong with the set but the question: it comes again.
+    run = house.institution.run("daily", *limited, "-e", "backup_run_id=descuadrado", "-e", asking("800"))
+    assert run.status == 0, run.output
+    assert len(house.sets(house.institution.vault)) == len(before) + 1
+
+
+@pytest.mark.slow
+def test_a_drill_from_the_cloud_and_one_that_fails_which_a_restore_heeds(house: House) -> None:
+    chosen = ("--limit", f"localhost,{FINANCE},{SYSTEMS_COMPUTER}", "-e", "backup_drill_source=contabilidad")
+    run = house.institution.run("restore_drill", *chosen, "-e", "backup_drill_from=cloud", "-e", asking("800"))
+    assert run.status == 0, run.output
+    passed = drills(house, FINANCE, "contabilidad")[-1]
+    assert (passed["outcome"], passed["medium"].split()[0]) == ("passed", "bucket")
+
+    run = house.institution.run("restore_drill", *chosen, "-e", asking("7"))
+    assert run.status != 0
+    assert "el simulacro de restauración no pasó" in run.output
+    before = house.listing()
+    refused = house.restore(FINANCE, "contabilidad", "-e", "backup_restore_replace=true")
+    assert refused.status != 0
+    assert "no pasó la restauración de prueba" in refused.output
+    assert house.listing() == before
+
+    run = house.institution.run("restore_drill", *chosen, "-e", asking("800"))
+    assert run.status == 0, run.output
+    rehearsed = house.restore(FINANCE, "contabilidad", "-e", "backup_restore_replace=true", "--check")
+    assert rehearsed.status == 0, rehearsed.output
+
+
 @pytest.mark.slow
 def test_failures_stop_nobody_else_are_all_named_and_no_secret_is_ever_shown(house: House) -> None:
     trouble = house.with_trouble()
