@@ -287,6 +287,23 @@ class PostgresqlServer:
             self._server.stop(patience=30)
             self._server = None
 
+    def replica(self) -> PostgresqlServer:
+        """A hot standby of this server, which follows it; to be started and removed like any other."""
+        standby = PostgresqlServer(self.major, bin_directory=self.bin, settings={"hot_standby_feedback": "on"})
+        argv = [self.program("pg_basebackup"), f"--pgdata={standby.data}", "--write-recovery-conf", "--no-sync"]
+        standby.password = self.password
+        # As the cluster's account, and by a socket that both of them reach.
+        primary = f"host={self.socket} port={self.port} user={SUPERUSER}"
+        subprocess.run(
+            [*argv, "--checkpoint=fast", f"--dbname={primary}"],
+            check=True,
+            capture_output=True,
+            timeout=300,
+            cwd=standby.directory,
+            **self._as_account(),
+        )
+        return standby
+
     def crash(self) -> None:
         """End the server without a checkpoint, as a power cut does to it; start() makes it recover."""
         if self._server is not None:

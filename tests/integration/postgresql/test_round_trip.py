@@ -252,6 +252,33 @@ def test_a_dump_under_writes_is_one_snapshot(server: PostgresqlServer, site: Sit
         drop_everything(server, *databases(server))
 
 
+def test_a_replica_is_dumped_and_says_what_it_cannot_read(server: PostgresqlServer, site: Site) -> None:
+    server.psql("CREATE DATABASE principal")
+    server.psql(
+        "CREATE TABLE asiento (id int PRIMARY KEY, valor numeric); CREATE UNLOGGED TABLE cache (id int);"
+        "INSERT INTO asiento SELECT i, i / 3.0 FROM generate_series(1, 20000) i; INSERT INTO cache VALUES (1);"
+        "SELECT lo_from_bytea(0, 'comprobante')",
+        "principal",
+    )
+    content = "SELECT count(*), sum(valor), (SELECT count(*) FROM pg_largeobject_metadata) FROM asiento"
+    before = server.psql(content, "principal")
+    replica = server.replica()
+    try:
+        replica.start()
+        assert replica.psql("SELECT pg_is_in_recovery()") == "t"
+        dumped = site.dump(engine(replica, "principal"))
+        assert dumped.description is not None
+        assert [line for line in dumped.description.warnings if "unlogged tables" in line and "public.cache" in line]
+        assert "public.cache" not in dumped.description.engine_facts["row_counts"]
+        restored = site.restore(engine(server, "copia"), dumped.set_id)
+        assert all(check.passed for check in restored.checks)
+        assert server.psql(content, "copia") == before
+        assert server.psql("SELECT count(*) FROM cache", "copia") == "0"
+    finally:
+        replica.remove()
+        drop_everything(server, *databases(server))
+
+
 @pytest.mark.slow
 def test_a_table_of_a_gibibyte(server17: PostgresqlServer, site: Site) -> None:
     """Its rows are compared by the sum of their hashes, because they do not fit into one text."""
