@@ -10,6 +10,7 @@ and leaves no process behind.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -213,6 +214,13 @@ def main() -> int:
     """Entry point of the command line."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored
     adopt_orphans()
+    BUILD.mkdir(exist_ok=True)
+    lock = open(BUILD / "demo.lock", "w")  # noqa: SIM115  # held until this program ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("demo: otra está en marcha aquí / another one is running in this checkout", file=sys.stderr)
+        return 1
     wipe(DIRECTORY)
     DIRECTORY.mkdir(parents=True, mode=0o700)
     demonstration = Demonstration(DIRECTORY)

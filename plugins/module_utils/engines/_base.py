@@ -154,7 +154,10 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def discard(self, work: RestoreWork) -> None:
-        """Removes what :meth:`restore_beside` made. Never raises for what is not there."""
+        """Removes what :meth:`restore_beside` made. Never raises for what is not there.
+
+        By then the work's processes have been ended and start no more: what it needs to run, it runs in its own.
+        """
 
 
 def is_count(value: t.Any) -> bool:
