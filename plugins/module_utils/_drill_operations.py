@@ -29,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._set_id import Se
 from ansible_collections.infitulua.backup.plugins.module_utils._verification import forget
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
 
 EVERY_SET = "every_set"
 NEWEST = "newest"
@@ -95,7 +96,8 @@ class DrillsReport:
 def make_drill_request(params: t.Mapping[str, t.Any], medium: Medium) -> DrillRequest:
     """The drills that a module's options ask for."""
     return DrillRequest(
-        medium=medium,
+        open_medium=lambda: make_medium(params["medium"]),
+        medium_name=medium.describe(),
         identity_files=(params["identity_file"],) if params["identity_file"] else (),
         allowed_signers=params["allowed_signers_file"],
         work_directory=params["work_directory"],

@@ -101,12 +101,15 @@ class Query:
 class DrillRequest:
     """What the drills of one run have in common.
 
+    :param open_medium: opens the medium. Each drill opens it for itself: two processes cannot share a connection.
+    :param medium_name: the medium in a few words.
     :param work_directory: what is restored lies below it.
     :param user: the operating-system user that throw-away servers run as where this one is root.
     :param programs_directory: where a database server's programs are; None: where the distribution puts them.
     """
 
-    medium: Medium
+    open_medium: t.Callable[[], Medium]
+    medium_name: str
     identity_files: tuple[str, ...]
     allowed_signers: str | None
     work_directory: str
@@ -248,13 +251,13 @@ class Supervisor:
     def _not_done(self, set_id: SetId, begin: float, why: str) -> Drill:
         error = BackupError(
             "drill a set",
-            on=f"{set_id} on {self._request.medium.describe()}",
+            on=f"{set_id} on {self._request.medium_name}",
             why=why,
             next_step="Nothing is known of the set. Raise the limit or make room, and drill again.",
         )
         seconds = round(time.monotonic() - begin, 3)
-        medium = self._request.medium.describe()
-        return Drill(str(set_id), NOT_DONE, now(), medium, seconds=seconds, message=error.message)
+        name = self._request.medium_name
+        return Drill(str(set_id), NOT_DONE, now(), name, seconds=seconds, message=error.message)
 
 
 def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str | None) -> Drill:
@@ -263,9 +266,11 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
     :param directory: holds ``i`` for the instance and ``spool``; the caller removes it.
     :param user: of throw-away servers; None: the current one.
     """
-    drill = Drill(str(set_id), NOT_DONE, now(), request.medium.describe())
+    drill = Drill(str(set_id), NOT_DONE, now(), request.medium_name)
+    stack = contextlib.ExitStack()
     try:
-        contents = request.medium.contents(set_id)
+        medium = stack.enter_context(request.open_medium())
+        contents = medium.contents(set_id)
         description = read_description(set_id, contents)
         drill = dataclasses.replace(
             drill,
@@ -275,13 +280,13 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
             source_bytes=description.source_bytes,
             age_seconds=_age(set_id),
         )
-        _check_room(request, set_id, directory, description.source_bytes)
+        _check_room(request, medium, set_id, directory, description.source_bytes)
         with Processes() as processes:
             place = Place(os.path.join(directory, "i"), processes, user, request.programs_directory, request.jobs)
             with make_instance(place, description) as instance:
                 result = _restoring.restore(
                     _restoring.RestoreRequest(
-                        medium=request.medium,
+                        medium=medium,
                         set_id=set_id,
                         engine=make_engine(description.engine, instance.target, target=True),
                         ticket="drill",
@@ -301,6 +306,8 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
         return _ended(drill, FAILED, error)
     except BackupError as error:
         return _ended(drill, NOT_DONE, error)
+    finally:
+        stack.close()
     drill = dataclasses.replace(
         drill,
         outcome=PASSED,
@@ -354,11 +361,11 @@ def _age(set_id: SetId) -> int:
     return max(0, round((datetime.datetime.now(datetime.timezone.utc) - taken).total_seconds()))
 
 
-def _check_room(request: DrillRequest, set_id: SetId, directory: str, source_bytes: int) -> None:
+def _check_room(request: DrillRequest, medium: Medium, set_id: SetId, directory: str, source_bytes: int) -> None:
     free = shutil.disk_usage(directory).free
     needed = int(source_bytes * _ROOM_FACTOR) + (_ROOM_BYTES if source_bytes > _ROOM_BYTES else 0)
-    if request.medium.local_path(set_id) is None:
-        needed += sum(request.medium.contents(set_id).sizes().values())
+    if medium.local_path(set_id) is None:
+        needed += sum(medium.contents(set_id).sizes().values())
     allowed = request.limits.bytes
     if needed > free or (allowed is not None and needed > allowed):
         room = f"{free} are free in {request.work_directory}" if needed > free else f"{allowed} are allowed"

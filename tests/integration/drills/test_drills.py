@@ -60,6 +60,7 @@ class Range:
         """Drill what is on the medium."""
         params = {name: argument.get("default") for name, argument in DRILL_ARGUMENTS.items()}
         params.update(
+            medium={"type": "directory", "path": str(self.house.medium_path)},
             work_directory=str(self.work),
             record_directory=str(self.record),
             identity_file=str(self.house.identity),

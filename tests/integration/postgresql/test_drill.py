@@ -27,6 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._drilling import 
     Supervisor,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, create_everything, drop_everything, engine
 
@@ -48,7 +49,8 @@ def work() -> Iterator[Path]:
 def request(site: Site, work: Path, server: PostgresqlServer, **changes: t.Any) -> DrillRequest:
     """A request for drills with this server's programs."""
     options: dict[str, t.Any] = {
-        "medium": site.medium,
+        "open_medium": lambda: DirectoryMedium(path=str(site.root)),
+        "medium_name": site.medium.describe(),
         "identity_files": (str(site.identity),),
         "allowed_signers": None,
         "work_directory": str(work),
@@ -221,8 +223,8 @@ _CHILD = """
 import sys
 sys.path[:0] = {paths!r}
 from tests.integration.postgresql.test_drill import *
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-asked = DrillRequest(medium=DirectoryMedium(path={medium!r}), identity_files=({identity!r},), allowed_signers=None,
+asked = DrillRequest(
+    open_medium=lambda: DirectoryMedium(path={medium!r}), medium_name="medium", identity_files=({identity!r},), allowed_signers=None,
     work_directory={work!r}, user="nobody", programs_directory={programs!r},
     queries=(Query("sleeps", "SELECT pg_sleep(60)", ""),),
     limits=Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE), jobs=2)
