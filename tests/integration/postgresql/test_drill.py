@@ -224,7 +224,8 @@ import sys
 sys.path[:0] = {paths!r}
 from tests.integration.postgresql.test_drill import *
 asked = DrillRequest(
-    open_medium=lambda: DirectoryMedium(path={medium!r}), medium_name="medium", identity_files=({identity!r},), allowed_signers=None,
+    open_medium=lambda: DirectoryMedium(path={medium!r}), medium_name="medium",
+    identity_files=({identity!r},), allowed_signers=None,
     work_directory={work!r}, user="nobody", programs_directory={programs!r},
     queries=(Query("sleeps", "SELECT pg_sleep(60)", ""),),
     limits=Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE), jobs=2)
