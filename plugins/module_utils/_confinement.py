@@ -43,9 +43,10 @@ def confined(*, readable: t.Sequence[str], writable: t.Sequence[str]) -> list[st
             arguments += ["--symlink", os.readlink(place), place]
         elif os.path.exists(place):
             arguments += ["--ro-bind", place, place]
+    # Before what may lie below them.
+    arguments += ["--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108  # its own
     for place in readable:
         arguments += ["--ro-bind", place, place]
-    arguments += ["--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108  # its own
     for place in writable:
         arguments += ["--bind", place, place]
     return [*arguments, "--chdir", "/", "--"]
