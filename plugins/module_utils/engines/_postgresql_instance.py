@@ -48,9 +48,7 @@ class PostgresqlInstance(Instance):
     def __enter__(self) -> PostgresqlInstance:
         self._programs = self._find_programs()
         self._check_socket_directory()
-        launcher = _confinement.confined(
-            readable=[os.path.dirname(os.path.realpath(self._programs))], writable=[self.place.directory]
-        )
+        launcher = _confinement.confined(readable=[os.path.dirname(self._programs)], writable=[self.place.directory])
         if launcher is None:
             raise NotAvailable(
                 "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
@@ -92,7 +90,7 @@ class PostgresqlInstance(Instance):
         for place in places:
             server = os.path.join(place, "postgres")
             if os.access(server, os.X_OK) and _programs.version(server).split(".")[0] == self._major:
-                return place
+                return os.path.realpath(place)
         raise NotAvailable(
             f"PostgreSQL {self._major} is not installed on this host",
             f"Install the package postgresql-{self._major} (Debian, Ubuntu) or postgresql{self._major}-server (Red"
