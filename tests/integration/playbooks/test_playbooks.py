@@ -113,10 +113,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, object_store: ObjectStore) -
     house.institution.write_inventory()
 
 
-def nothing_is_left_of_a_restore(house: House) -> bool:
-    """No one-time key, no delivered copy, on either side."""
+def left_of_a_restore(house: House) -> list[Path]:
+    """One-time keys and delivered copies, on either side."""
     found = [path for host in (FINANCE, FILES) for path in (house.directory / host / "var").rglob("*restore-*")]
-    return not found and not any((house.institution.storage / "delivery").iterdir())
+    return [*found, *(house.institution.storage / "delivery").iterdir()]
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_a_destroyed_database_comes_back_from_the_cloud_row_for_row(house: House
     assert run.status == 0, run.output
     assert read_everything(house.database) == before
     assert any("MDA-2026-0117" in line and "la nube" in line for line in run.report)
-    assert nothing_is_left_of_a_restore(house)
+    assert left_of_a_restore(house) == []
 
 
 @pytest.mark.slow
@@ -203,7 +203,7 @@ def test_a_damaged_tree_comes_back_from_the_vault_and_what_was_there_is_kept(hou
     assert read_tree(house.documents) == before
     kept = house.documents.parent.rglob("nota.txt")
     assert [path.read_text() for path in kept] == ["escrita después de la copia"]
-    assert nothing_is_left_of_a_restore(house)
+    assert left_of_a_restore(house) == []
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_a_target_that_holds_data_is_refused_and_stays_as_it_is(house: House) ->
     assert run.status != 0
     assert "it exists and holds data" in run.output
     assert (read_everything(house.database), set(house.database.parent.iterdir())) == before
-    assert nothing_is_left_of_a_restore(house)
+    assert left_of_a_restore(house) == []
 
 
 @pytest.mark.slow
