@@ -147,27 +147,31 @@ class Supervisor:
         """
         begin = time.monotonic()
         try:
-            directory = self._make_directory()
+            lock, path = tempfile.mkstemp(prefix=_PREFIX, suffix=_LOCK, dir=self._request.work_directory)
         except OSError as error:
             return self._not_done(set_id, begin, f"no work directory can be made: {describe_os_error(error)}")
-        lock = os.open(directory + _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        directory = path[: -len(_LOCK)]
         try:
+            # Locked before there is a directory: another drill's sweep removes what is not.
             fcntl.flock(lock, fcntl.LOCK_EX)
+            self._make_directory(directory)
             return self._supervise(set_id, directory, begin)
+        except OSError as error:
+            return self._not_done(set_id, begin, describe_os_error(error))
         finally:
             with held_back():
                 _remove(directory)
-                os.unlink(directory + _LOCK)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
                 os.close(lock)
 
-    def _make_directory(self) -> str:
-        directory = tempfile.mkdtemp(prefix=_PREFIX, dir=self._request.work_directory)
+    def _make_directory(self, directory: str) -> None:
+        os.mkdir(directory, 0o700)
         if self._user is not None:
             # A server's user gets through, and no further.
             os.chmod(directory, 0o711)  # noqa: S103
         os.mkdir(os.path.join(directory, "i"), 0o700)
         os.mkdir(os.path.join(directory, "spool"), 0o700)
-        return directory
 
     def _sweep(self) -> None:
         """Removes what drills left whose supervisor was killed."""

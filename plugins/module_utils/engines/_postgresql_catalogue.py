@@ -186,8 +186,8 @@ class Table:
     :param name: schema and name as SQL writes them.
     :param bytes: of its rows, without its indexes.
     :param copied_column: as SQL writes it: the narrowest column, where the table has indexes or statistics over
-        expressions: planning a query computes what is constant in them, with this session's rights, which are often a
-        superuser's. COPY plans nothing.
+        expressions: planning a query computes what is constant in them, with the rights of who asks, who is often a
+        superuser. COPY plans nothing.
     """
 
     oid: int
