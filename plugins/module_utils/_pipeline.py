@@ -15,6 +15,7 @@ import fcntl
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import threading
 import types
@@ -159,6 +160,7 @@ class Processes:
         options: dict[str, t.Any] = {}
         if command.user is not None:
             options = _identity_of(command.user, environment)
+            _hand_over(stdin, options)
         # A process that was started and is not noted yet would outlive an interruption.
         with held_back(), self._lock:
             if self._cancelled.is_set():
@@ -365,6 +367,15 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _hand_over(stdin: int | t.IO[bytes] | None, options: t.Mapping[str, t.Any]) -> None:
+    """Lets another user's process open the pipe that it reads by a name such as /dev/stdin."""
+    if not options or stdin is None or stdin == subprocess.PIPE:
+        return
+    descriptor = stdin if isinstance(stdin, int) else stdin.fileno()
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.fchown(descriptor, options["user"], options["group"])
 
 
 def _identity_of(user: str, environment: dict[str, str]) -> dict[str, t.Any]:

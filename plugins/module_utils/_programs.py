@@ -25,6 +25,7 @@ PACKAGES = {
     "pg_dumpall": "postgresql-client (postgresql)",
     "pg_restore": "postgresql-client (postgresql)",
     "psql": "postgresql-client (postgresql)",
+    "mariadb": "mariadb-client (mariadb)",
 }
 # Bytes of a buffer between a program and a pipe.
 _BLOCK = 256 * 1024

@@ -8,11 +8,13 @@ from __future__ import annotations
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_instance import FilesInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_instance import MariadbInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_instance import PostgresqlInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_instance import SqliteInstance
 
 INSTANCES: dict[str, type[Instance]] = {
     "files": FilesInstance,
+    "mariadb": MariadbInstance,
     "postgresql": PostgresqlInstance,
     "sqlite": SqliteInstance,
 }

@@ -10,11 +10,13 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite import SqliteEngine
 
 ENGINES: dict[str, type[Engine]] = {
     "files": FilesEngine,
+    "mariadb": MariadbEngine,
     "postgresql": PostgresqlEngine,
     "sqlite": SqliteEngine,
 }

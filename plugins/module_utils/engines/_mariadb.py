@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The MariaDB engine: one database, dumped in parallel streams of one moment, restored beside and swapped."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+    Check,
+    Dumped,
+    Engine,
+    Examination,
+    RestoreWork,
+    TargetState,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, Dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
+
+NONTRANSACTIONAL = {"nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]}}
+
+
+class MariadbEngine(Engine):
+    """One MariaDB database. As a target, ``database`` is the name to restore as."""
+
+    name = "mariadb"
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
+    target_arguments = ARGUMENTS
+
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        self._options = options
+        self._connection = Connection(options)
+        self._restoration = Restoration(self._connection)
+
+    def describe(self) -> str:
+        return self._connection.describe()
+
+    def examine(self) -> Examination:
+        _path, client = find_client(self._options.get("client_directory"))
+        with self._connection, Processes() as processes, Session(processes, self._connection) as session:
+            version = session.value("VERSION()") or ""
+            if "MariaDB" not in version:
+                raise Refused(
+                    "dump a database",
+                    on=self._connection.describe(),
+                    why=f"the server is not MariaDB but {version}",
+                    next_step="This engine knows MariaDB only.",
+                )
+            if catalogue.properties(session, self._connection.database) is None:
+                raise NotFound(
+                    "dump a database",
+                    on=self._connection.describe(),
+                    why="the server has no database of this name that this account may see",
+                    next_step="Correct the database's name, or grant the account its rights on it.",
+                )
+            size = catalogue.size(session, self._connection.database)
+        return Examination(size, {"mariadb": version, "mariadb client": client})
+
+    def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
+        with self._connection:
+            choice = self._options.get("nontransactional_tables") or REFUSE
+            return Dump(self._connection, writer, jobs=jobs, choice=choice).run()
+
+    def inspect_target(self, work: RestoreWork) -> TargetState:
+        with self._connection:
+            return self._restoration.inspect(work)
+
+    def restore_beside(self, work: RestoreWork) -> None:
+        with self._connection:
+            self._restoration.restore_beside(work)
+
+    def check(self, work: RestoreWork) -> list[Check]:
+        with self._connection:
+            return self._restoration.check(work)
+
+    def swap(self, work: RestoreWork) -> str | None:
+        with self._connection:
+            return self._restoration.swap(work)
+
+    def discard(self, work: RestoreWork) -> None:
+        with self._connection:
+            self._restoration.discard()

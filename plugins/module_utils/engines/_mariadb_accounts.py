@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The accounts that a MariaDB database needs: who has rights on it, and in whose name its programs run.
+
+A set holds their password hashes, and their rights on this database only. A restore makes those that are missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
+    Session,
+    immediate,
+    quote_identifier,
+    quote_literal,
+)
+
+_NAME = r"`(?:[^`]|``)*`"
+_ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
+_CREATE_USER = re.compile(
+    rf"CREATE USER (?P<account>{_NAME}@{_NAME})(?P<how>(?: IDENTIFIED (?:BY PASSWORD '[^'\\]*'|VIA [^;]*))?"
+    r"(?: REQUIRE (?:SSL|X509|NONE))?(?: ACCOUNT LOCK)?(?: PASSWORD EXPIRE(?: NEVER| INTERVAL \d+ DAY| DEFAULT)?)?)"
+)
+_CREATE_ROLE = re.compile(rf"CREATE ROLE (?P<account>{_NAME})")
+_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
+_GRANT = re.compile(
+    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?)"
+    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)(?P<more>(?: WITH GRANT OPTION)?)"
+)
+_LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """A user at a host, or a role (whose host is empty)."""
+
+    user: str
+    host: str
+
+    @property
+    def quoted(self) -> str:
+        """As SQL writes it."""
+        return quote_identifier(self.user) + (f"@{quote_identifier(self.host)}" if self.host else "")
+
+
+def _unquote(name: str | None) -> str:
+    return name[1:-1].replace("``", "`") if name else ""
+
+
+def _parse(quoted: str) -> Account:
+    match = _ACCOUNT.fullmatch(quoted)
+    return Account(_unquote(match["user"]), _unquote(match["host"])) if match else Account("", "")
+
+
+def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
+    """Who has rights on a database, or is the definer of something in it, and exists.
+
+    :param definers: as ``user@host``.
+    :raises ProcessFailed: when this account may not see the server's accounts.
+    """
+    schema = quote_literal(database)
+    # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
+    sources = [
+        f"SELECT User, Host FROM mysql.db WHERE REPLACE(REPLACE(Db, '\\\\_', '_'), '\\\\%', '%') = {schema}",
+        f"SELECT User, Host FROM mysql.tables_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.columns_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.procs_priv WHERE Db = {schema}",
+    ]
+    if definers:
+        chosen = ", ".join(quote_literal(name) for name in sorted(definers))
+        sources.append(f"SELECT User, Host FROM mysql.global_priv WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    existing = "EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = a.User AND g.Host = a.Host)"
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "a.User", "host": "a.Host"}, f"({' UNION '.join(sources)}) AS a WHERE {existing} ORDER BY 1"
+        )
+        if row["user"] not in ("root", "mariadb.sys", "mysql", "PUBLIC", "")
+    ]
+
+
+def statements(session: Session, database: str, found: t.Sequence[Account]) -> list[str]:
+    """What makes these accounts, and gives them their rights on the database.
+
+    :raises ProcessFailed: when this account may not see them.
+    """
+    made = []
+    for account in found:
+        if account.host:
+            made.append(session.execute(f"SHOW CREATE USER {account.quoted}")[0][0])
+        else:
+            made.append(f"CREATE ROLE {account.quoted}")
+    for account in found:
+        for line in session.execute(f"SHOW GRANTS FOR {account.quoted}"):
+            match = _GRANT.fullmatch(line[0])
+            if match and _plain(match["database"]) == database:
+                made.append(line[0])
+    return made
+
+
+def _plain(quoted: str) -> str:
+    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
+
+
+def write(made: t.Sequence[str]) -> str:
+    """The statements as a text that a client can execute and :func:`read` reads."""
+    return "".join(f"{immediate(statement)};\n" for statement in made)
+
+
+def read(text: str) -> list[str]:
+    """The statements that :func:`write` wrote; what is none of them is left out."""
+    found = [_LINE.fullmatch(line) for line in text.splitlines()]
+    return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in found if match]
+
+
+def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
+    """Makes those of a set's accounts that the server has not got, without rights.
+
+    :param made: the set's statements.
+    :returns: the new ones.
+    :raises ProcessFailed: when this account may not make them.
+    """
+    present = {
+        Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.global_priv")
+    }
+    new: list[Account] = []
+    for statement in made:
+        user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
+        creation = user or role
+        account = _parse(creation["account"]) if creation else None
+        if creation is None or account is None or account in present:
+            continue
+        kind = f"CREATE ROLE {account.quoted}" if role else f"CREATE USER {account.quoted}{creation['how']}"
+        session.execute(immediate(kind), action="create the accounts that the database needs")
+        new.append(account)
+    return new
+
+
+def grants(made: t.Sequence[str], new: t.Collection[Account], *, database: str, target: str) -> list[str]:
+    """What gives new accounts their rights on the restored database, and no others.
+
+    :param made: the set's statements.
+    :param database: the database's name in the set.
+    :param target: its name here.
+    """
+    found = []
+    for statement in made:
+        match = _GRANT.fullmatch(statement)
+        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in new:
+            continue
+        name = pattern(target) if match["object"] == "*" else quote_identifier(target)
+        found.append(
+            f"GRANT {match['what']} ON {match['kind']}{name}.{match['object']} TO {match['account']}{match['more']}"
+        )
+    return found
+
+
+def pattern(database: str) -> str:
+    """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain."""
+    return quote_identifier(database.replace("_", "\\_").replace("%", "\\%"))
+
+
+def present(session: Session, names: t.Collection[str]) -> list[Account]:
+    """Which of these accounts (``user@host``) the server has."""
+    if not names:
+        return []
+    chosen = ", ".join(quote_literal(name) for name in sorted(names))
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "User", "host": "Host"},
+            f"mysql.global_priv WHERE Host <> '' AND CONCAT(User, '@', Host) IN ({chosen})",
+        )
+    ]
+
+
+def with_rights_on(session: Session, database: str) -> list[Account]:
+    """Who has rights on all of a database that is named by its exact pattern."""
+    name = quote_literal(database.replace("_", "\\_").replace("%", "\\%"))
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows({"user": "User", "host": "Host"}, f"mysql.db WHERE Db = {name}")
+    ]
+
+
+def drop(session: Session, new: t.Iterable[Account]) -> None:
+    """Removes accounts that were made for a restore that failed."""
+    for account in new:
+        kind = "USER" if account.host else "ROLE"
+        session.execute(f"DROP {kind} IF EXISTS {account.quoted}", action="remove an account made for it")

@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MariaDB's client program: which one to use, how it reaches the server, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import types
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _programs
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
+from ansible_collections.infitulua.backup.plugins.module_utils._secrets import SecretFile
+
+CONNECT_TIMEOUT_SECONDS = 10
+# The most that a server's protocol lets a value have, bytes (MariaDB, "max_allowed_packet").
+_LARGEST_PACKET = 1024 * 1024 * 1024
+_PROGRAM = "mariadb"
+_VERSION = re.compile(r"(?:Distrib |from )(\d+\.\d+\.\d+)-MariaDB")
+_TLS = {
+    "disable": ["skip-ssl"],
+    "require": ["ssl", "disable-ssl-verify-server-cert"],
+    "verify-ca": ["ssl", "ssl-verify-server-cert"],
+    "verify-full": ["ssl", "ssl-verify-server-cert"],
+}
+
+
+def find_client(directory: str | None = None) -> tuple[str, str]:
+    """The path and the version of the client program.
+
+    :param directory: look only there.
+    :raises NotFound: when it is not installed, or is another product's.
+    """
+    path = _programs.find(_PROGRAM, directory=directory)
+    next_step = "Install the package mariadb-client (Debian, Ubuntu) or mariadb (Red Hat)."
+    text = run_and_read(
+        Command([path, "--no-defaults", "--version"]),
+        action="ask a program's version",
+        on=path,
+        next_step=next_step,
+    )
+    match = _VERSION.search(text)
+    if match is None:
+        raise NotFound(
+            "use the MariaDB client",
+            on=path,
+            why=f"it is not MariaDB's: {text.strip()[:200]}",
+            next_step=next_step,
+        )
+    return path, match.group(1)
+
+
+def _quote_option(value: str) -> str:
+    """A value of an option file (MariaDB, "Configuring MariaDB with Option Files")."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Connection:
+    """How to reach one server: the options of a source or target. A context manager: it holds the password in memory.
+
+    :param options: the engine's options; those that were not given are None.
+    :raises Refused: when they do not fit together.
+    """
+
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        self._options = options
+        self.database: str = options.get("database") or ""
+        self.os_user: str | None = options.get("login_os_user")
+        if not self.database:
+            raise Refused(
+                "use a MariaDB database",
+                on="no database",
+                why="the option database was not given",
+                next_step="Give the database's name.",
+            )
+        if options.get("login_host") and options.get("login_unix_socket"):
+            raise Refused(
+                "connect to MariaDB",
+                on=self.database,
+                why="login_host and login_unix_socket were both given",
+                next_step="Give one of them.",
+            )
+        if options.get("ssl_mode") in ("allow", "prefer"):
+            raise Refused(
+                "connect to MariaDB",
+                on=self.database,
+                why=f"its client has no ssl_mode {options['ssl_mode']}",
+                next_step=f"Choose one of {', '.join(_TLS)}, or leave it away.",
+            )
+        for name in ("login_password", "login_user", "login_host"):
+            if re.search(r"[\0\n\r]", options.get(name) or ""):
+                raise Refused(
+                    "connect to MariaDB",
+                    on=self.database,
+                    why=f"{name} holds a line break, which no option file can carry",
+                    next_step="Choose another one.",
+                )
+        self._secret: SecretFile | None = None
+        self._program: str | None = None
+
+    def __enter__(self) -> Connection:
+        # Everything in one file in memory, the password among it: an option file is the only one that is read.
+        options = self._options
+        lines = ["[client]", f"connect-timeout={CONNECT_TIMEOUT_SECONDS}"]
+        for name, option in (
+            ("host", "login_host"),
+            ("port", "login_port"),
+            ("user", "login_user"),
+            ("password", "login_password"),
+            ("socket", "login_unix_socket"),
+            ("ssl-ca", "ca_cert"),
+        ):
+            if options.get(option) is not None:
+                lines.append(f"{name}={_quote_option(str(options[option]))}")
+        if options.get("login_host"):
+            # Otherwise "localhost" would mean the socket.
+            lines.append("protocol=tcp")
+        lines += _TLS.get(options.get("ssl_mode") or "", [])
+        self._secret = SecretFile("\n".join(lines) + "\n", user=self.os_user)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        if self._secret is not None:
+            self._secret.close()
+            self._secret = None
+
+    @property
+    def server(self) -> str:
+        """The server in a few words."""
+        place = self._options.get("login_host") or self._options.get("login_unix_socket") or "the local socket"
+        port = self._options.get("login_port")
+        return f"{place}:{port}" if port else place
+
+    def describe(self, database: str | None = None) -> str:
+        """A database (None: the one of the options) in a few words."""
+        return f"database {database or self.database} on {self.server}"
+
+    def as_account(self, user: str, password: str) -> Connection:
+        """The same server, as another account."""
+        return Connection({**self._options, "login_user": user, "login_password": password})
+
+    def command(self, arguments: t.Sequence[str]) -> Command:
+        """The client program, told how to reach the server."""
+        if self._secret is None:
+            raise RuntimeError("the connection has not been entered")
+        if self._program is None:
+            self._program, _version = find_client(self._options.get("client_directory"))
+        # What was inherited, such as MYSQL_PWD or MYSQL_HOST, would change who connects where.
+        variables: dict[str, str | None] = {
+            name: None for name in os.environ if name.startswith(("MYSQL", "MARIADB", "LIBMYSQL"))
+        }
+        return Command(
+            [
+                self._program,
+                f"--defaults-file={self._secret.path}",
+                # Whatever the text that it is given says, it opens no file and runs no program (but those of ours).
+                "--sandbox",
+                f"--max-allowed-packet={_LARGEST_PACKET}",
+                *arguments,
+            ],
+            environment=variables,
+            pass_fds=[self._secret.descriptor],
+            user=self.os_user,
+        )
+
+
+# What to do next, by the numbers of the server's and the client's errors, or what they say. Servers may speak Spanish.
+_ADVICE = (
+    (
+        r"ERROR (?:1045|1698|1251)\b",
+        "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
+    ),
+    (
+        r"ERROR (?:2002|2003|2005|2006|2013|1040|1203|1130)\b",
+        "Check that the server runs, lets this host and user in, and that host, port or socket are right.",
+    ),
+    (r"ERROR 2026\b", "Check ssl_mode and ca_cert: the server's certificate must be one that they accept."),
+    (r"ERROR 1049\b", "Correct the database's name, or create it."),
+    (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
+    (
+        r"ERROR (?:1205|1969)\b",
+        "Another session holds a lock (SHOW PROCESSLIST shows which): end it, or run when no table is being altered.",
+    ),
+    (
+        r"ERROR 1418\b",
+        "Let the server take functions as they are (SET GLOBAL log_bin_trust_function_creators = 1) and run again.",
+    ),
+    (
+        r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
+        "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS).",
+    ),
+    (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
+    (r"ERROR (?:1021|1114|1030)\b|No space left on device", "Free space where the server keeps its data."),
+    (r"unknown option '--sandbox'|unknown variable 'sandbox'", "Install a newer client: 10.11.8, 11.4.2 or later."),
+)
+
+
+def advice(text: str, otherwise: str) -> str:
+    """What the operator should do next about an error message of MariaDB."""
+    for pattern, next_step in _ADVICE:
+        if re.search(pattern, text):
+            return next_step
+    return otherwise
+
+
+@contextlib.contextmanager
+def advising() -> t.Iterator[None]:
+    """Gives the failures of MariaDB's programs a next step that fits their message."""
+    try:
+        yield
+    except ProcessFailed as error:
+        raise ProcessFailed(
+            error.what,
+            on=error.on,
+            why=error.why,
+            next_step=advice(error.why, error.next_step),
+            details=error.details,
+        ) from error

@@ -1,0 +1,375 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumping one MariaDB database: several sessions that see the same moment, each the source of one stream of rows.
+
+MariaDB cannot hand a snapshot from one session to another. So one session holds all commits back (BACKUP STAGE
+BLOCK_COMMIT, for as long as it takes to open the others: some milliseconds each), the others begin their snapshots, and
+where the binary log stands is noted; then commits go on. A further session, in the same snapshot, keeps every table
+from being altered, reads how they are made, and counts the rows while the streams run.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import re
+import secrets
+import shlex
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _filters
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mariadb_accounts as accounts,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mariadb_catalogue as catalogue,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mariadb_objects as objects,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mariadb_rows as rows,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
+    Session,
+    quote_identifier,
+)
+
+STRUCTURE, PROGRAMS, ACCOUNTS, ROWS = "structure", "programs", "accounts", "rows"
+LOCK, REFUSE = "lock", "refuse"
+# Below this much, a stream of its own costs more than it gains.
+_STREAM_BYTES = 32 * 1024 * 1024
+# More streams than jobs, so that no job idles at the end because another got more than its share.
+_STREAMS_PER_JOB = 2
+_NEXT_STEP = "Correct the cause and run again; the incomplete set was removed."
+# After the rows: no value may have been cut off on its way (it would be NULL).
+_NOTHING_LOST = (
+    "SET @warnings = @@warning_count;\nDELIMITER //\nBEGIN NOT ATOMIC IF @warnings > 0 THEN SIGNAL SQLSTATE '45000'"
+    " SET MESSAGE_TEXT = 'a value is larger than max_allowed_packet'; END IF; END//\nDELIMITER ;\n"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Some rows of one table.
+
+    :param condition: which; None: all.
+    """
+
+    table: Table
+    condition: str | None = None
+
+
+@dataclasses.dataclass
+class RowStream:
+    """One stream of rows.
+
+    :param pieces: what is in it. Several tables are told apart by lines with the token.
+    :param locked: whether its tables are of an engine that knows no snapshot, and stay locked until it has ended.
+    """
+
+    pieces: list[Piece]
+    bytes: int
+    locked: bool = False
+
+
+def plan(tables: t.Sequence[Table], jobs: int, ranges: t.Callable[[Table, int], list[str]]) -> list[RowStream]:
+    """Spreads the tables over streams of about the same size; cuts up those that are larger than a stream's share.
+
+    :param ranges: the conditions that cut a table into this many pieces.
+    :returns: the streams, the largest first, but locked ones before all others.
+    """
+    streams: list[RowStream] = []
+    locked = [table for table in tables if not table.transactional]
+    if locked:
+        streams.append(RowStream([Piece(table) for table in locked], sum(table.bytes for table in locked), True))
+    free = [table for table in tables if table.transactional]
+    total = sum(table.bytes for table in free)
+    count = max(1, min(jobs * _STREAMS_PER_JOB, total // _STREAM_BYTES)) if jobs > 1 else 1
+    share = max(total // count, 1)
+    rest = []
+    for table in free:
+        number = round(table.bytes / share) if count > 1 else 1
+        if table.key is not None and number > 1:
+            conditions = ranges(table, number)
+            size = table.bytes // len(conditions)
+            streams += [RowStream([Piece(table, condition)], size) for condition in conditions]
+        elif count > 1 and table.bytes >= max(share // 2, _STREAM_BYTES):
+            streams.append(RowStream([Piece(table)], table.bytes))
+        else:
+            rest.append(table)
+    groups = max(1, min(count, sum(table.bytes for table in rest) // _STREAM_BYTES))
+    spread = [RowStream([], 0) for _group in range(groups)]
+    for table in rest:
+        smallest = min(spread, key=lambda stream: stream.bytes)
+        smallest.pieces.append(Piece(table))
+        smallest.bytes += table.bytes
+    streams += [stream for stream in spread if stream.pieces]
+    return sorted(streams, key=lambda stream: (not stream.locked, -stream.bytes))
+
+
+class Dump:
+    """One dump at work.
+
+    :param choice: what to do about tables that know no snapshot: ``lock`` them while they are read, or ``refuse``.
+    """
+
+    def __init__(self, connection: Connection, writer: SetWriter, *, jobs: int, choice: str) -> None:
+        self.connection = connection
+        self.writer = writer
+        self.jobs = jobs
+        self.choice = choice
+        self.database = connection.database
+        self.token = secrets.token_hex(16)
+        self.warnings: list[str] = []
+        self._stack = contextlib.ExitStack()
+        self._lock: Session | None = None
+
+    def run(self) -> Dumped:
+        """Stores everything.
+
+        :raises BackupError: when anything fails.
+        """
+        with self._stack, advising():
+            witness = self._open()
+            tables = catalogue.tables(witness, self.database)
+            self._refuse_or_lock(tables)
+            streams = plan(tables, self.jobs, lambda table, count: self._ranges(witness, table, count))
+            sessions = [self._open() for _stream in streams]
+            position = self._same_moment([witness, *sessions])
+            self._hold(witness, tables)
+            facts = self._facts(witness, tables, position)
+            texts = self._texts(witness, tables, facts)
+            facts["streams"] = self._number(streams)
+            facts["row_counts"] = self._store(witness, tables, streams, sessions, texts)
+        return self._dumped(facts, streams, list(texts))
+
+    def _open(self) -> Session:
+        session = self._stack.enter_context(Session(self.writer.processes, self.connection))
+        session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return session
+
+    def _refuse_or_lock(self, tables: t.Sequence[Table]) -> None:
+        found = [table for table in tables if not table.transactional]
+        if not found:
+            return
+        names = ", ".join(f"{table.name} ({table.engine})" for table in found[:10])
+        if self.choice == REFUSE:
+            raise Refused(
+                "dump a database",
+                on=self.connection.describe(),
+                why=f"these tables know no transactions, so no snapshot holds for them: {names}",
+                next_step="Convert them (ALTER TABLE … ENGINE = InnoDB), or say nontransactional_tables: lock, which"
+                " holds back who writes to them while they are read.",
+            )
+        self._lock = self._open()
+        targets = ", ".join(f"{quote_identifier(self.database)}.{quote_identifier(table.name)} READ" for table in found)
+        self._lock.execute(f"LOCK TABLES {targets}", action="lock the tables that know no transactions")
+
+    def _ranges(self, session: Session, table: Table, count: int) -> list[str]:
+        key = quote_identifier(t.cast("str", table.key))
+        source = f"{quote_identifier(self.database)}.{quote_identifier(table.name)}"
+        least, greatest = (session.value(f"(SELECT {edge}({key}) FROM {source})") for edge in ("MIN", "MAX"))
+        if least is None or greatest is None:
+            return ["TRUE"]
+        return rows.pieces(t.cast("str", table.key), int(least), int(greatest), count)
+
+    def _same_moment(self, sessions: t.Sequence[Session]) -> dict[str, str]:
+        """Begins a snapshot in each session, all of the same moment; where the binary log stood then."""
+        with Session(self.writer.processes, self.connection) as gate:
+            for stage in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"):
+                gate.execute(f"BACKUP STAGE {stage}", action="hold back commits for a moment")
+            for session in sessions:
+                session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", action="begin a snapshot")
+            position = catalogue.position(gate)
+            gate.execute("BACKUP STAGE END", action="let commits go on")
+        return position
+
+    def _hold(self, witness: Session, tables: t.Sequence[Table]) -> None:
+        """Keeps each table from being altered or dropped until the dump has ended."""
+        for table in tables:
+            witness.execute(
+                f"SELECT 1 FROM {quote_identifier(self.database)}.{quote_identifier(table.name)} LIMIT 0",
+                action="keep a table from being altered",
+            )
+        # What was made, dropped or altered between the plan and the snapshot would be missing, or half in the set.
+        if _shape(catalogue.tables(witness, self.database)) != _shape(tables):
+            raise BackupError(
+                "dump a database",
+                on=self.connection.describe(),
+                why="its tables were altered while the dump began",
+                next_step="Run again; the incomplete set was removed.",
+            )
+
+    def _facts(self, witness: Session, tables: t.Sequence[Table], position: dict[str, str]) -> dict[str, t.Any]:
+        locked = [table.name for table in tables if not table.transactional]
+        if locked:
+            self.warnings.append(
+                f"These tables know no transactions; they are as they were while locked: {', '.join(locked[:20])}"
+            )
+        return {
+            "version": _number(witness.value("VERSION()") or ""),
+            "database": catalogue.properties(witness, self.database),
+            "position": position,
+            "objects": catalogue.count_objects(witness, self.database),
+            "sequence_defaults": objects.sequence_defaults(witness, self.database),
+            "lower_case_table_names": int(witness.value("@@lower_case_table_names") or 0),
+            "token": self.token,
+            "tables": {table.name: [[column.name, column.type] for column in table.columns] for table in tables},
+            "history": [table.name for table in tables if table.versioned],
+            "nontransactional": locked,
+        }
+
+    def _texts(self, witness: Session, tables: t.Sequence[Table], facts: dict[str, t.Any]) -> dict[str, str]:
+        names = sorted(table.name for table in tables)
+        sequences = catalogue.sequences(witness, self.database)
+        structure = objects.structure(witness, self.database, names, sequences)
+        if any(" DIRECTORY=" in entry.statement for entry in structure):
+            self.warnings.append("Tables lie in directories of their own; a restore puts them with the others")
+        programs = objects.programs(witness, self.database)
+        facts["programs"] = [[entry.kind, entry.name] for entry in programs]
+        definers = {entry.definer for entry in programs if entry.definer is not None}
+        return {
+            STRUCTURE: objects.write(structure),
+            PROGRAMS: objects.write(programs),
+            ACCOUNTS: accounts.write(self._accounts(definers)),
+        }
+
+    def _accounts(self, definers: set[str]) -> list[str]:
+        try:
+            with Session(self.writer.processes, self.connection) as session:
+                found = accounts.of_database(session, self.database, definers)
+                return accounts.statements(session, self.database, found)
+        except ProcessFailed as error:
+            if not re.search(r"ERROR (?:1142|1044|1227)\b", error.why):
+                raise
+        self.warnings.append("The accounts that use the database are not in the set: this account may not see them")
+        return []
+
+    def _number(self, streams: t.Sequence[RowStream]) -> dict[str, list[str]]:
+        """Stream to the names of its tables, in their order."""
+        return {
+            f"{ROWS}-{number:02d}": [piece.table.name for piece in stream.pieces]
+            for number, stream in enumerate(streams, start=1)
+        }
+
+    def _store(
+        self,
+        witness: Session,
+        tables: t.Sequence[Table],
+        streams: t.Sequence[RowStream],
+        sessions: t.Sequence[Session],
+        texts: t.Mapping[str, str],
+    ) -> dict[str, int]:
+        action = f"dump the {self.connection.describe()}"
+        locked = [table for table in tables if not table.transactional]
+        counts = catalogue.count_rows(self._lock, self.database, locked) if self._lock else {}
+        free = [table for table in tables if table.transactional]
+
+        def count() -> dict[str, int]:
+            try:
+                return catalogue.count_rows(witness, self.database, free)
+            except BaseException:
+                self.writer.processes.cancel()
+                raise
+
+        def store(part: str, stream: RowStream, session: Session) -> None:
+            session.send(self._script(stream))
+            session.end_input()
+            stored = Stream(part, f"{part}.tsv", [], action, _NEXT_STEP, stdin=session.output)
+            self.writer.store(stored)
+            session.wait(action)
+            if stream.locked and self._lock is not None:
+                self._lock.execute("UNLOCK TABLES")
+
+        with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, self.jobs) + 1) as pool:
+            counting = pool.submit(count)
+            with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, self.jobs)) as workers:
+                futures = [
+                    workers.submit(store, f"{ROWS}-{number:02d}", stream, session)
+                    for number, (stream, session) in enumerate(zip(streams, sessions), start=1)
+                ]
+                try:
+                    for future in concurrent.futures.as_completed(futures):
+                        future.result()
+                    for part, text in texts.items():
+                        self.writer.store(
+                            Stream(part, f"{part}.sql", [], action, _NEXT_STEP, stdin=text.encode("utf-8"))
+                        )
+                except BaseException as error:
+                    for future in futures:
+                        future.cancel()
+                    self.writer.processes.cancel()
+                    # Where counting failed first, the streams only failed because they were given up.
+                    if isinstance(error, BackupError) and counting.done() and counting.exception() is not None:
+                        cause = counting.exception()
+                        if isinstance(cause, BackupError) and "ERROR" in cause.why:
+                            raise cause from error
+                    raise
+            counts.update(counting.result())
+        return counts
+
+    def _script(self, stream: RowStream) -> str:
+        # Rows are printed as the bytes they are, whatever their character set.
+        script = ["SET SESSION character_set_results = NULL;\n"]
+        for number, piece in enumerate(stream.pieces):
+            if len(stream.pieces) > 1:
+                script.append(f"SELECT '{self.token}', {number};\n")
+            script.append(f"{rows.select(self.database, piece.table, condition=piece.condition)};\n{_NOTHING_LOST}")
+        return "".join(script)
+
+    def _dumped(self, facts: dict[str, t.Any], streams: t.Sequence[RowStream], texts: t.Sequence[str]) -> Dumped:
+        suffix = self.writer.filters.suffix(compress=True)
+        parts = [*texts[:1], *facts["streams"], *texts[1:]]
+        paths = {part: f"data/{part}.{'tsv' if part.startswith(ROWS) else 'sql'}{suffix}" for part in parts}
+        return Dumped(parts=parts, facts=facts, warnings=self.warnings, restore_by_hand=_by_hand(facts, paths))
+
+
+def _shape(tables: t.Sequence[Table]) -> list[tuple[t.Any, ...]]:
+    return sorted((table.name, table.engine, table.versioned, table.columns) for table in tables)
+
+
+def _number(version: str) -> str:
+    match = re.match(r"\d+\.\d+\.\d+", version)
+    return match.group() if match else version
+
+
+def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[str]:
+    """Commands for an operator with the set, a key and MariaDB's own client. ~/.my.cnf says which server."""
+    name = facts["database"]["name"]
+    client = "mariadb --sandbox --local-infile=1 --default-character-set=utf8mb4 --init-command=" + shlex.quote(
+        "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,NO_DIR_IN_CREATE', time_zone='+00:00', foreign_key_checks=0,"
+        " unique_checks=0, check_constraint_checks=0"
+        + (", system_versioning_insert_history=1" if facts["history"] else "")
+    )
+    database = shlex.quote(name)
+    create = f"CREATE DATABASE {quote_identifier(name)} CHARACTER SET {facts['database']['character_set']}"
+    create += f" COLLATE {facts['database']['collation']}"
+    commands = [
+        "# ~/.my.cnf says which server and as whom. Accounts that exist are reported and kept (--force).",
+        f"{client} --execute={shlex.quote(create)}",
+        f"{_filters.by_hand(paths[STRUCTURE])} | {client} {database}",
+    ]
+    for part, tables in facts["streams"].items():
+        reading = _filters.by_hand(paths[part])
+        if len(tables) == 1:
+            statement = rows.load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
+            commands.append(f"{reading} | {client} {database} --execute={shlex.quote(statement)}")
+            continue
+        split = f"$1 == \"{facts['token']}\" {{ close(f); f = \"{part}-\" $2 \".tsv\"; printf \"\" > f; next }}"
+        split += " { print > f }"
+        commands.append(f"{reading} | LC_ALL=C awk -F '\\t' {shlex.quote(split)}")
+        for number, table in enumerate(tables):
+            statement = rows.load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
+            commands.append(f"{client} {database} --execute={shlex.quote(statement)}")
+        commands.append(f"rm {part}-*.tsv")
+    commands.append(f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}")
+    commands.append(f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}")
+    return commands

@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filling an empty MariaDB database from a set: its tables, then its rows, several streams at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import os
+import secrets
+import subprocess
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import RestoreWork
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import ROWS
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
+    SETTINGS,
+    Session,
+    quote_identifier,
+)
+
+UNTOUCHED = "The target was left as it was; correct the cause and run again."
+# The text of tables or of programs; more than this is not one.
+_SMALL_PART_BYTES = 1024 * 1024 * 1024
+# The rows are as they were: what they obeyed there is not asked again.
+_LOADING = "SET SESSION foreign_key_checks = 0, unique_checks = {unique}, check_constraint_checks = 0"
+# A warning says that a value is not what it was: NULL for what a type does not take, or a part of it.
+_AS_WRITTEN = (
+    "GET DIAGNOSTICS @warnings = NUMBER",
+    "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
+    "BEGIN NOT ATOMIC IF @warnings > 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @warning; END IF; END",
+)
+_HISTORY = "SET SESSION system_versioning_insert_history = 1"
+
+
+def read_text(work: RestoreWork, part: str) -> str:
+    """A part that is small by its nature, as text.
+
+    :raises SetInvalid: when it is not small, or no text.
+    """
+    text = bytearray()
+
+    def keep(chunk: memoryview) -> None:
+        text.extend(chunk)
+        if len(text) > _SMALL_PART_BYTES:
+            raise SetInvalid(
+                "read a part of a set",
+                on=f"{work.reader.set_id}, {part}",
+                why=f"it holds over {_SMALL_PART_BYTES} bytes",
+                next_step="Verify the set with set_verify and restore from another one.",
+            )
+
+    work.reader.run(
+        work.reader.description.file(part),
+        [],
+        processes=work.processes,
+        action="read a part of a set",
+        next_step=UNTOUCHED,
+        sink=keep,
+    )
+    return text.decode("utf-8", "surrogateescape")
+
+
+def make(session: Session, definitions: t.Sequence[objects.Definition], *, action: str) -> None:
+    """Makes objects in the session's current database.
+
+    :raises ProcessFailed: when one cannot be made.
+    """
+    for definition in definitions:
+        for statement in definition.statements:
+            session.execute(statement, action=f"{action} ({definition.kind} {definition.name})")
+    session.execute(SETTINGS)
+
+
+def fill(connection: Connection, work: RestoreWork, database: str, structure: t.Sequence[objects.Definition]) -> None:
+    """Restores tables and rows into an empty database.
+
+    :param connection: as an account that has rights on nothing but that database, where there can be one.
+    :raises ProcessFailed: when anything fails.
+    """
+    facts = work.reader.description.engine_facts
+    with Session(work.processes, connection, database=database) as session:
+        # Tables refer to others that do not exist yet.
+        session.execute("SET SESSION foreign_key_checks = 0, check_constraint_checks = 0")
+        make(session, structure, action="restore a table")
+    parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
+    several: dict[str, int] = {}
+    for file in parts:
+        for table in facts["streams"][file.part]:
+            several[table] = several.get(table, 0) + 1
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
+        futures = [pool.submit(_load, connection, work, database, file, several) for file in parts]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            work.processes.cancel()
+            raise
+
+
+def _load(
+    connection: Connection, work: RestoreWork, database: str, file: PayloadFile, several: t.Mapping[str, int]
+) -> None:
+    facts = work.reader.description.engine_facts
+    tables = facts["streams"][file.part]
+    action = f"restore the rows of the {connection.describe(database)}"
+    if len(tables) == 1:
+        command = _client(connection, facts, database, tables[0], alone=several[tables[0]] == 1)
+        work.reader.run(file, [command], processes=work.processes, action=action, next_step=UNTOUCHED)
+    else:
+        with _Loader(connection, work, database, tables, action) as loader:
+            splitter = rows.Splitter(facts["token"], loader.begin, loader.write)
+            try:
+                work.reader.run(
+                    file, [], processes=work.processes, action=action, next_step=UNTOUCHED, sink=splitter.feed
+                )
+                splitter.finish()
+            except (ValueError, IndexError) as error:
+                raise SetInvalid(
+                    "restore a database",
+                    on=f"{work.reader.set_id}, {file.path}",
+                    why=f"it is not what this engine writes: {error}",
+                    next_step="Verify the set with set_verify and restore from another one.",
+                ) from error
+    work.progress.advance(file.bytes)
+
+
+def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str, *, alone: bool) -> Command:
+    """A client that loads the rows it reads.
+
+    :param alone: whether nobody else loads rows into the table: then the server may build its indexes in bulk.
+    """
+    statements = [
+        SETTINGS,
+        _LOADING.format(unique=0 if alone else 1),
+        *([_HISTORY] if table in facts["history"] else []),
+        f"USE {quote_identifier(database)}",
+        rows.load(table, facts["tables"][table], path="/dev/stdin"),
+        *_AS_WRITTEN,
+    ]
+    # The last of them has semicolons in it.
+    delimiter = f"//{secrets.token_hex(4)}"
+    return connection.command(
+        [
+            "--batch",
+            "--local-infile=1",
+            "--default-character-set=utf8mb4",
+            f"--delimiter={delimiter}",
+            f"--execute={delimiter.join(statements)}",
+        ]
+    )
+
+
+class _Loader:
+    """Loads several tables, one after the other, each through a client of its own."""
+
+    def __init__(
+        self, connection: Connection, work: RestoreWork, database: str, tables: t.Sequence[str], action: str
+    ) -> None:
+        self._connection = connection
+        self._work = work
+        self._database = database
+        self._tables = tables
+        self._action = action
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors = os.memfd_create("mariadb-stderr", os.MFD_CLOEXEC)
+
+    def __enter__(self) -> _Loader:
+        return self
+
+    def __exit__(self, kind: t.Any, error: BaseException | None, trace: t.Any) -> None:
+        try:
+            if error is None:
+                self._end()
+        finally:
+            if self._process is not None:
+                self._work.processes.reap(self._process)
+            os.close(self._errors)
+
+    def begin(self, number: int) -> None:
+        """Ends the table at work, and begins the next.
+
+        :raises IndexError: when there is none of this number.
+        """
+        self._end()
+        if number < 0:
+            raise IndexError(f"there is no table {number}")
+        facts = self._work.reader.description.engine_facts
+        command = _client(self._connection, facts, self._database, self._tables[number], alone=True)
+        os.ftruncate(self._errors, 0)
+        self._process = self._work.processes.start(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors
+        )
+
+    def write(self, data: bytes) -> None:
+        """Hands over rows of the table at work."""
+        view = memoryview(data)
+        process = t.cast("subprocess.Popen[bytes]", self._process)
+        stream = t.cast("t.IO[bytes]", process.stdin)
+        try:
+            while view:
+                view = view[os.write(stream.fileno(), view) :]
+        except BrokenPipeError:
+            self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            t.cast("t.IO[bytes]", process.stdin).close()
+        process.wait()
+        if self._work.processes.reap(process):
+            text = os.pread(self._errors, 65536, 0).decode("utf-8", "backslashreplace")
+            why = "; ".join(line for line in text.splitlines() if line.startswith(("ERROR", "mariadb:", "/")))
+            raise ProcessFailed(
+                self._action,
+                on=f"{self._work.reader.set_id}",
+                why=why or f"mariadb ended with exit status {process.returncode}",
+                next_step=UNTOUCHED,
+            )

@@ -1,0 +1,543 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring one MariaDB database: beside the target, checked, then swapped.
+
+MariaDB has no statement that renames a database. RENAME TABLE takes all tables of the target away, and the restored
+ones into their place, in one step; triggers must be gone while it does, and views and routines are made anew. All of
+that is one compound statement that the server carries through by itself, and takes back by itself if a step fails:
+when the client dies, the target is either as it was or wholly restored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import secrets
+import typing as t
+import zlib
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    LockHeld,
+    NotFound,
+    ProcessFailed,
+    Refused,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
+    ACCOUNTS,
+    PROGRAMS,
+    STRUCTURE,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_fill import fill, make, read_text
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
+    SETTINGS,
+    Session,
+    immediate,
+    quote_identifier,
+    quote_literal,
+)
+
+BESIDE_SUFFIX = "__restoring"
+KEPT_INFIX = "__replaced_"
+# MariaDB, "Identifier Names": maximum length, characters.
+_NAME_CHARACTERS = 64
+# EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
+_OLDEST_SERVER = (10, 6)
+_TRIES = 3
+# How long the swap waits for a session that still uses the target; then those are ended.
+_SWAP_WAIT_SECONDS = 5
+_SYSTEM = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
+
+
+def derived_name(name: str, suffix: str) -> str:
+    """The name of a database beside another, cut (and told apart by a digest) where it would be too long."""
+    room = _NAME_CHARACTERS - len(suffix)
+    if len(name) > room:
+        digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
+        name = name[: room - len(digest) - 1] + "~" + digest
+    return name + suffix
+
+
+class Restoration:
+    """One restore. Its methods are those of the engine, in their order."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.name = connection.database
+        self.beside = derived_name(self.name, BESIDE_SUFFIX)
+        self._account = f"infitulua-restore-{zlib.crc32(self.beside.encode('utf-8')):08x}"
+        self._guard: contextlib.ExitStack | None = None
+        self._programs: list[Definition] = []
+        self._new_accounts: list[accounts.Account] = []
+        self._grants: list[str] = []
+
+    # What stands there
+
+    def inspect(self, work: RestoreWork) -> TargetState:
+        """Checks that a restore can begin, and looks at what stands in its place."""
+        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in _SYSTEM:
+            raise Refused(
+                "restore a database",
+                on=self.name,
+                why=f"it is the server's own, or longer than {_NAME_CHARACTERS} characters",
+                next_step="Choose another name.",
+            )
+        facts = work.reader.description.engine_facts
+        with advising(), Session(work.processes, self.connection) as session:
+            self._check_server(session, facts)
+            present = catalogue.properties(session, self.name)
+            if present is None:
+                return TargetState(self.connection.describe(), False, True)
+            self._check_references(session)
+            empty = not catalogue.count_objects(session, self.name)
+            return TargetState(self.connection.describe(), True, empty)
+
+    def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
+        version = session.value("VERSION()") or ""
+        number = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])
+        dumped = tuple(int(part) for part in facts["version"].split(".")[:2])
+        if "MariaDB" not in version or number < max(_OLDEST_SERVER, dumped):
+            needed = ".".join(map(str, max(_OLDEST_SERVER, dumped)))
+            raise Refused(
+                "restore a database",
+                on=self.connection.describe(),
+                why=f"the set was taken from MariaDB {facts['version']} and the server is {version}",
+                next_step=f"Restore into MariaDB {needed} or newer.",
+            )
+        if session.value("@@GLOBAL.local_infile + 0") != "1":
+            raise Refused(
+                "restore a database",
+                on=self.connection.describe(),
+                why="the server takes no rows from its clients (local_infile is off)",
+                next_step="Switch it on (SET GLOBAL local_infile = 1) and run again; nothing was touched.",
+            )
+        if int(session.value("@@lower_case_table_names") or 0) != facts["lower_case_table_names"]:
+            raise Refused(
+                "restore a database",
+                on=self.connection.describe(),
+                why=f"the server's lower_case_table_names is not {facts['lower_case_table_names']}, as where the set was"
+                " taken: names could collide or not be found",
+                next_step="Restore into a server with the same setting.",
+            )
+        collations = {row["name"] for row in session.rows({"name": "ID"}, "information_schema.COLLATIONS")}
+        known = session.rows(
+            {"name": "COLLATION_NAME"},
+            "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE"
+            f" COALESCE(FULL_COLLATION_NAME, COLLATION_NAME) = {quote_literal(facts['database']['collation'])}"
+            f" OR COLLATION_NAME = {quote_literal(facts['database']['collation'])}",
+        )
+        if collations and not known:
+            raise NotFound(
+                "restore a database",
+                on=self.connection.describe(),
+                why=f"the server has no collation {facts['database']['collation']}",
+                next_step="Restore into a server of the version that the set was taken from, or newer.",
+            )
+
+    def _check_references(self, session: Session) -> None:
+        schema = quote_literal(self.name)
+        found = session.rows(
+            {"name": "CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME)"},
+            f"information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = {schema}"
+            f" AND CONSTRAINT_SCHEMA <> {schema} AND CONSTRAINT_SCHEMA NOT LIKE '%\\_\\_replaced\\_%'",
+        )
+        if found:
+            raise Refused(
+                "restore a database",
+                on=self.connection.describe(),
+                why="tables of other databases refer to it, and would refer to the replaced one:"
+                f" {', '.join(row['name'] for row in found[:10])}",
+                next_step="Drop those foreign keys first, or restore under another name.",
+            )
+
+    # Restoring beside
+
+    def restore_beside(self, work: RestoreWork) -> None:
+        """Makes the database beside the target and fills it."""
+        facts = work.reader.description.engine_facts
+        on = str(work.reader.set_id)
+        structure = objects.read(read_text(work, STRUCTURE), on=f"{on}, {STRUCTURE}")
+        programs = objects.read(read_text(work, PROGRAMS), on=f"{on}, {PROGRAMS}")
+        self._lock()
+        with advising(), Session(work.processes, self.connection) as session:
+            self._remove(session)
+            session.execute(self._creation(self.beside, facts["database"]), action="create the database to restore into")
+            password = self._make_account(session)
+        connection = self.connection.as_account(self._account, password) if password else self.connection
+        with advising(), contextlib.ExitStack() as stack:
+            if password:
+                stack.enter_context(connection)
+            fill(connection, work, self.beside, structure)
+        with advising():
+            self._make_accounts(work, programs)
+            self._make_programs(work, programs)
+        events = [entry for entry in programs if entry.kind == objects.EVENT]
+        self._programs += events
+
+    def _creation(self, name: str, facts: t.Mapping[str, t.Any]) -> str:
+        return immediate(f"CREATE DATABASE {quote_identifier(name)} {_database_options(facts)}")
+
+    def _make_account(self, session: Session) -> str | None:
+        """An account with rights on the new database only, for the rows and tables of a set; None: there can be none.
+
+        What a set says is carried out with no more rights than it needs.
+        """
+        may = session.value(
+            "(SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'CREATE USER' AND"
+            " GRANTEE = CONCAT('\\'', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '\\'@\\'',"
+            " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\''))"
+        )
+        if may == "0":
+            return None
+        password = secrets.token_urlsafe(32)
+        database = accounts.pattern(self.beside)
+        for host in ("localhost", "%"):
+            account = f"'{self._account}'@'{host}'"
+            session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'", action="make an account to restore as")
+            session.execute(f"GRANT ALL ON {database}.* TO {account}", action="make an account to restore as")
+        if session.rows({"name": "1"}, "information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME ="
+                        " 'SYSTEM_VERSIONING_INSERT_HISTORY'"):
+            for host in ("localhost", "%"):
+                session.execute(f"GRANT BINLOG REPLAY ON *.* TO '{self._account}'@'{host}'")
+        return password
+
+    def _make_accounts(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
+        """Those in whose name the database's programs run, among others: without them a view cannot be made."""
+        facts = work.reader.description.engine_facts
+        made = accounts.read(read_text(work, ACCOUNTS))
+        try:
+            with Session(work.processes, self.connection) as session:
+                self._new_accounts = accounts.create_missing(session, made) if made else []
+                definers = {entry.definer for entry in programs if entry.definer is not None}
+                for account in accounts.present(session, definers):
+                    # A view of a function is only made if the function's definer may execute it. Taken back in _remove.
+                    session.execute(f"GRANT ALL ON {accounts.pattern(self.beside)}.* TO {account.quoted}")
+        except ProcessFailed as error:
+            work.warnings.append(f"The set's accounts were not made: {error.why}")
+            return
+        self._grants = accounts.grants(
+            made, self._new_accounts, database=facts["database"]["name"], target=self.name
+        )
+        if self._new_accounts:
+            names = ", ".join(account.quoted for account in self._new_accounts)
+            work.warnings.append(f"Accounts were created from the set, with their rights on this database only: {names}")
+
+    def _make_programs(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
+        """Routines, views and triggers; those that need others that do not exist yet come again after those."""
+        waiting = [entry for entry in programs if entry.kind != objects.EVENT]
+        while waiting:
+            left: list[tuple[Definition, ProcessFailed]] = []
+            session: Session | None = None
+            try:
+                for entry in waiting:
+                    try:
+                        session = session or Session(work.processes, self.connection, database=self.beside)
+                        make(session, [entry], action="restore a database's programs")
+                    except ProcessFailed as error:
+                        left.append((entry, error))
+                        if session is not None:
+                            session.close()
+                        session = None
+                    else:
+                        self._programs.append(entry)
+            finally:
+                if session is not None:
+                    session.close()
+            if len(left) == len(waiting):
+                # What only lacks another of them is not the cause.
+                raise next((error for _entry, error in left if "ERROR 1146" not in error.why), left[0][1])
+            waiting = [entry for entry, _error in left]
+
+    def _lock(self) -> None:
+        """One restore per target at a time; the server drops the lock when we die."""
+        guard = contextlib.ExitStack()
+        with guard:
+            session = guard.enter_context(Session(guard.enter_context(Processes()), self.connection))
+            key = f"infitulua.backup.restore.{zlib.crc32(self.beside.encode('utf-8')):08x}"
+            if session.value(f"GET_LOCK('{key}', 0)") != "1":
+                raise LockHeld(
+                    "restore a database",
+                    on=self.connection.describe(),
+                    why="another restore of it is at work",
+                    next_step="Wait for it to end; nothing was touched.",
+                )
+            self._guard = guard.pop_all()
+
+    def _unlock(self) -> None:
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def _remove(self, session: Session) -> None:
+        session.execute(
+            immediate(f"DROP DATABASE IF EXISTS {quote_identifier(self.beside)}"),
+            action="remove what an earlier restore left",
+        )
+        self._remove_account(session)
+
+    def _remove_account(self, session: Session) -> None:
+        if accounts_visible(session):
+            found = session.rows({"host": "Host"}, f"mysql.global_priv WHERE User = '{self._account}'")
+            for row in found:
+                session.execute(f"DROP USER '{self._account}'@{quote_identifier(row['host'])}")
+            for account in accounts.with_rights_on(session, self.beside):
+                session.execute(f"REVOKE ALL ON {accounts.pattern(self.beside)}.* FROM {account.quoted}")
+
+    # Checking
+
+    def check(self, work: RestoreWork) -> list[Check]:
+        """Compares the restored database with the set's facts."""
+        facts = work.reader.description.engine_facts
+        with advising(), Session(work.processes, self.connection) as session:
+            counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
+            found = catalogue.count_objects(session, self.beside)
+        return [
+            compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
+            compare("objects", facts["objects"], found, ", ".join(f"{n} × {kind}" for kind, n in sorted(found.items()))),
+        ]
+
+    # Swapping
+
+    def swap(self, work: RestoreWork) -> str | None:
+        """Puts the restored tables in the target's place, keeping those that were there in a database of their own."""
+        facts = work.reader.description.engine_facts
+        with advising(), Session(work.processes, self.connection) as session:
+            before = catalogue.properties(session, self.name)
+            kept = None
+            old: list[Definition] = []
+            if before is not None:
+                kept = self._kept_name(session, work.stamp)
+                old = objects.programs(session, self.name)
+                session.execute(self._creation(kept, before), action="create the database that keeps what is there")
+            else:
+                session.execute(self._creation(self.name, facts["database"]), action="create the database")
+            try:
+                self._exchange(work, session, before, kept, old, facts)
+            except BackupError:
+                self._take_back(work, before, kept)
+                raise
+        if kept is not None:
+            self._complete_kept(work, kept, old)
+        self._finish(work)
+        return kept
+
+    def _kept_name(self, session: Session, stamp: str) -> str:
+        kept = derived_name(self.name, KEPT_INFIX + stamp)
+        for again in itertools.count(2):  # Restored twice within a second.
+            if catalogue.properties(session, kept) is None:
+                return kept
+            kept = derived_name(self.name, f"{KEPT_INFIX}{stamp}_{again}")
+        raise AssertionError("unreachable")
+
+    def _exchange(
+        self,
+        work: RestoreWork,
+        session: Session,
+        before: t.Mapping[str, t.Any] | None,
+        kept: str | None,
+        old: t.Sequence[Definition],
+        facts: t.Mapping[str, t.Any],
+    ) -> None:
+        live, beside = self.name, self.beside
+        there = _relations(session, live) if before is not None else []
+        new = _relations(session, beside)
+        moves = [(live, name, t.cast("str", kept)) for name in there] + [(beside, name, live) for name in new]
+        back = [(live, name, beside) for name in new] + [(t.cast("str", kept), name, live) for name in there]
+        forward: list[str] = []
+        # What was made last goes first: a package's body before the package.
+        forward += [statement for entry in reversed(old) for statement in entry.removal(live)]
+        for entry in reversed(self._programs):
+            forward += entry.removal(beside) if entry.kind != objects.EVENT else []
+        forward += [immediate(_renaming(moves))] if moves else []
+        defaults = [_sequence_default(*entry, database=live) for entry in facts["sequence_defaults"]]
+        routines = [entry for entry in self._programs if entry.kind in objects.ROUTINES]
+        others = [entry for entry in self._programs if entry.kind not in objects.ROUTINES]
+        made = [statement for entry in routines for statement in entry.statements]
+        made += map(immediate, self._grants)
+        made += [statement for entry in others for statement in entry.statements]
+        options = immediate(f"ALTER DATABASE {quote_identifier(live)} {_database_options(facts['database'])}")
+        after = [SETTINGS, "SET SESSION foreign_key_checks = 0", *map(immediate, defaults), options, *made]
+        undo = [statement for entry in reversed(self._programs) for statement in entry.removal(live)]
+        undo += ["SET SESSION sql_mode = '', foreign_key_checks = 0"]
+        undo += [immediate(_renaming(back))] if back else []
+        if before is not None:
+            undo.append(immediate(f"ALTER DATABASE {quote_identifier(live)} {_database_options(before)}"))
+        redo = [statement for entry in old for statement in entry.statements]
+        text = "\n".join(
+            [
+                "BEGIN NOT ATOMIC",
+                "DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN",
+                # Kept by hand: what is executed here makes the server forget what RESIGNAL would raise.
+                "  GET DIAGNOSTICS CONDITION 1 @number = MYSQL_ERRNO, @text = MESSAGE_TEXT;",
+                "  BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;",
+                "    IF @renamed THEN",
+                *(f"      {statement};" for statement in undo),
+                "    END IF;",
+                *(f"    {statement};" for statement in redo),
+                "  END;",
+                "  SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = @number, MESSAGE_TEXT = @text;",
+                "END;",
+                "SET @renamed = FALSE;",
+                "SET SESSION foreign_key_checks = 0;",
+                *(f"{statement};" for statement in forward),
+                "SET @renamed = TRUE;",
+                *(f"{statement};" for statement in after),
+                "END",
+            ]
+        )
+        for attempt in range(1, _TRIES + 1):
+            self._end_users(work, session)
+            try:
+                with Session(work.processes, self.connection, database=live) as swapping:
+                    swapping.execute(
+                        f"SET SESSION lock_wait_timeout = {_SWAP_WAIT_SECONDS},"
+                        f" innodb_lock_wait_timeout = {_SWAP_WAIT_SECONDS}"
+                    )
+                    swapping.compound(text, action="put the restored database in place")
+                if not self._is_swapped(work, new, there, kept):
+                    raise BackupError(
+                        "put the restored database in place",
+                        on=self.connection.describe(),
+                        why="the server carried it out, and yet the restored tables are not in their place",
+                        next_step="Look at the server's log; the target was left as it was.",
+                    )
+                return
+            except ProcessFailed as error:
+                # The server may have carried it through and gone before it could say so.
+                if self._is_swapped(work, new, there, kept):
+                    return
+                if attempt == _TRIES or "ERROR 1205" not in error.why:
+                    raise
+
+    def _end_users(self, work: RestoreWork, session: Session) -> None:
+        """Ends the sessions that are in the target, which could hold its tables."""
+        users = session.rows(
+            {"id": "ID"},
+            f"information_schema.PROCESSLIST WHERE DB = {quote_literal(self.name)} AND ID <> CONNECTION_ID()",
+        )
+        for row in users:
+            # It may have gone by itself, and without CONNECTION ADMIN only one's own can be ended.
+            with contextlib.suppress(ProcessFailed), Session(work.processes, self.connection) as killer:
+                killer.execute(f"KILL CONNECTION {int(row['id'])}")
+
+    def _is_swapped(
+        self, work: RestoreWork, new: t.Sequence[str], there: t.Sequence[str], kept: str | None
+    ) -> bool:
+        with contextlib.suppress(BackupError), Session(work.processes, self.connection) as session:
+            if _relations(session, self.beside) or (kept is not None and _relations(session, kept) != list(there)):
+                return False
+            found = catalogue.count_objects(session, self.name)
+            return _relations(session, self.name) == list(new) and sum(found.values()) > 0
+        return False
+
+    def _take_back(self, work: RestoreWork, before: t.Mapping[str, t.Any] | None, kept: str | None) -> None:
+        """Removes the database that the swap was given to begin with, if nothing has got into it."""
+        made = kept if before is not None else self.name
+        with contextlib.suppress(BackupError), Processes() as processes, Session(processes, self.connection) as session:
+            if made is not None and not catalogue.count_objects(session, made):
+                session.execute(immediate(f"DROP DATABASE {quote_identifier(made)}"))
+
+    def _complete_kept(self, work: RestoreWork, kept: str, old: t.Sequence[Definition]) -> None:
+        """Gives the kept database its views and routines back. Not its events: they would go on working."""
+        lost = [entry.name for entry in old if entry.kind == objects.EVENT]
+        waiting = [entry for entry in old if entry.kind != objects.EVENT]
+        while waiting:
+            left = []
+            for entry in waiting:
+                try:
+                    with Session(work.processes, self.connection, database=kept) as session:
+                        make(session, [entry], action="keep what was there")
+                except ProcessFailed:
+                    left.append(entry)
+            if len(left) == len(waiting):
+                lost += [entry.name for entry in left]
+                break
+            waiting = left
+        if lost:
+            work.warnings.append(f"{kept} keeps all tables, but was not given: {', '.join(lost[:20])}")
+
+    def _finish(self, work: RestoreWork) -> None:
+        """Tidies up. The restore is complete: what fails here is told, and no more."""
+        try:
+            with Session(work.processes, self.connection) as session:
+                self._remove(session)
+        except ProcessFailed as error:
+            work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
+        self._unlock()
+
+    # Giving up
+
+    def discard(self) -> None:
+        """Removes the database beside the target."""
+        if self._guard is None:
+            return  # We made nothing: what stands there may be another restore's.
+        try:
+            with Processes() as processes, Session(processes, self.connection) as session:
+                self._remove(session)
+                accounts.drop(session, self._new_accounts)
+        finally:
+            self._new_accounts = []
+            self._unlock()
+
+
+def compare(name: str, expected: t.Mapping[str, int], found: t.Mapping[str, int], summary: str) -> Check:
+    """One comparison of counts."""
+    if expected == found:
+        return Check(name, True, summary or "none")
+    keys = [key for key in sorted({*expected, *found}) if expected.get(key) != found.get(key)]
+    shown = [f"{key}: {found.get(key, 'missing')} instead of {expected.get(key, 'none')}" for key in keys[:20]]
+    return Check(name, False, "; ".join(shown) + (f" and {len(keys) - 20} more" if len(keys) > 20 else ""))
+
+
+def accounts_visible(session: Session) -> bool:
+    """Whether this account may see (and so remove) the server's accounts."""
+    return bool(
+        session.rows({"name": "TABLE_NAME"}, "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql'"
+                     " AND TABLE_NAME = 'global_priv'")
+    )
+
+
+def _database_options(facts: t.Mapping[str, t.Any]) -> str:
+    comment = json.dumps(str(facts.get("comment") or ""), ensure_ascii=False)[1:-1].replace("'", "''")
+    return (
+        f"CHARACTER SET {quote_identifier(str(facts['character_set']))}"
+        f" COLLATE {quote_identifier(str(facts['collation']))} COMMENT '{comment}'"
+    )
+
+
+def _relations(session: Session, database: str) -> list[str]:
+    """Tables and sequences."""
+    return [
+        row["name"]
+        for row in session.rows(
+            {"name": "TABLE_NAME"},
+            f"information_schema.TABLES WHERE TABLE_SCHEMA = {quote_literal(database)} AND TABLE_TYPE <> 'VIEW'"
+            " ORDER BY TABLE_NAME",
+        )
+    ]
+
+
+def _renaming(moves: t.Sequence[tuple[str, str, str]]) -> str:
+    steps = [
+        f"{quote_identifier(source)}.{quote_identifier(name)} TO {quote_identifier(target)}.{quote_identifier(name)}"
+        for source, name, target in moves
+    ]
+    return f"RENAME TABLE {', '.join(steps)}"
+
+
+def _sequence_default(table: str, column: str, expression: str, *, database: str) -> str:
+    sequence = expression[expression.index("(") + 1 : expression.rindex(")")]
+    return (
+        f"ALTER TABLE {quote_identifier(database)}.{quote_identifier(table)} ALTER COLUMN {quote_identifier(column)}"
+        f" SET DEFAULT nextval({quote_identifier(database)}.{sequence})"
+    )
