@@ -95,12 +95,7 @@ def statements(session: Session, database: str, found: t.Sequence[Account]) -> l
             made.append(session.execute(f"SHOW CREATE USER {account.quoted}")[0][0])
         else:
             made.append(f"CREATE ROLE {account.quoted}")
-    for account in found:
-        for line in session.execute(f"SHOW GRANTS FOR {account.quoted}"):
-            match = _GRANT.fullmatch(line[0])
-            if match and _plain(match["database"]) == database:
-                made.append(line[0])
-    return made
+    return made + rights(session, found, database)
 
 
 def _plain(quoted: str) -> str:
@@ -141,21 +136,43 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
     return new
 
 
-def grants(made: t.Sequence[str], new: t.Collection[Account], *, database: str, target: str) -> list[str]:
-    """What gives new accounts their rights on the restored database, and no others.
+def named(made: t.Sequence[str]) -> list[Account]:
+    """The accounts that a set's statements make."""
+    found = [_CREATE_USER.fullmatch(statement) or _CREATE_ROLE.fullmatch(statement) for statement in made]
+    return [_parse(match["account"]) for match in found if match]
+
+
+def rights(session: Session, found: t.Sequence[Account], database: str) -> list[str]:
+    """What these accounts may do with a database, as statements that give them that.
+
+    :raises ProcessFailed: when this account may not see it.
+    """
+    lines = [line[0] for account in found for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")]
+    matches = [(line, _GRANT.fullmatch(line)) for line in lines]
+    return [line for line, match in matches if match and _plain(match["database"]) == database]
+
+
+def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[str, str]]:
+    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
 
     :param made: the set's statements.
     :param database: the database's name in the set.
     :param target: its name here.
     """
+    known = named(made)
     found = []
     for statement in made:
         match = _GRANT.fullmatch(statement)
-        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in new:
+        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in known:
             continue
         name = pattern(target) if match["object"] == "*" else quote_identifier(target)
+        place = f"ON {match['kind']}{name}.{match['object']}"
+        option = ", GRANT OPTION" if match["more"] else ""
         found.append(
-            f"GRANT {match['what']} ON {match['kind']}{name}.{match['object']} TO {match['account']}{match['more']}"
+            (
+                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
+                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
+            )
         )
     return found
 

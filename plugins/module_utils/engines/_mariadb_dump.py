@@ -370,6 +370,7 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[s
             statement = rows.load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
             commands.append(f"{client} {database} --execute={shlex.quote(statement)}")
         commands.append(f"rm {part}-*.tsv")
-    commands.append(f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}")
-    commands.append(f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}")
+    # Twice: programs need the accounts that they run as, and accounts have rights on programs.
+    giving = f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}"
+    commands += [giving, f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}", giving]
     return commands

@@ -257,7 +257,23 @@ def _views(session: Session, database: str) -> list[Definition]:
         fields = session.execute(f"SHOW CREATE VIEW {quote_identifier(database)}.{quote_identifier(name)}")[0]
         statement = without_database(_shown(database, VIEW, name, fields[1]), database)
         found.append(Definition(VIEW, name, statement, "", fields[2], fields[3]))
-    return found
+    return _in_order(found)
+
+
+def _in_order(views: t.Sequence[Definition]) -> list[Definition]:
+    """Views after those that they name, so that they can be made one after the other."""
+    waiting = {view.name: view for view in views}
+    ordered = []
+    while waiting:
+        ready = [
+            view
+            for view in waiting.values()
+            if not any(name != view.name and quote_identifier(name) in view.statement for name in waiting)
+        ]
+        # What only seems to go in a circle (a column of a view's name) is left to chance.
+        for view in ready or list(waiting.values()):
+            ordered.append(waiting.pop(view.name))
+    return ordered
 
 
 def _triggers(session: Session, database: str) -> list[Definition]:

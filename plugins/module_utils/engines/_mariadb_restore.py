@@ -79,7 +79,9 @@ class Restoration:
         self._guard: contextlib.ExitStack | None = None
         self._programs: list[Definition] = []
         self._new_accounts: list[accounts.Account] = []
+        # Rights on the target, and what makes them what they were before.
         self._grants: list[str] = []
+        self._ungrants: list[str] = []
 
     # What stands there
 
@@ -218,6 +220,11 @@ class Restoration:
         try:
             with Session(work.processes, self.connection) as session:
                 self._new_accounts = accounts.create_missing(session, made) if made else []
+                present = accounts.rights(session, accounts.named(made), self.name)
+                changes = accounts.grants(made, database=facts["database"]["name"], target=self.name)
+                changes = [(grant, revoke) for grant, revoke in changes if grant not in present]
+                self._grants = [grant for grant, _revoke in changes]
+                self._ungrants = [*(revoke for _grant, revoke in changes), *present] if changes else []
                 definers = {entry.definer for entry in programs if entry.definer is not None}
                 for account in accounts.present(session, definers):
                     # A view of a function is only made if the function's definer may execute it. Taken back in _remove.
@@ -225,9 +232,6 @@ class Restoration:
         except ProcessFailed as error:
             work.warnings.append(f"The set's accounts were not made: {error.why}")
             return
-        self._grants = accounts.grants(
-            made, self._new_accounts, database=facts["database"]["name"], target=self.name
-        )
         if self._new_accounts:
             names = ", ".join(account.quoted for account in self._new_accounts)
             work.warnings.append(f"Accounts were created from the set, with their rights on this database only: {names}")
@@ -369,6 +373,7 @@ class Restoration:
         after = [SETTINGS, "SET SESSION foreign_key_checks = 0", *map(immediate, defaults), options, *made]
         undo = [statement for entry in reversed(self._programs) for statement in entry.removal(live)]
         undo += ["SET SESSION sql_mode = '', foreign_key_checks = 0"]
+        undo += map(immediate, self._ungrants)
         undo += [immediate(_renaming(back))] if back else []
         if before is not None:
             undo.append(immediate(f"ALTER DATABASE {quote_identifier(live)} {_database_options(before)}"))
@@ -404,7 +409,7 @@ class Restoration:
                         f" innodb_lock_wait_timeout = {_SWAP_WAIT_SECONDS}"
                     )
                     swapping.compound(text, action="put the restored database in place")
-                if not self._is_swapped(work, new, there, kept):
+                if not self._is_swapped(work, facts["objects"], there, kept):
                     raise BackupError(
                         "put the restored database in place",
                         on=self.connection.describe(),
@@ -414,7 +419,7 @@ class Restoration:
                 return
             except ProcessFailed as error:
                 # The server may have carried it through and gone before it could say so.
-                if self._is_swapped(work, new, there, kept):
+                if self._is_swapped(work, facts["objects"], there, kept):
                     return
                 if attempt == _TRIES or "ERROR 1205" not in error.why:
                     raise
@@ -431,13 +436,12 @@ class Restoration:
                 killer.execute(f"KILL CONNECTION {int(row['id'])}")
 
     def _is_swapped(
-        self, work: RestoreWork, new: t.Sequence[str], there: t.Sequence[str], kept: str | None
+        self, work: RestoreWork, expected: t.Mapping[str, int], there: t.Sequence[str], kept: str | None
     ) -> bool:
         with contextlib.suppress(BackupError), Session(work.processes, self.connection) as session:
             if _relations(session, self.beside) or (kept is not None and _relations(session, kept) != list(there)):
                 return False
-            found = catalogue.count_objects(session, self.name)
-            return _relations(session, self.name) == list(new) and sum(found.values()) > 0
+            return catalogue.count_objects(session, self.name) == expected
         return False
 
     def _take_back(self, work: RestoreWork, before: t.Mapping[str, t.Any] | None, kept: str | None) -> None:

@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes in comes out: every row, type, program, account and right of a MariaDB database."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
+from development.services.mariadb import MariadbServer
+from tests.integration.mariadb.conftest import running_server
+from tests.integration.mariadb.support import (
+    Site,
+    accounts,
+    create_everything,
+    databases,
+    drop_all,
+    engine,
+    fingerprint,
+    leftovers,
+)
+
+
+def lose_everything(server: MariadbServer) -> None:
+    """The database, and the accounts that it needs."""
+    drop_all(server)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_everything_comes_back(server: MariadbServer, site: Site, many_streams: None, jobs: int) -> None:
+    create_everything(server, "contabilidad ñ")
+    before, owners = fingerprint(server, "contabilidad ñ"), accounts(server)
+    dumped = site.dump(engine(server, "contabilidad ñ"), jobs=jobs)
+    assert dumped.description is not None
+    assert dumped.description.warnings == []
+    streams = dumped.description.engine_facts["streams"]
+    # With several jobs a table is cut up, others share a stream.
+    assert (len(streams) > 2) == (jobs > 1)
+    lose_everything(server)
+
+    restored = site.restore(engine(server, "contabilidad ñ"), dumped.set_id)
+
+    assert restored.kept is None
+    assert fingerprint(server, "contabilidad ñ") == before
+    assert accounts(server) == owners
+    assert leftovers(server) == []
+    # What the accounts may do, they may do again; and the programs work.
+    assert "GRANT EXECUTE ON PROCEDURE `contabilidad ñ`.`cerrar`" in server.sql("SHOW GRANTS FOR app@localhost")
+    server.sql("INSERT INTO asiento (cuenta, fecha, texto) VALUES ('1', '2026-02-03', 'DISPARADOR')", "contabilidad ñ")
+    assert server.sql("SELECT texto FROM asiento WHERE id >= 5000", "contabilidad ñ") == "visto; DISPARADOR"
+    server.sql("INSERT INTO con_consecutivo (v) VALUES ('tres')", "contabilidad ñ")
+    assert server.sql("SELECT MAX(id) - MIN(id) FROM con_consecutivo", "contabilidad ñ") >= "20"
+
+
+def test_what_is_replaced_is_kept_under_a_dated_name(server: MariadbServer, site: Site) -> None:
+    create_everything(server, "conta")
+    before = fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DELETE FROM partes; CREATE TABLE despues (i int); DROP VIEW con_unicode", "conta")
+    server.sql("CREATE TRIGGER nuevo BEFORE INSERT ON despues FOR EACH ROW SET NEW.i = 1", "conta")
+    spoiled = fingerprint(server, "conta")
+
+    restored = site.restore(engine(server, "conta"), dumped.set_id, replace=True)
+
+    assert restored.kept is not None
+    assert restored.kept.startswith("conta__replaced_2")
+    assert fingerprint(server, "conta") == before
+    kept = fingerprint(server, restored.kept)
+    # Events would go on working there, so they are not; that is told.
+    assert kept.pop("event") == ""
+    # Nor are views whose function the definer may not execute there.
+    assert any("limpieza" in warning and "z_base" in warning for warning in restored.warnings)
+    spoiled.pop("event")
+    # The server keeps the name of a sequence's database in a default, and names the function of a view in full.
+    for name in ("table con_consecutivo", "view z_base", "view a_sobre_z"):
+        kept.pop(name, None)
+        spoiled.pop(name)
+    assert kept == spoiled
+    assert leftovers(server) == []
+
+
+def test_a_target_that_holds_data_is_refused(server1011: MariadbServer, site: Site) -> None:
+    create_everything(server1011, "conta")
+    dumped = site.dump(engine(server1011, "conta"))
+    with pytest.raises(Refused, match="it exists and holds data"):
+        site.restore(engine(server1011, "conta"), dumped.set_id)
+    assert databases(server1011) == ["conta"]
+
+
+def test_a_restore_under_another_name_leaves_the_live_one_alone(server: MariadbServer, site: Site) -> None:
+    create_everything(server, "conta")
+    before = fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DELETE FROM tipos", "conta")
+    site.restore(engine(server, "otra_conta"), dumped.set_id)
+    copy = fingerprint(server, "otra_conta")
+    assert server.sql("SELECT COUNT(*) FROM tipos", "conta") == "0"
+    assert {name for name in before if copy[name] != before[name]} == set()
+
+
+def test_a_dump_of_10_11_restores_into_11_8(site: Site) -> None:
+    old, new = running_server("10.11"), running_server("11.8")
+    for server in (old, new):
+        drop_all(server)
+    create_everything(old, "traslado")
+    before = fingerprint(old, "traslado")
+    dumped = site.dump(engine(old, "traslado"))
+    site.restore(engine(new, "traslado"), dumped.set_id)
+    after = fingerprint(new, "traslado")
+    rows = {name for name in before if name.startswith("rows ")}
+    assert {name: after[name] for name in rows} == {name: before[name] for name in rows}
+    assert set(after) == set(before)
+    # And not the other way round.
+    newer = site.dump(engine(new, "traslado"), source="nuevo")
+    with pytest.raises(Refused, match=r"taken from MariaDB 11\.8\.\d+ and the server is 10\.11"):
+        site.restore(engine(old, "traslado2"), newer.set_id)
+    drop_all(old)
+    drop_all(new)
+
+
+def test_a_set_is_restored_by_hand_with_the_commands_it_prints(
+    server: MariadbServer, site: Site, many_streams: None, tmp_path: Path
+) -> None:
+    create_everything(server, "conta")
+    before = fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    lose_everything(server)
+    (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
+    directory = site.path(dumped.set_id)
+    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
+    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
+
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=directory,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert fingerprint(server, "conta") == before
+
+
+def test_a_dump_under_writes_is_one_moment(server: MariadbServer, site: Site, many_streams: None) -> None:
+    """Money moves between two tables all the time, and never is any of it missing or there twice."""
+    server.sql("CREATE DATABASE banco")
+    for table in ("ahorro", "corriente"):
+        server.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, saldo bigint, relleno text)", "banco")
+        server.sql(f"INSERT INTO {table} SELECT seq, 1000, REPEAT('x', 300) FROM seq_1_to_20000", "banco")
+    server.sql(
+        "CREATE PROCEDURE mover(n int) BEGIN DECLARE i int DEFAULT 0; DECLARE a, c int; WHILE i < n DO"
+        " SET a = 1 + FLOOR(RAND() * 20000), c = 1 + FLOOR(RAND() * 20000); START TRANSACTION;"
+        " UPDATE ahorro SET saldo = saldo - 7 WHERE id = a; UPDATE corriente SET saldo = saldo + 7 WHERE id = c;"
+        " COMMIT; SET i = i + 1;"
+        " END WHILE; END".join(("DELIMITER //\n", "//\n")),
+        "banco",
+    )
+    stop = threading.Event()
+
+    def move() -> None:
+        while not stop.is_set():
+            server.sql("CALL mover(200)", "banco")
+
+    movers = [threading.Thread(target=move) for _mover in range(2)]
+    for mover in movers:
+        mover.start()
+    try:
+        time.sleep(0.5)
+        dumped = [site.dump(engine(server, "banco")) for _time in range(3)]
+    finally:
+        stop.set()
+        for mover in movers:
+            mover.join()
+    moved = set()
+    for one in dumped:
+        site.restore(engine(server, "banco_restaurado"), one.set_id, replace=True)
+        total, part = server.sql(
+            "SELECT (SELECT SUM(saldo) FROM ahorro) + (SELECT SUM(saldo) FROM corriente),"
+            " (SELECT SUM(saldo) FROM ahorro)",
+            "banco_restaurado",
+        ).split("\t")
+        assert total == "40000000"
+        moved.add(part)
+    # It was in motion.
+    assert len(moved) == 3
+
+
+def test_tables_without_transactions_are_refused_or_locked_by_choice(server: MariadbServer, site: Site) -> None:
+    server.sql("CREATE DATABASE vieja")
+    server.sql("CREATE TABLE m (id int PRIMARY KEY, v text) ENGINE=MyISAM; CREATE TABLE i (id int)", "vieja")
+    server.sql("INSERT INTO m SELECT seq, 'x' FROM seq_1_to_1000; INSERT INTO i VALUES (1)", "vieja")
+    with pytest.raises(Refused, match=r"m \(MyISAM\).*nontransactional_tables: lock"):
+        site.dump(engine(server, "vieja"))
+    before = fingerprint(server, "vieja")
+    dumped = site.dump(engine(server, "vieja", nontransactional_tables="lock"))
+    assert dumped.description is not None
+    assert "know no transactions" in " ".join(dumped.description.warnings)
+    site.restore(engine(server, "vieja"), dumped.set_id, replace=True)
+    assert fingerprint(server, "vieja") == before
+
+
+def test_nobody_alters_a_table_while_it_is_dumped(server1011: MariadbServer, site: Site) -> None:
+    server1011.sql("CREATE DATABASE libro")
+    server1011.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "libro")
+    server1011.sql("INSERT INTO t SELECT seq, REPEAT('v', 400) FROM seq_1_to_200000", "libro")
+    result: list[object] = []
+    dumping = threading.Thread(target=lambda: result.append(site.dump(engine(server1011, "libro"))))
+    dumping.start()
+    time.sleep(0.4)
+    server1011.sql("ALTER TABLE t ADD COLUMN w int DEFAULT 3", "libro")
+    dumping.join()
+    (dumped,) = result
+    server1011.sql("DROP DATABASE libro")
+    site.restore(engine(server1011, "libro"), dumped.set_id)  # type: ignore[attr-defined]
+    assert server1011.sql("SELECT COUNT(*) FROM t", "libro") == "200000"
+
+
+def test_an_empty_database(server: MariadbServer, site: Site) -> None:
+    server.sql("CREATE DATABASE nada CHARACTER SET latin1 COMMENT 'It''s \"nada\"'")
+    before = fingerprint(server, "nada")
+    dumped = site.dump(engine(server, "nada"))
+    server.sql("DROP DATABASE nada")
+    site.restore(engine(server, "nada"), dumped.set_id)
+    assert fingerprint(server, "nada") == before
+
+
+def test_a_value_that_the_server_would_cut_off_ends_the_dump(site: Site) -> None:
+    with MariadbServer("10.11", settings={"max-allowed-packet": "1M"}) as server:
+        server.sql("CREATE DATABASE grande")
+        server.sql("CREATE TABLE t (b longblob)", "grande")
+        # It begins like an enclosure, so it needs two bytes more than it may have.
+        server.sql("INSERT INTO t VALUES (CONCAT(x'01', REPEAT('b', 1048575)))", "grande")
+        with pytest.raises(ProcessFailed, match="a value is larger than max_allowed_packet"):
+            site.dump(engine(server, "grande"))
+        assert site.medium.sets() == []
+
+
+TEXTS = st.one_of(
+    st.none(),
+    st.sampled_from(["NULL", "N", "\\N", "\x01", "\x01NULL\x01", "\x01\x01", "", "\t", "\n", "\\", "\x00", "NULL\x00"]),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40),
+)
+NUMBERS = st.one_of(st.none(), st.floats(width=32, allow_nan=False, allow_infinity=False))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(TEXTS, st.one_of(st.none(), st.binary(max_size=60)), NUMBERS), min_size=1, max_size=60))
+def test_whatever_is_in_a_row(
+    server1011: MariadbServer, site: Site, rows: list[tuple[str | None, bytes | None, float | None]]
+) -> None:
+    server1011.sql("CREATE OR REPLACE DATABASE azar")
+    server1011.sql("CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, a text, b blob, c float)", "azar")
+    values = ", ".join(
+        "({}, {}, {})".format(
+            "NULL" if text is None else f"CONVERT(x'{text.encode().hex()}' USING utf8mb4)",
+            "NULL" if data is None else f"x'{data.hex()}'",
+            "NULL" if number is None else repr(number),
+        )
+        for text, data, number in rows
+    )
+    server1011.sql(f"INSERT INTO t (a, b, c) VALUES {values}", "azar")
+    before = fingerprint(server1011, "azar")
+    dumped = site.dump(engine(server1011, "azar"))
+    site.restore(engine(server1011, "azar_copia"), dumped.set_id, replace=True)
+    assert fingerprint(server1011, "azar_copia") == before
