@@ -177,6 +177,12 @@ def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[s
     return found
 
 
+def is_of_routine(grant: str) -> bool:
+    """Whether rights are on a routine."""
+    match = _GRANT.fullmatch(grant)
+    return bool(match and match["kind"])
+
+
 def pattern(database: str) -> str:
     """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain."""
     return quote_identifier(database.replace("_", "\\_").replace("%", "\\%"))

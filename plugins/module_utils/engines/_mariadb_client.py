@@ -140,6 +140,11 @@ class Connection:
         port = self._options.get("login_port")
         return f"{place}:{port}" if port else place
 
+    @property
+    def must_encrypt(self) -> bool:
+        """Whether a connection that is not encrypted is none: of itself the client goes on without."""
+        return self._options.get("ssl_mode") in ("require", "verify-ca", "verify-full")
+
     def describe(self, database: str | None = None) -> str:
         """A database (None: the one of the options) in a few words."""
         return f"database {database or self.database} on {self.server}"

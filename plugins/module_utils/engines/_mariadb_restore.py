@@ -79,9 +79,10 @@ class Restoration:
         self._guard: contextlib.ExitStack | None = None
         self._programs: list[Definition] = []
         self._new_accounts: list[accounts.Account] = []
-        # Rights on the target, and what makes them what they were before.
+        # Rights on the target: what is given, how that is taken back, and what was there before.
         self._grants: list[str] = []
-        self._ungrants: list[str] = []
+        self._revokes: list[str] = []
+        self._present: list[str] = []
 
     # What stands there
 
@@ -220,11 +221,14 @@ class Restoration:
         try:
             with Session(work.processes, self.connection) as session:
                 self._new_accounts = accounts.create_missing(session, made) if made else []
-                present = accounts.rights(session, accounts.named(made), self.name)
                 changes = accounts.grants(made, database=facts["database"]["name"], target=self.name)
-                changes = [(grant, revoke) for grant, revoke in changes if grant not in present]
-                self._grants = [grant for grant, _revoke in changes]
-                self._ungrants = [*(revoke for _grant, revoke in changes), *present] if changes else []
+                holders = accounts.of_database(session, self.name, ())
+                self._present = accounts.rights(session, holders, self.name)
+                new = [change for change in changes if change[0] not in self._present]
+                # With a routine that is dropped go the rights on it.
+                self._grants = [grant for grant, _revoke in changes if accounts.is_of_routine(grant)]
+                self._grants += [grant for grant, _revoke in new if not accounts.is_of_routine(grant)]
+                self._revokes = [revoke for _grant, revoke in new]
                 definers = {entry.definer for entry in programs if entry.definer is not None}
                 for account in accounts.present(session, definers):
                     # A view of a function is only made if the function's definer may execute it. Taken back in _remove.
@@ -373,11 +377,12 @@ class Restoration:
         after = [SETTINGS, "SET SESSION foreign_key_checks = 0", *map(immediate, defaults), options, *made]
         undo = [statement for entry in reversed(self._programs) for statement in entry.removal(live)]
         undo += ["SET SESSION sql_mode = '', foreign_key_checks = 0"]
-        undo += map(immediate, self._ungrants)
+        undo += map(immediate, self._revokes)
         undo += [immediate(_renaming(back))] if back else []
         if before is not None:
             undo.append(immediate(f"ALTER DATABASE {quote_identifier(live)} {_database_options(before)}"))
         redo = [statement for entry in old for statement in entry.statements]
+        redo += map(immediate, self._present)
         text = "\n".join(
             [
                 "BEGIN NOT ATOMIC",
@@ -475,6 +480,10 @@ class Restoration:
         try:
             with Session(work.processes, self.connection) as session:
                 self._remove(session)
+            for grant in filter(accounts.is_of_routine, self._present):
+                # Of accounts that the set does not know; the routine may be gone.
+                with contextlib.suppress(ProcessFailed), Session(work.processes, self.connection) as session:
+                    session.execute(immediate(grant))
         except ProcessFailed as error:
             work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
         self._unlock()

@@ -15,7 +15,7 @@ import subprocess
 import types
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advice
 
@@ -88,6 +88,13 @@ class Session:
         self._buffer = b""
         try:
             self.execute(SETTINGS, action="connect to the server")
+            if connection.must_encrypt and not self.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
+                raise Refused(
+                    "connect to the server",
+                    on=self._on,
+                    why="the connection is not encrypted, and ssl_mode demands that",
+                    next_step="Switch TLS on in the server, or correct ssl_mode.",
+                )
             if database is not None:
                 self.execute(f"USE {quote_identifier(database)}", action="connect to the server")
         except BaseException:

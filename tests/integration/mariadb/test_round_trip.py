@@ -68,13 +68,14 @@ def test_what_is_replaced_is_kept_under_a_dated_name(server: MariadbServer, site
     dumped = site.dump(engine(server, "conta"))
     server.sql("DELETE FROM partes; CREATE TABLE despues (i int); DROP VIEW con_unicode", "conta")
     server.sql("CREATE TRIGGER nuevo BEFORE INSERT ON despues FOR EACH ROW SET NEW.i = 1", "conta")
-    spoiled = fingerprint(server, "conta")
+    spoiled, rights = fingerprint(server, "conta"), server.sql("SHOW GRANTS FOR app@localhost")
 
     restored = site.restore(engine(server, "conta"), dumped.set_id, replace=True)
 
     assert restored.kept is not None
     assert restored.kept.startswith("conta__replaced_2")
     assert fingerprint(server, "conta") == before
+    assert server.sql("SHOW GRANTS FOR app@localhost") == rights
     kept = fingerprint(server, restored.kept)
     # Events would go on working there, so they are not; that is told.
     assert kept.pop("event") == ""

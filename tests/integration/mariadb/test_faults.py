@@ -1,0 +1,342 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever goes wrong with MariaDB: one clear message, nothing left behind, the live database as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    LockHeld,
+    NotFound,
+    ProcessFailed,
+    Refused,
+    SetInvalid,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects, _mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_objects import Definition
+from development.services.mariadb import MariadbServer
+from tests.integration.mariadb.support import Site, create_everything, databases, engine, fingerprint, leftovers
+from tests.integration.postgresql.test_secrets import Watcher
+
+
+@pytest.fixture
+def server(server1011: MariadbServer) -> MariadbServer:
+    """What goes wrong does not depend on the version."""
+    return server1011
+
+
+@pytest.fixture
+def ledger(server: MariadbServer) -> str:
+    """A small database."""
+    server.sql("CREATE DATABASE libro")
+    server.sql("CREATE TABLE asiento (id int PRIMARY KEY, texto varchar(100))", "libro")
+    server.sql("INSERT INTO asiento SELECT seq, MD5(seq) FROM seq_1_to_1000", "libro")
+    server.sql("CREATE TRIGGER visto BEFORE INSERT ON asiento FOR EACH ROW SET NEW.texto = 'visto'", "libro")
+    server.sql("CREATE VIEW ultimos AS SELECT * FROM asiento WHERE id > 990", "libro")
+    return "libro"
+
+
+def assert_nothing_left(server: MariadbServer, site: Site, *, sets: int = 0) -> None:
+    """No partial set, no half-restored database, no account, no session."""
+    assert len(site.medium.sets()) == sets
+    assert list(site.root.rglob("*.partial")) == []
+    end = time.monotonic() + 10
+    while leftovers(server) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert leftovers(server) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why", "next_step"),
+    [
+        ({"login_password": "otra"}, "ERROR 1045", "login_password"),
+        ({"login_password": None}, "ERROR 1045", "login_password"),
+        ({"login_user": "nadie"}, "ERROR 1045", "login_user"),
+        ({"login_port": 1}, "ERROR 2002", "Check that the server runs"),
+        ({"login_host": None, "login_port": None, "login_unix_socket": "/nonexistent"}, "ERROR 2002", "server runs"),
+        ({"ssl_mode": "require"}, "not encrypted", "Switch TLS on"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_told_before_anything_is_written(
+    server: MariadbServer, ledger: str, site: Site, changes: dict[str, t.Any], why: str, next_step: str
+) -> None:
+    with pytest.raises(BackupError) as failure:
+        site.dump(engine(server, ledger, **changes))
+    assert why in failure.value.why
+    assert next_step in failure.value.next_step
+    assert site.files() == []
+
+
+def test_a_database_that_does_not_exist(server: MariadbServer, site: Site) -> None:
+    with pytest.raises(NotFound, match="no database of this name"):
+        site.dump(engine(server, "no existe"))
+
+
+def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(
+    server: MariadbServer, ledger: str, site: Site
+) -> None:
+    server.sql("CREATE USER copias IDENTIFIED BY 'x'")
+    account = {"login_user": "copias", "login_password": "x"}
+    server.sql("GRANT SELECT ON libro.* TO copias")
+    with pytest.raises(ProcessFailed, match=r"ERROR 1227.*RELOAD"):
+        site.dump(engine(server, ledger, **account))
+    server.sql("GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO copias; GRANT SHOW VIEW, TRIGGER, EVENT ON libro.* TO copias")
+    dumped = site.dump(engine(server, ledger, **account))
+    assert dumped.description is not None
+    # Its own account's table is closed to it: told, and not fatal.
+    assert "may not see them" in " ".join(dumped.description.warnings)
+    before = fingerprint(server, ledger)
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
+
+
+def test_a_server_that_goes_down_while_it_is_dumped(server: MariadbServer, site: Site) -> None:
+    server.sql("CREATE DATABASE grande")
+    server.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "grande")
+    server.sql("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 12) FROM seq_1_to_300000", "grande")
+    stopper = threading.Timer(0.7, lambda: os.kill(server.pid, 9))
+    stopper.start()
+    with pytest.raises(BackupError):
+        site.dump(engine(server, "grande"))
+    stopper.join()
+    server.stop()
+    server.start()
+    assert_nothing_left(server, site)
+    assert site.dump(engine(server, "grande")).changed
+
+
+def _rewritten(definitions: list[Definition], **changes: t.Any) -> list[Definition]:
+    return [dataclasses.replace(definitions[0], **changes), *definitions[1:]]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP DATABASE victima",
+        "CREATE VIEW `v` AS SELECT 1; DROP DATABASE victima",
+        "CREATE FUNCTION malo RETURNS STRING SONAME 'malo.so'",
+        "GRANT ALL ON *.* TO malo IDENTIFIED BY 'x'",
+    ],
+)
+def test_a_hostile_set_does_nothing_but_fail(
+    server: MariadbServer, ledger: str, site: Site, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.sql("CREATE DATABASE victima")
+    before = fingerprint(server, ledger)
+    real = _mariadb_objects.programs
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _mariadb_objects, "programs", lambda *given: _rewritten(real(*given), kind="view", statement=statement)
+        )
+        dumped = site.dump(engine(server, ledger))
+    with pytest.raises((SetInvalid, ProcessFailed)):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert databases(server) == ["libro", "victima"]
+    assert fingerprint(server, ledger) == before
+    assert server.sql("SELECT COUNT(*) FROM mysql.global_priv WHERE User = 'malo'") == "0"
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_tables_of_a_hostile_set_reach_no_other_database(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.sql("CREATE DATABASE victima; CREATE TABLE victima.t (i int); INSERT INTO victima.t VALUES (1)")
+    real = _mariadb_objects.structure
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _mariadb_objects,
+            "structure",
+            lambda *given: [*real(*given), Definition("table", "x", "CREATE TABLE `x` AS SELECT * FROM victima.t")],
+        )
+        dumped = site.dump(engine(server, ledger))
+    with pytest.raises(ProcessFailed, match="ERROR 1142"):
+        site.restore(engine(server, "otro"), dumped.set_id)
+    assert databases(server) == ["libro", "victima"]
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_rows_that_are_not_there_are_missed(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue
+
+    real = _mariadb_catalogue.count_rows
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _mariadb_catalogue, "count_rows", lambda *given: {name: n + 1 for name, n in real(*given).items()}
+        )
+        dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    with pytest.raises(SetInvalid, match="asiento: 1000 instead of 1001"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
+    assert_nothing_left(server, site, sets=1)
+
+
+@pytest.mark.parametrize("step", ["after", "before"])
+def test_a_swap_that_fails_is_taken_back_by_the_server(
+    server: MariadbServer, site: Site, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a step before or after the renaming fails."""
+    create_everything(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DELETE FROM partes", "conta")
+    before, grants = fingerprint(server, "conta"), server.sql("SHOW GRANTS FOR app@localhost")
+    if step == "after":
+        monkeypatch.setattr(_mariadb_restore, "_sequence_default", lambda *_given, **_more: "ALTER TABLE no_existe")
+    else:
+        monkeypatch.setattr(_mariadb_restore, "_renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
+    with pytest.raises(ProcessFailed, match="ERROR 1(064|146)"):
+        site.restore(engine(server, "conta"), dumped.set_id, replace=True)
+    assert fingerprint(server, "conta") == before
+    assert databases(server) == ["conta"]
+    assert server.sql("SHOW GRANTS FOR app@localhost") == grants
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_a_database_in_use_is_replaced(server: MariadbServer, ledger: str, site: Site) -> None:
+    dumped = site.dump(engine(server, ledger))
+    server.sql("DELETE FROM asiento", ledger)
+    # A transaction that holds the table and waits for its user.
+    argv = ["mariadb", "--no-defaults", f"--socket={server.socket}", "-u", "root", "-D", ledger]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as user:
+        assert user.stdin is not None
+        user.stdin.write(b"START TRANSACTION; SELECT * FROM asiento FOR UPDATE;\n")
+        user.stdin.flush()
+        time.sleep(0.5)
+        restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+        user.kill()
+    assert restored.kept is not None
+    assert server.sql("SELECT COUNT(*) FROM asiento", ledger) == "1000"
+
+
+def test_a_target_that_others_refer_to_is_refused(server: MariadbServer, ledger: str, site: Site) -> None:
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE DATABASE otra; CREATE TABLE otra.r (id int, FOREIGN KEY (id) REFERENCES libro.asiento (id))")
+    with pytest.raises(Refused, match=r"refer to it.*otra\.r"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    server.sql("DROP DATABASE otra")
+
+
+def test_two_restores_of_one_target(server: MariadbServer, ledger: str, site: Site) -> None:
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE DATABASE testigo")
+    restoration = _mariadb_restore.Restoration(engine(server, ledger)._connection)
+    with restoration.connection:
+        restoration._lock()
+        try:
+            with pytest.raises(LockHeld, match="another restore of it is at work"):
+                site.restore(engine(server, ledger), dumped.set_id, replace=True)
+        finally:
+            restoration._unlock()
+    assert site.restore(engine(server, ledger), dumped.set_id, replace=True).kept is not None
+
+
+_CHILD = """
+import sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from types import SimpleNamespace
+from tests.integration.mariadb.support import Site, engine
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+server = SimpleNamespace(**{server!r})
+site = Site.__new__(Site)
+site.__dict__.update({site!r})
+site.root, site.identity = Path(site.root), Path(site.identity)
+site.medium = DirectoryMedium(path=str(site.root))
+{action}
+"""
+
+
+def _child(server: MariadbServer, site: Site, action: str) -> subprocess.Popen[bytes]:
+    code = _CHILD.format(
+        paths=sys.path,
+        server={"host": server.host, "port": server.port, "user": server.user, "password": server.password},
+        site={"root": str(site.root), "identity": str(site.identity), "recipient": site.recipient},
+        action=action,
+    )
+    process = subprocess.Popen([sys.executable, "-"], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(code.encode())
+    process.stdin.close()
+    return process
+
+
+def test_a_restore_that_is_killed_at_any_moment(server: MariadbServer, site: Site) -> None:
+    """The live database is as it was, or wholly what the set says; and the next restore succeeds."""
+    create_everything(server, "conta")
+    wanted = fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DELETE FROM partes", "conta")
+    live = fingerprint(server, "conta")
+    action = f"site.restore(engine(server, 'conta'), SetId.parse({str(dumped.set_id)!r}), replace=True)"
+    start = time.monotonic()
+    assert _child(server, site, action.replace("'conta'", "'ensayo'")).wait(120) == 0
+    whole = time.monotonic() - start
+    server.sql("DROP DATABASE ensayo")
+    outcomes = set()
+    for share in (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
+        process = _child(server, site, action)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(whole * share)
+        process.kill()
+        process.wait(10)
+        # A statement that the server has begun, it carries through.
+        end = time.monotonic() + 20
+        while any("session" in line for line in leftovers(server)) and time.monotonic() < end:
+            time.sleep(0.1)
+        found = fingerprint(server, "conta")
+        assert found in (live, wanted), f"killed after {share} of {whole:.1f} s"
+        outcomes.add("swapped" if found == wanted else "as it was")
+        if found == wanted:
+            server.sql("DELETE FROM partes", "conta")
+    assert "as it was" in outcomes
+    site.restore(engine(server, "conta"), dumped.set_id, replace=True)
+    assert fingerprint(server, "conta") == wanted
+    assert_nothing_left(server, site, sets=1)
+
+
+@pytest.fixture
+def canary(server: MariadbServer) -> Iterator[str]:
+    """A password with all that option files, shells and SQL stumble over."""
+    password = "canario-" + secrets.token_hex(8) + " #'\"\\;`$%ñ"
+    server.sql(f"CREATE USER canario IDENTIFIED BY {_literal(password)}; GRANT ALL ON *.* TO canario WITH GRANT OPTION")
+    yield password
+    server.sql("DROP USER canario")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def test_a_password_is_seen_by_nobody(
+    server: MariadbServer, ledger: str, site: Site, canary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    bound = {"login_user": "canario", "login_password": canary}
+    with Watcher(canary[:24]) as watcher:
+        dumped = site.dump(engine(server, ledger, **bound))
+        site.restore(engine(server, ledger, **bound), dumped.set_id, replace=True)
+        with pytest.raises(ProcessFailed) as failure:
+            site.dump(engine(server, ledger, login_user="canario", login_password=canary + "x"))
+    assert {"mariadb", "age"} <= watcher.programs
+    assert watcher.found == []
+    assert canary[:24] not in failure.value.message + str(failure.value.details)
+    for path in [*site.root.rglob("*"), *tmp_path.rglob("*")]:
+        assert not path.is_file() or canary[:24].encode() not in path.read_bytes()
