@@ -159,7 +159,10 @@ class MariadbServer:
         argv = [*self.installation.argv("usr/sbin/mariadbd"), "--no-defaults", f"--datadir={self.data}"]
         if root != Path("/"):
             argv += [f"--basedir={root}/usr", f"--lc-messages-dir={self.installation.share}"]
-            argv += [f"--character-sets-dir={self.installation.share}/charsets", f"--plugin-dir={root}/usr/lib/mysql/plugin"]
+            argv += [
+                f"--character-sets-dir={self.installation.share}/charsets",
+                f"--plugin-dir={root}/usr/lib/mysql/plugin",
+            ]
         return argv
 
     def _initialise(self) -> None:
@@ -222,9 +225,7 @@ class MariadbServer:
     def sql(self, statements: str, database: str = "", *, timeout: float = 600) -> str:
         """Run statements as the administrator; return the rows, one a line, columns separated by tabs."""
         argv = [*self._client(), "--batch", "--skip-column-names", "--default-character-set=utf8mb4", "-D", database]
-        answer = subprocess.run(
-            argv, input=statements.encode(), capture_output=True, timeout=timeout, check=False
-        )
+        answer = subprocess.run(argv, input=statements.encode(), capture_output=True, timeout=timeout, check=False)
         if answer.returncode:
             raise ServiceFailedError(f"mariadb ended with status {answer.returncode}: {answer.stderr.decode()[-2000:]}")
         return answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n")

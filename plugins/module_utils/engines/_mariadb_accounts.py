@@ -12,7 +12,6 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
     immediate,

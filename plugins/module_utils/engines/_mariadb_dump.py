@@ -363,7 +363,7 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[s
             statement = rows.load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
             commands.append(f"{reading} | {client} {database} --execute={shlex.quote(statement)}")
             continue
-        split = f"$1 == \"{facts['token']}\" {{ close(f); f = \"{part}-\" $2 \".tsv\"; printf \"\" > f; next }}"
+        split = f'$1 == "{facts["token"]}" {{ close(f); f = "{part}-" $2 ".tsv"; printf "" > f; next }}'
         split += " { print > f }"
         commands.append(f"{reading} | LC_ALL=C awk -F '\\t' {shlex.quote(split)}")
         for number, table in enumerate(tables):

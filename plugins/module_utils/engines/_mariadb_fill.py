@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import os
 import secrets
 import subprocess
@@ -172,6 +171,7 @@ class _Loader:
         self._tables = tables
         self._action = action
         self._process: subprocess.Popen[bytes] | None = None
+        self._input = -1
         self._errors = os.memfd_create("mariadb-stderr", os.MFD_CLOEXEC)
 
     def __enter__(self) -> _Loader:
@@ -182,6 +182,7 @@ class _Loader:
             if error is None:
                 self._end()
         finally:
+            self._close_input()
             if self._process is not None:
                 self._work.processes.reap(self._process)
             os.close(self._errors)
@@ -197,27 +198,34 @@ class _Loader:
         facts = self._work.reader.description.engine_facts
         command = _client(self._connection, facts, self._database, self._tables[number], alone=True)
         os.ftruncate(self._errors, 0)
-        self._process = self._work.processes.start(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors
-        )
+        # A pipe of our own, which the client may open by name although it runs as another user.
+        reading, self._input = os.pipe()
+        try:
+            self._process = self._work.processes.start(
+                command, stdin=reading, stdout=subprocess.DEVNULL, stderr=self._errors
+            )
+        finally:
+            os.close(reading)
 
     def write(self, data: bytes) -> None:
         """Hands over rows of the table at work."""
         view = memoryview(data)
-        process = t.cast("subprocess.Popen[bytes]", self._process)
-        stream = t.cast("t.IO[bytes]", process.stdin)
         try:
             while view:
-                view = view[os.write(stream.fileno(), view) :]
+                view = view[os.write(self._input, view) :]
         except BrokenPipeError:
             self._end()
+
+    def _close_input(self) -> None:
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
 
     def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        with contextlib.suppress(OSError):
-            t.cast("t.IO[bytes]", process.stdin).close()
+        self._close_input()
         process.wait()
         if self._work.processes.reap(process):
             text = os.pread(self._errors, 65536, 0).decode("utf-8", "backslashreplace")

@@ -32,7 +32,7 @@ _SETTINGS = (
     "--skip-networking",
     "--skip-log-bin",
     "--skip-name-resolve",
-    "--event-scheduler=DISABLED",
+    "--event-scheduler=OFF",
     "--local-infile=1",
     "--secure-file-priv=",
     "--performance-schema=OFF",
@@ -59,9 +59,7 @@ class MariadbInstance(Instance):
                 f"Name a work_directory of at most {_LONGEST_SOCKET - 30} characters.",
             )
         readable = [path for path in ("/usr/share/mysql", "/usr/share/mariadb") if os.path.isdir(path)]
-        launcher = _confinement.confined(
-            readable=[*readable, os.path.dirname(server)], writable=[self.place.directory]
-        )
+        launcher = _confinement.confined(readable=[*readable, os.path.dirname(server)], writable=[self.place.directory])
         if launcher is None:
             raise NotAvailable(
                 "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
@@ -118,7 +116,9 @@ class MariadbInstance(Instance):
         found = [os.path.join(place, "mariadb-install-db") for place in places]
         installer = next((path for path in found if os.access(path, os.X_OK)), None)
         if installer is None:
-            raise NotAvailable("mariadb-install-db is not installed on this host", "Install the package mariadb-server.")
+            raise NotAvailable(
+                "mariadb-install-db is not installed on this host", "Install the package mariadb-server."
+            )
         command = Command(
             [
                 installer,

@@ -174,7 +174,9 @@ class Restoration:
         self._lock()
         with advising(), Session(work.processes, self.connection) as session:
             self._remove(session)
-            session.execute(self._creation(self.beside, facts["database"]), action="create the database to restore into")
+            session.execute(
+                self._creation(self.beside, facts["database"]), action="create the database to restore into"
+            )
             password = self._make_account(session)
         connection = self.connection.as_account(self._account, password) if password else self.connection
         with advising(), contextlib.ExitStack() as stack:
@@ -184,8 +186,17 @@ class Restoration:
         with advising():
             self._make_accounts(work, programs)
             self._make_programs(work, programs)
+        self._programs += self._possible_events(work, programs)
+
+    def _possible_events(self, work: RestoreWork, programs: t.Sequence[Definition]) -> list[Definition]:
         events = [entry for entry in programs if entry.kind == objects.EVENT]
-        self._programs += events
+        with Session(work.processes, self.connection) as session:
+            disabled = session.value("@@GLOBAL.event_scheduler") == "DISABLED"
+        if not (events and disabled):
+            return events
+        names = ", ".join(entry.name for entry in events[:20])
+        work.warnings.append(f"The server takes no events (event_scheduler is DISABLED); not restored: {names}")
+        return []
 
     def _creation(self, name: str, facts: t.Mapping[str, t.Any]) -> str:
         return immediate(f"CREATE DATABASE {quote_identifier(name)} {_database_options(facts)}")
@@ -208,8 +219,10 @@ class Restoration:
             account = f"'{self._account}'@'{host}'"
             session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'", action="make an account to restore as")
             session.execute(f"GRANT ALL ON {database}.* TO {account}", action="make an account to restore as")
-        if session.rows({"name": "1"}, "information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME ="
-                        " 'SYSTEM_VERSIONING_INSERT_HISTORY'"):
+        if session.rows(
+            {"name": "1"},
+            "information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'SYSTEM_VERSIONING_INSERT_HISTORY'",
+        ):
             for host in ("localhost", "%"):
                 session.execute(f"GRANT BINLOG REPLAY ON *.* TO '{self._account}'@'{host}'")
         return password
@@ -238,7 +251,9 @@ class Restoration:
             return
         if self._new_accounts:
             names = ", ".join(account.quoted for account in self._new_accounts)
-            work.warnings.append(f"Accounts were created from the set, with their rights on this database only: {names}")
+            work.warnings.append(
+                f"Accounts were created from the set, with their rights on this database only: {names}"
+            )
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
         """Routines, views and triggers; those that need others that do not exist yet come again after those."""
@@ -311,7 +326,9 @@ class Restoration:
             found = catalogue.count_objects(session, self.beside)
         return [
             compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
-            compare("objects", facts["objects"], found, ", ".join(f"{n} × {kind}" for kind, n in sorted(found.items()))),
+            compare(
+                "objects", facts["objects"], found, ", ".join(f"{n} × {kind}" for kind, n in sorted(found.items()))
+            ),
         ]
 
     # Swapping
@@ -515,8 +532,10 @@ def compare(name: str, expected: t.Mapping[str, int], found: t.Mapping[str, int]
 def accounts_visible(session: Session) -> bool:
     """Whether this account may see (and so remove) the server's accounts."""
     return bool(
-        session.rows({"name": "TABLE_NAME"}, "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql'"
-                     " AND TABLE_NAME = 'global_priv'")
+        session.rows(
+            {"name": "TABLE_NAME"},
+            "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'global_priv'",
+        )
     )
 
 

@@ -22,13 +22,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 
 _ENCLOSURE = "x'01'"
 # What never prints as the word NULL, nor with the enclosure first.
-_PLAIN = frozenset(
-    "tinyint smallint mediumint int bigint decimal double year date time datetime timestamp".split()
-)
+_PLAIN = frozenset(["tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "year", "date", "time", "datetime", "timestamp"])
 # What is bytes with a meaning of their own, and goes as digits.
 _DIGITS = frozenset(
-    "geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection vector"
-    " uuid inet6 inet4".split()
+    ["geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "vector", "uuid", "inet6", "inet4"]
 )
 FORMAT = (
     f"CHARACTER SET binary FIELDS TERMINATED BY '\\t' OPTIONALLY ENCLOSED BY {_ENCLOSURE} ESCAPED BY '\\\\'"

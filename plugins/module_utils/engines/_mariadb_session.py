@@ -143,7 +143,9 @@ class Session:
         :param source: what follows FROM.
         """
         pairs = ", ".join(f"'{name}', {expression}" for name, expression in columns.items())
-        return [json.loads(line[0]) for line in self.execute(f"SELECT JSON_OBJECT({pairs}) FROM {source}", action=action)]
+        return [
+            json.loads(line[0]) for line in self.execute(f"SELECT JSON_OBJECT({pairs}) FROM {source}", action=action)
+        ]
 
     def value(self, expression: str) -> str | None:
         """One value, as text; None for NULL."""

@@ -81,10 +81,13 @@ def leftovers(server: MariadbServer) -> list[str]:
     """What a restore or dump must not leave: databases beside, accounts of its own, sessions."""
     found = [name for name in databases(server) if name.endswith("__restoring")]
     found += [name for name in accounts(server) if name.startswith("infitulua-")]
-    return found + server.sql(
-        "SELECT CONCAT('session ', ID, ' ', COALESCE(INFO, '')) FROM information_schema.PROCESSLIST"
-        f" WHERE USER = '{server.user}'"
-    ).splitlines()
+    return (
+        found
+        + server.sql(
+            "SELECT CONCAT('session ', ID, ' ', COALESCE(INFO, '')) FROM information_schema.PROCESSLIST"
+            f" WHERE USER = '{server.user}'"
+        ).splitlines()
+    )
 
 
 def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
@@ -99,7 +102,9 @@ def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
         table, kind = _plain(line)
         there = f"{quoted}.{identifier(table)}"
         if kind == "SEQUENCE":
-            found[f"sequence {table}"] = server.sql(f"SHOW CREATE SEQUENCE {there}; SELECT next_not_cached_value FROM {there}")
+            found[f"sequence {table}"] = server.sql(
+                f"SHOW CREATE SEQUENCE {there}; SELECT next_not_cached_value FROM {there}"
+            )
             continue
         if kind == "VIEW":
             found[f"view {table}"] = server.sql(f"SHOW CREATE VIEW {identifier(table)}", database)
@@ -107,17 +112,29 @@ def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
         found[f"table {table}"] = server.sql(f"SHOW CREATE TABLE {there}").replace(f"{quoted}.", "")
         found[f"rows {table}"] = _rows(server, database, table, kind)
     for kind, source in (
-        ("trigger", f"TRIGGER_NAME, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT,"
-         f" ACTION_TIMING, SQL_MODE, DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM"
-         f" information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {name}"),
-        ("routine", f"ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC,"
-         f" SQL_DATA_ACCESS, SECURITY_TYPE, SQL_MODE, ROUTINE_COMMENT, DEFINER, CHARACTER_SET_CLIENT,"
-         f" COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {name}"),
-        ("event", f"EVENT_NAME, DEFINER, TIME_ZONE, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE,"
-         f" INTERVAL_FIELD, SQL_MODE, STARTS, ENDS, STATUS, ON_COMPLETION, EVENT_COMMENT, CHARACTER_SET_CLIENT,"
-         f" COLLATION_CONNECTION FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {name}"),
-        ("database", f"DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT FROM"
-         f" information_schema.SCHEMATA WHERE SCHEMA_NAME = {name}"),
+        (
+            "trigger",
+            f"TRIGGER_NAME, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT,"
+            f" ACTION_TIMING, SQL_MODE, DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM"
+            f" information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {name}",
+        ),
+        (
+            "routine",
+            f"ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC,"
+            f" SQL_DATA_ACCESS, SECURITY_TYPE, SQL_MODE, ROUTINE_COMMENT, DEFINER, CHARACTER_SET_CLIENT,"
+            f" COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {name}",
+        ),
+        (
+            "event",
+            f"EVENT_NAME, DEFINER, TIME_ZONE, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE,"
+            f" INTERVAL_FIELD, SQL_MODE, STARTS, ENDS, STATUS, ON_COMPLETION, EVENT_COMMENT, CHARACTER_SET_CLIENT,"
+            f" COLLATION_CONNECTION FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {name}",
+        ),
+        (
+            "database",
+            f"DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT FROM"
+            f" information_schema.SCHEMATA WHERE SCHEMA_NAME = {name}",
+        ),
     ):
         found[kind] = server.sql(f"SELECT {source} ORDER BY 1, 2, 3")
     return found

@@ -95,7 +95,9 @@ def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(
     server.sql("GRANT SELECT ON libro.* TO copias")
     with pytest.raises(ProcessFailed, match=r"ERROR 1227.*RELOAD"):
         site.dump(engine(server, ledger, **account))
-    server.sql("GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO copias; GRANT SHOW VIEW, TRIGGER, EVENT ON libro.* TO copias")
+    server.sql(
+        "GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO copias; GRANT SHOW VIEW, TRIGGER, EVENT ON libro.* TO copias"
+    )
     dumped = site.dump(engine(server, ledger, **account))
     assert dumped.description is not None
     # Its own account's table is closed to it: told, and not fatal.
@@ -223,6 +225,15 @@ def test_a_database_in_use_is_replaced(server: MariadbServer, ledger: str, site:
         user.kill()
     assert restored.kept is not None
     assert server.sql("SELECT COUNT(*) FROM asiento", ledger) == "1000"
+
+
+def test_a_server_that_takes_no_events(server: MariadbServer, site: Site) -> None:
+    create_everything(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    with MariadbServer("10.11", settings={"event-scheduler": "DISABLED"}) as other:
+        restored = site.restore(engine(other, "conta"), dumped.set_id)
+        assert "event_scheduler is DISABLED); not restored: activa, limpieza" in " ".join(restored.warnings)
+        assert other.sql("SELECT COUNT(*) FROM asiento", "conta") == "3000"
 
 
 def test_a_target_that_others_refer_to_is_refused(server: MariadbServer, ledger: str, site: Site) -> None:

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drills of MariaDB sets: into a real throw-away server, confined, of which nothing is left."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
+from ansible_collections.infitulua.backup.plugins.module_utils._drilling import DrillRequest, Limits, Query, Supervisor
+from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from development.services.mariadb import MariadbServer
+from tests.integration.mariadb.conftest import running_server
+from tests.integration.mariadb.support import Site, create_everything, drop_all, engine
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+GIBIBYTE = 1024**3
+CANARY = "canary-that-only-root-may-read"
+
+
+def own_version() -> str:
+    """The version of the machine's own MariaDB, whose programs drills run."""
+    answer = subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True)
+    return ".".join(answer.stdout.split("Ver ")[1].split(".")[:2])
+
+
+@pytest.fixture
+def own() -> Iterator[MariadbServer]:
+    """A server of the machine's own version."""
+    server = running_server(own_version())
+    drop_all(server)
+    yield server
+    drop_all(server)
+
+
+@pytest.fixture
+def work() -> Iterator[Path]:
+    """A work directory that other users can get through, and that is empty in the end."""
+    with tempfile.TemporaryDirectory(prefix="w-") as directory:
+        path = Path(directory)
+        path.chmod(0o711)
+        yield path
+        assert list(path.iterdir()) == []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                assert str(path).encode() not in entry.read_bytes()
+            except OSError:
+                continue
+
+
+def drill(site: Site, work: Path, set_id: SetId | None, **changes: t.Any) -> Drill:
+    """Drills one set."""
+    assert set_id is not None
+    options: dict[str, t.Any] = {
+        "open_medium": lambda: DirectoryMedium(path=str(site.root)),
+        "medium_name": site.medium.describe(),
+        "identity_files": (str(site.identity),),
+        "allowed_signers": None,
+        "work_directory": str(work),
+        "user": "nobody",
+        "programs_directory": None,
+        "queries": (),
+        "limits": Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE),
+        "jobs": 2,
+        **changes,
+    }
+    return Supervisor(DrillRequest(**options)).drill(set_id)
+
+
+def test_everything_is_drilled(own: MariadbServer, site: Site, work: Path) -> None:
+    create_everything(own, "conta")
+    dumped = site.dump(engine(own, "conta"))
+    query = Query("los asientos", "SELECT COUNT(*), NULL FROM asiento", "3000|")
+    passed = drill(site, work, dumped.set_id, queries=(query,))
+    assert passed.outcome == "passed", passed
+    checks = {check["name"]: check for check in passed.checks}
+    assert {"row counts", "objects", "CHECK TABLE", "server", "los asientos"} <= set(checks)
+    assert all(check["passed"] for check in checks.values())
+    wrong = Query("los asientos", "SELECT COUNT(*) FROM asiento", "2999")
+    assert drill(site, work, dumped.set_id, queries=(wrong,)).outcome == "failed"
+
+
+def test_a_version_that_is_too_old_is_not_done(own: MariadbServer, site: Site, work: Path) -> None:
+    newer = running_server("11.8")
+    if own_version() == "11.8":
+        pytest.skip("the machine's own MariaDB is the newest that there is")
+    newer.sql("CREATE OR REPLACE DATABASE nueva")
+    dumped = site.dump(engine(newer, "nueva"))
+    newer.sql("DROP DATABASE nueva")
+    missing = drill(site, work, dumped.set_id)
+    assert missing.outcome == "not_done"
+    assert "MariaDB 11.8 or newer is not installed" in str(missing.message)
+    assert "mariadb-server" in str(missing.message)
+
+
+def test_a_hostile_database_reaches_nothing(own: MariadbServer, site: Site, work: Path, tmp_path: Path) -> None:
+    """Programs that run when the operator's query does: they read no file, write none, and connect to nobody."""
+    secret = Path("/etc/infitulua-canary")
+    secret.write_text(CANARY)
+    secret.chmod(0o644)
+    try:
+        own.sql("CREATE DATABASE hostil")
+        own.sql(
+            "CREATE FUNCTION lee() RETURNS text RETURN LOAD_FILE('/etc/infitulua-canary');"
+            "CREATE VIEW v AS SELECT COALESCE(lee(), 'nada') AS leido;"
+            "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1)",
+            "hostil",
+        )
+        assert own.sql("SELECT leido FROM v", "hostil") == CANARY
+        dumped = site.dump(engine(own, "hostil"))
+        asked = Query("vista", "SELECT leido FROM v", "nada")
+        result = drill(site, work, dumped.set_id, queries=(asked,))
+        assert result.outcome == "passed", result
+        assert CANARY not in str(result)
+    finally:
+        secret.unlink()
+
+
+def test_a_damaged_set_fails(own: MariadbServer, site: Site, work: Path) -> None:
+    own.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int)")
+    dumped = site.dump(engine(own, "libro"))
+    payload = next(site.path(dumped.set_id).glob("data/structure*"))
+    data = bytearray(payload.read_bytes())
+    data[-1] ^= 1
+    payload.write_bytes(data)
+    assert drill(site, work, dumped.set_id).outcome == "failed"
