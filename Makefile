@@ -8,7 +8,7 @@ DEV = $(ENVIRONMENT) dev
 STAGES = $(DEV) python -m development.stages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit integration sanity bench build molecule clean
+.PHONY: help demo runner link test check lint unit integration sanity bench build molecule clean
 
 help: ## say what each target does
 	@echo 'make TARGET, where TARGET is'
@@ -16,6 +16,12 @@ help: ## say what each target does
 
 demo: ## run the five steps over a small institution on this machine (two minutes, no root)
 	@$(ENVIRONMENT) demo python -m development.demo
+
+runner: ## run the daily playbook over runner.example with ansible-runner, as continuous integration does
+	@$(DEV) python runner.example/run.py prepare.yml infitulua.backup.daily
+
+link: ## let runner.example, with an ansible-runner of your own, find the collection in this checkout
+	@$(PYTHON) -c 'from development import environment; environment.link_collection()'
 
 test: ## everything: system packages, check, build, sanity, integration, demo
 	@$(STAGES) test

@@ -35,6 +35,7 @@ WANTED = {
     "playbooks",
     "plugins",
     "roles",
+    "runner.example",
 }
 REQUIRED = {
     "LICENSE",
@@ -43,6 +44,7 @@ REQUIRED = {
     "meta/runtime.yml",
     "plugins/modules/database_dump.py",
     "plugins/modules/set_info.py",
+    "runner.example/env/envvars",
 }
 UNWANTED = re.compile(
     r"(^|/)(\.[^/]+|__pycache__|tests|molecule|fragments|config\.yaml)(/|$)|\.(pyc|orig|rej|swp|bak|tar\.gz)$|~$"
@@ -117,10 +119,11 @@ def try_out(artifact: Path) -> None:
         manual = run(["ansible-doc", "-t", "module", MODULE], what=f"ansible-doc {MODULE}", collections=collections)
         if MODULE.upper() not in manual.upper():
             raise BuildFailedError(f"ansible-doc does not know {MODULE}:\n{manual}")
-        modules = run(["ansible-doc", "-t", "module", "--list", NAME], what="ansible-doc", collections=collections)
-        for path in sorted((installed / "plugins" / "modules").glob("*.py")):
-            if f"{NAME}.{path.stem}" not in modules:
-                raise BuildFailedError(f"ansible-doc --list does not show {path.stem}")
+        for kind, directory in (("module", "modules"), ("callback", "callback")):
+            listed = run(["ansible-doc", "-t", kind, "--list", NAME], what="ansible-doc", collections=collections)
+            for path in sorted((installed / "plugins" / directory).glob("*.py")):
+                if f"{NAME}.{path.stem}" not in listed:
+                    raise BuildFailedError(f"ansible-doc --list does not show {path.stem}")
         for playbook in sorted((installed / "playbooks").glob("*.yml")):
             argv = ["ansible-playbook", "--syntax-check", "-i", "localhost,", f"{NAME}.{playbook.stem}"]
             run(argv, what=f"the syntax check of {playbook.stem}", collections=collections)

@@ -74,6 +74,7 @@ LINT = [
     Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development", alone=False),
     Step.of("mypy: program age", "mypy", "development/programs/age", alone=False),
     Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen", alone=False),
+    Step.of("mypy: runner.example", "mypy", "runner.example/run.py", "runner.example/project/files", alone=False),
     Step.of("ruff check", "ruff", "check", "--output-format", "concise", ".", alone=False),
     Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", ".", alone=False),
     Step.of("antsibull-changelog", "antsibull-changelog", "lint", alone=False),
