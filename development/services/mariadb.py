@@ -53,7 +53,7 @@ class Installation:
 
 
 def find(version: str) -> Installation:
-    """The machine's own MariaDB where it is of this version, else one fetched from the release of Debian that has it."""
+    """The machine's own MariaDB where it is of this version, else one fetched from the Debian that has it."""
     own = shutil.which("mariadbd", path="/usr/sbin:/usr/libexec")
     if own is not None:
         answer = subprocess.run([own, "--version"], capture_output=True, text=True, check=True)

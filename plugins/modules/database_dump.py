@@ -71,8 +71,8 @@ options:
         description: The database user (V(mariadb), V(postgresql)).
         type: str
       login_password:
-        description: The database user's password (V(mariadb), V(postgresql)). It is handed to the client in memory, never
-          in its arguments or environment.
+        description: The database user's password (V(mariadb), V(postgresql)). It is handed to the client in memory,
+          never in its arguments or environment.
         type: str
       login_unix_socket:
         description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb)).

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a MariaDB database says about itself: the facts that a set keeps, and that a restored database must say again."""
+"""What a MariaDB database says about itself: the facts that a set keeps, and that a restored one must say again."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def count_objects(session: Session, database: str) -> dict[str, int]:
     """How many of each kind there are; events are not among them, because they are made last."""
     schema = quote_literal(database)
     queries = {
-        "LOWER(CASE TABLE_TYPE WHEN 'SYSTEM VERSIONED' THEN 'BASE TABLE' ELSE TABLE_TYPE END)": "TABLES WHERE TABLE_SCHEMA",
+        "LOWER(REPLACE(TABLE_TYPE, 'SYSTEM VERSIONED', 'BASE TABLE'))": "TABLES WHERE TABLE_SCHEMA",
         "LOWER(ROUTINE_TYPE)": "ROUTINES WHERE ROUTINE_SCHEMA",
         "'trigger'": "TRIGGERS WHERE TRIGGER_SCHEMA",
         "'foreign key'": "REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA",

@@ -188,8 +188,8 @@ class MariadbInstance(Instance):
         ]
 
     def ask(self, query: str) -> str:
-        with Connection(self.target) as connection:
-            with Session(self.place.processes, connection, database=connection.database) as session:
-                session.execute("SET SESSION TRANSACTION READ ONLY")
-                lines = session.execute(query.rstrip().rstrip(";"), action="ask a restored database")
+        place = self.target["database"]
+        with Connection(self.target) as link, Session(self.place.processes, link, database=place) as session:
+            session.execute("SET SESSION TRANSACTION READ ONLY")
+            lines = session.execute(query.rstrip().rstrip(";"), action="ask a restored database")
         return "\n".join("|".join("" if field == "NULL" else field for field in line) for line in lines)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a MariaDB database has beside its rows, as statements that make it: tables, sequences, views, routines, …
+"""What a MariaDB database has beside its rows, as statements that make it: tables, sequences, views, routines and more.
 
 Each is written as a line of its own that executes one statement, given in hexadecimal digits: nothing in it can be
 taken for a second statement, or for a command to the client, and its character set is what the object was made with.

@@ -128,8 +128,8 @@ class Restoration:
             raise Refused(
                 "restore a database",
                 on=self.connection.describe(),
-                why=f"the server's lower_case_table_names is not {facts['lower_case_table_names']}, as where the set was"
-                " taken: names could collide or not be found",
+                why=f"the server's lower_case_table_names is not {facts['lower_case_table_names']}, as it was where"
+                " the set was taken: names could collide or not be found",
                 next_step="Restore into a server with the same setting.",
             )
         collations = {row["name"] for row in session.rows({"name": "ID"}, "information_schema.COLLATIONS")}

@@ -22,10 +22,18 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 
 _ENCLOSURE = "x'01'"
 # What never prints as the word NULL, nor with the enclosure first.
-_PLAIN = frozenset(["tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "year", "date", "time", "datetime", "timestamp"])
+_PLAIN = frozenset(
+    [
+        *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"),
+        *("year", "date", "time", "datetime", "timestamp"),
+    ]
+)
 # What is bytes with a meaning of their own, and goes as digits.
 _DIGITS = frozenset(
-    ["geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "vector", "uuid", "inet6", "inet4"]
+    [
+        *("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"),
+        *("geometrycollection", "vector", "uuid", "inet6", "inet4"),
+    ]
 )
 FORMAT = (
     f"CHARACTER SET binary FIELDS TERMINATED BY '\\t' OPTIONALLY ENCLOSED BY {_ENCLOSURE} ESCAPED BY '\\\\'"
@@ -115,7 +123,7 @@ class Splitter:
         self._begun = False
         self._at_line_start = True
 
-    def feed(self, chunk: t.Union[bytes, memoryview]) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         """Takes the next bytes of the stream.
 
         :raises ValueError: when a stream does not begin with a table, or a line of the token's has no number.

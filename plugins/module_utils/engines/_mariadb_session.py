@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One ``mariadb`` at work for us: statements in, rows out. What came from a set reaches it as hexadecimal digits only."""
+"""One ``mariadb`` at work for us: statements in, rows out. What comes from a set reaches it as hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Session:
                 data = data[os.write(self._input.fileno(), data) :]
 
     def execute(self, sql: str, *, action: str = "ask the server") -> list[list[str]]:
-        """Runs one statement; what it prints, line by line, field by field. (A NULL is the text ``NULL``.)
+        """Runs one statement; what it prints, line by line, field by field, with the text ``NULL`` for NULL.
 
         :raises ProcessFailed: when it fails; the session has then ended.
         """

@@ -17,6 +17,19 @@ __all__ = ["Site", "accounts", "create_everything", "databases", "drop_all", "en
 EVERYTHING = Path(__file__).resolve().parent / "everything.sql"
 _OWN = "'mysql', 'information_schema', 'performance_schema', 'sys'"
 _NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "year")
+_PROGRAMS = {
+    "trigger": "TRIGGER_NAME, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT, ACTION_TIMING,"
+    " SQL_MODE, DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM information_schema.TRIGGERS"
+    " WHERE TRIGGER_SCHEMA",
+    "routine": "ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC, SQL_DATA_ACCESS,"
+    " SECURITY_TYPE, SQL_MODE, ROUTINE_COMMENT, DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION"
+    " FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA",
+    "event": "EVENT_NAME, DEFINER, TIME_ZONE, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE,"
+    " INTERVAL_FIELD, SQL_MODE, STARTS, ENDS, STATUS, ON_COMPLETION, EVENT_COMMENT, CHARACTER_SET_CLIENT,"
+    " COLLATION_CONNECTION FROM information_schema.EVENTS WHERE EVENT_SCHEMA",
+    "database": "DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT FROM information_schema.SCHEMATA"
+    " WHERE SCHEMA_NAME",
+}
 _OWN_ACCOUNTS = "'root', 'mariadb.sys', 'mysql', 'dba', 'PUBLIC', ''"
 
 
@@ -111,32 +124,8 @@ def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
             continue
         found[f"table {table}"] = server.sql(f"SHOW CREATE TABLE {there}").replace(f"{quoted}.", "")
         found[f"rows {table}"] = _rows(server, database, table, kind)
-    for kind, source in (
-        (
-            "trigger",
-            f"TRIGGER_NAME, EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT,"
-            f" ACTION_TIMING, SQL_MODE, DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM"
-            f" information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {name}",
-        ),
-        (
-            "routine",
-            f"ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC,"
-            f" SQL_DATA_ACCESS, SECURITY_TYPE, SQL_MODE, ROUTINE_COMMENT, DEFINER, CHARACTER_SET_CLIENT,"
-            f" COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {name}",
-        ),
-        (
-            "event",
-            f"EVENT_NAME, DEFINER, TIME_ZONE, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE,"
-            f" INTERVAL_FIELD, SQL_MODE, STARTS, ENDS, STATUS, ON_COMPLETION, EVENT_COMMENT, CHARACTER_SET_CLIENT,"
-            f" COLLATION_CONNECTION FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {name}",
-        ),
-        (
-            "database",
-            f"DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT FROM"
-            f" information_schema.SCHEMATA WHERE SCHEMA_NAME = {name}",
-        ),
-    ):
-        found[kind] = server.sql(f"SELECT {source} ORDER BY 1, 2, 3")
+    for kind, source in _PROGRAMS.items():
+        found[kind] = server.sql(f"SELECT {source} = {name} ORDER BY 1, 2, 3")
     return found
 
 
