@@ -116,7 +116,7 @@ class Session:
         :raises ProcessFailed: when it fails; the session has then ended.
         """
         self.send(f"{sql};\nSELECT '{self._token}';\n")
-        lines = []
+        lines: list[list[str]] = []
         while True:
             line = self._readline()
             if line is None:

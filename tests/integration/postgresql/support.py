@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services.postgresql import PostgresqlServer
@@ -52,9 +53,7 @@ class Site:
         answer = subprocess.run(["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True)
         self.recipient = answer.stdout.strip()
 
-    def dump(
-        self, engine: PostgresqlEngine, *, source: str = "db", jobs: int = 2, **changes: t.Any
-    ) -> _dumping.DumpResult:
+    def dump(self, engine: Engine, *, source: str = "db", jobs: int = 2, **changes: t.Any) -> _dumping.DumpResult:
         """Dumps into a new set."""
         request = _dumping.DumpRequest(
             host="srv-pruebas",
@@ -69,7 +68,7 @@ class Site:
         )
         return _dumping.dump(request)
 
-    def restore(self, engine: PostgresqlEngine, set_id: SetId | None, **changes: t.Any) -> _restoring.RestoreResult:
+    def restore(self, engine: Engine, set_id: SetId | None, **changes: t.Any) -> _restoring.RestoreResult:
         """Restores a set."""
         assert set_id is not None
         options: dict[str, t.Any] = {"identity_files": (str(self.identity),), "ticket": "MESA-1234", **changes}
@@ -203,7 +202,7 @@ def fingerprint(server: PostgresqlServer, database: str) -> dict[str, t.Any]:
 
 def differences(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, t.Any]:
     """Where two fingerprints differ, small enough to read."""
-    found = {}
+    found: dict[str, t.Any] = {}
     for key in sorted({*before, *after}):
         one, two = before.get(key), after.get(key)
         if one == two:

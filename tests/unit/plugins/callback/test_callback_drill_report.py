@@ -138,7 +138,9 @@ def test_a_hidden_result_is_no_pass(run: Run) -> None:
 
 
 def test_each_source_that_a_module_names_is_a_failure_of_its_own(run: Run) -> None:
-    named = [{"source": name, "message": f"{name} is down", "details": []} for name in ("nomina", "historico")]
+    named: list[dict[str, object]] = [
+        {"source": name, "message": f"{name} is down", "details": []} for name in ("nomina", "historico")
+    ]
     dump = run.task({"failed": True, "msg": "both", "failures": named}, action="infitulua.backup.database_dump")
     run.callback.v2_runner_on_failed(dump)
     run.end(failures=1)
