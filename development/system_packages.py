@@ -42,6 +42,11 @@ class Package:
 TEST_PACKAGES = [
     Package("postgresql", programs=("psql",), paths=("/usr/lib/postgresql/*/bin/postgres",)),
     Package("postgresql-contrib", paths=("/usr/share/postgresql/*/extension/hstore.control",)),
+    # Not mariadb-server, which starts one.
+    Package("mariadb-server-core", programs=("mariadbd", "mariadb-install-db")),
+    Package("mariadb-client", programs=("mariadb",)),
+    # Fetches the MariaDB of another release of Debian, without installing it (services/mariadb.py).
+    Package("mmdebstrap", programs=("mmdebstrap",)),
     Package("zstd", programs=("zstd",)),
     Package("age", programs=("age", "age-keygen")),
     Package("rsync", programs=("rsync", "rrsync")),

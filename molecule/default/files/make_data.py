@@ -39,12 +39,41 @@ COMMENT ON TABLE asiento IS 'Asientos contables';
 SELECT lo_from_bytea(0, decode(repeat('c0ffee', 5000), 'hex'));
 """
 
+MARIADB_DATABASES = {"srv-financiero": "nomina", "srv-misional": "tesoreria"}
+MARIADB_SCHEMA = """
+CREATE USER copias@localhost IDENTIFIED BY '{password}';
+GRANT ALL ON *.* TO copias@localhost WITH GRANT OPTION;
+CREATE USER liquidador@localhost IDENTIFIED BY 'otra';
+CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_spanish_ci;
+GRANT SELECT, INSERT, EXECUTE ON {database}.* TO liquidador@localhost;
+USE {database};
+CREATE SEQUENCE consecutivo START WITH 1000;
+CREATE TABLE empleado (id int PRIMARY KEY, nombre varchar(100) NOT NULL UNIQUE, tasa float) WITH SYSTEM VERSIONING;
+CREATE TABLE pago (id bigint DEFAULT NEXTVAL(consecutivo) PRIMARY KEY, empleado int NOT NULL, fecha date NOT NULL,
+  valor decimal(14,2) NOT NULL CHECK (valor <> 0), detalle text, FOREIGN KEY (empleado) REFERENCES empleado (id));
+INSERT INTO empleado SELECT seq, CONCAT('Empleado «', seq, '» Ñ'), seq * 16777.217 FROM seq_1_to_500;
+UPDATE empleado SET tasa = tasa + 1 WHERE id < 50;
+INSERT INTO pago (empleado, fecha, valor, detalle)
+  SELECT 1 + seq % 500, '2025-01-01' + INTERVAL seq % 700 DAY, seq * 1.37, REPEAT(MD5(seq), 3) FROM seq_1_to_{rows};
+CREATE DEFINER = liquidador@localhost FUNCTION neto(v decimal(14,2)) RETURNS decimal(14,2) DETERMINISTIC
+  RETURN v * 0.92;
+CREATE VIEW netos AS SELECT empleado, SUM(neto(valor)) AS valor FROM pago GROUP BY empleado;
+CREATE TRIGGER sin_detalle BEFORE INSERT ON pago FOR EACH ROW SET NEW.detalle = COALESCE(NEW.detalle, '-');
+CREATE EVENT limpieza ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01 00:00:00' DO DELETE FROM pago WHERE id < 0;
+"""
+
 
 def make_postgresql(database: str, password: str) -> None:
     """Make a database with partitions, keys, a view, grants and a large object."""
     sql = f"\\set password '{password}'\n" + SCHEMA.format(database=database, rows=ROWS).replace("\\\\", "\\")
     argv = ["runuser", "-u", "postgres", "--", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
     subprocess.run(argv, input=sql, text=True, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+
+def make_mariadb(database: str, password: str) -> None:
+    """Make a database with keys, a sequence, a history, programs in another's name, and accounts."""
+    sql = MARIADB_SCHEMA.format(database=database, password=password, rows=ROWS)
+    subprocess.run(["mariadb", "--default-character-set=utf8mb4"], input=sql, text=True, check=True)
 
 
 def make_sqlite(path: Path) -> None:
@@ -83,7 +112,9 @@ def make_files(root: Path) -> None:
 def main() -> None:
     """Entry point."""
     name, password_file = sys.argv[1:]
-    make_postgresql(DATABASES[name], Path(password_file).read_text())
+    password = Path(password_file).read_text()
+    make_postgresql(DATABASES[name], password)
+    make_mariadb(MARIADB_DATABASES[name], password)
     os.unlink(password_file)
     if name == "srv-misional":
         make_sqlite(Path("/srv/mesa/mesa.db"))

@@ -106,8 +106,8 @@ class MariadbInstance(Instance):
                     return os.path.realpath(path), version
         raise NotAvailable(
             f"MariaDB {'.'.join(map(str, wanted))} or newer is not installed on this host",
-            "Install the package mariadb-server (Debian, Ubuntu, Red Hat) of that version; its own service need not"
-            " run.",
+            "Install the package mariadb-server-core (Debian, Ubuntu) or mariadb-server (Red Hat) of that version; no"
+            " service need run.",
         )
 
     def _initialise(self, server: str) -> None:
@@ -117,7 +117,7 @@ class MariadbInstance(Instance):
         installer = next((path for path in found if os.access(path, os.X_OK)), None)
         if installer is None:
             raise NotAvailable(
-                "mariadb-install-db is not installed on this host", "Install the package mariadb-server."
+                "mariadb-install-db is not installed on this host", "Install the package mariadb-server-core."
             )
         command = Command(
             [

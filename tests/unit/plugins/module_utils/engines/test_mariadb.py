@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of the MariaDB engine needs no server: streams taken apart, tables cut up, statements told from others."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Column, Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import immediate, unescape
+
+TOKEN = "0123456789abcdef"
+MIB = 1024 * 1024
+LINE = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"") + b"\n")
+
+
+def take_apart(stream: bytes, sizes: list[int]) -> list[tuple[int, bytes]]:
+    """What a splitter makes of a stream that comes in pieces of these sizes, over and over."""
+    found: list[tuple[int, bytes]] = []
+
+    def begin(number: int) -> None:
+        found.append((number, b""))
+
+    def more(data: bytes) -> None:
+        found[-1] = (found[-1][0], found[-1][1] + data)
+
+    splitter = rows.Splitter(TOKEN, begin, more)
+    at = turn = 0
+    while at < len(stream):
+        size = sizes[turn % len(sizes)]
+        splitter.feed(memoryview(stream)[at : at + size])
+        at += size
+        turn += 1
+    splitter.finish()
+    return found
+
+
+@given(
+    tables=st.lists(st.lists(st.one_of(LINE, st.just(TOKEN.encode() + b"x\n")), max_size=5), min_size=1, max_size=5),
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5),
+)
+def test_a_stream_of_several_tables_is_taken_apart_wherever_its_pieces_end(
+    tables: list[list[bytes]], sizes: list[int]
+) -> None:
+    wanted = [(number, b"".join(lines)) for number, lines in enumerate(tables)]
+    stream = b"".join(f"{TOKEN}\t{number}\n".encode() + data for number, data in wanted)
+    assert take_apart(stream, sizes) == wanted
+
+
+@pytest.mark.parametrize("stream", [b"row\n", f"{TOKEN}\tx\n".encode(), f"{TOKEN}\t1".encode()])
+def test_a_stream_that_is_none_is_refused(stream: bytes) -> None:
+    with pytest.raises(ValueError, match=r"begin with a table|invalid literal|within a mark"):
+        take_apart(stream, [100])
+
+
+@given(edges=st.tuples(st.integers(-(2**63), 2**64 - 1), st.integers(-(2**63), 2**64 - 1)), count=st.integers(1, 9))
+def test_every_key_is_in_just_one_piece(edges: tuple[int, int], count: int) -> None:
+    least, greatest = sorted(edges)
+    conditions = rows.pieces("k", least, greatest, count)
+    for key in {least, greatest, (least + greatest) // 2, least - 1, greatest + 1}:
+        holds = [
+            eval(condition.replace("`k`", str(key)).replace("AND", "and").replace("TRUE", "True"))  # noqa: S307
+            for condition in conditions
+        ]
+        assert holds.count(True) == 1
+
+
+def _table(name: str, size: int, *, key: str | None = "id", transactional: bool = True) -> Table:
+    return Table(name, "InnoDB", size, transactional, False, (Column("id", "int"),), key)
+
+
+def _cut(_table: Table, count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def test_a_large_table_is_cut_up_and_small_ones_share_a_stream() -> None:
+    tables = [_table("grande", 900 * MIB), *(_table(f"t{number}", MIB) for number in range(100))]
+    streams = plan(tables, 2, _cut)
+    assert [piece.condition for stream in streams for piece in stream.pieces if piece.table.name == "grande"] == [
+        *"0123"
+    ]
+    assert sorted(piece.table.name for stream in streams for piece in stream.pieces if piece.condition is None) == (
+        sorted(f"t{number}" for number in range(100))
+    )
+    assert len(streams) <= 8
+
+
+def test_one_job_has_one_stream() -> None:
+    assert len(plan([_table("a", 900 * MIB), _table("b", MIB)], 1, _cut)) == 1
+
+
+def test_a_table_without_a_number_for_a_key_stays_whole() -> None:
+    streams = plan([_table("a", 900 * MIB, key=None), _table("b", 900 * MIB, key=None)], 2, _cut)
+    assert [[piece.table.name for piece in stream.pieces] for stream in streams] == [["a"], ["b"]]
+
+
+def test_locked_tables_come_first_so_that_they_are_free_again_soon() -> None:
+    streams = plan([_table("a", 900 * MIB), _table("m", 1, transactional=False)], 2, _cut)
+    assert streams[0].locked
+    assert [piece.table.name for piece in streams[0].pieces] == ["m"]
+    assert not any(stream.locked for stream in streams[1:])
+
+
+@given(statement=st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_statement_in_digits_is_nothing_but_digits(statement: str) -> None:
+    text = immediate(statement)
+    digits = text[len("EXECUTE IMMEDIATE CONVERT(x'") : -len("' USING utf8mb4)")]
+    assert bytes.fromhex(digits).decode() == statement
+
+
+DEFINITIONS = [
+    objects.Definition("table", "a b", "CREATE TABLE `a b` (i int)"),
+    objects.Definition(
+        "view", "v", "CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`%` SQL SECURITY DEFINER VIEW `v` AS SELECT 1"
+    ),
+    objects.Definition("function", "f", "CREATE DEFINER=`a`@`b` FUNCTION `f`(x int) RETURNS int RETURN 1", "ORACLE"),
+    objects.Definition("package body", "p", 'CREATE DEFINER="a"@"b" PACKAGE BODY "p" AS END', zone="SYSTEM"),
+]
+
+
+def test_definitions_are_read_as_they_were_written() -> None:
+    assert objects.read(objects.write(DEFINITIONS), on="set") == DEFINITIONS
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [
+        ("view", "DROP DATABASE victim"),
+        ("view", "CREATE DATABASE `x`"),
+        ("function", "CREATE FUNCTION `f` RETURNS STRING SONAME 'x.so'"),
+        ("function", "CREATE FUNCTION f RETURNS STRING SONAME 'x(.so'"),
+        ("user", "CREATE USER `x`"),
+        ("trigger", "CREATE VIEW `v` AS SELECT 1"),
+    ],
+)
+def test_a_definition_of_another_kind_is_refused(kind: str, statement: str) -> None:
+    with pytest.raises(SetInvalid, match="statement of another kind"):
+        objects.read(objects.write([objects.Definition(kind, "x", statement)]), on="set")
+
+
+@pytest.mark.parametrize("more", ["DROP DATABASE x;\n", "\\! id\n", "-- table 61\n"])
+def test_a_text_with_anything_else_in_it_is_refused(more: str) -> None:
+    with pytest.raises(SetInvalid, match="is none"):
+        objects.read(objects.write(DEFINITIONS) + more, on="set")
+
+
+def test_a_set_gives_rights_on_its_own_database_only() -> None:
+    made = [
+        "CREATE USER `a`@`b` IDENTIFIED BY PASSWORD '*00'",
+        "GRANT SELECT ON `ledger`.* TO `a`@`b`",
+        "GRANT ALL PRIVILEGES ON *.* TO `a`@`b`",
+        "GRANT SELECT ON `mysql`.* TO `a`@`b`",
+        "GRANT SELECT ON `ledger`.* TO `other`@`b`",
+        "GRANT SUPER ON `ledger`.* TO `a`@`b`, `c`@`d`",
+        "GRANT EXECUTE ON PROCEDURE `ledger`.`p` TO `a`@`b` WITH GRANT OPTION",
+    ]
+    assert accounts.grants(made, database="ledger", target="new_one") == [
+        ("GRANT SELECT ON `new\\_one`.* TO `a`@`b`", "REVOKE SELECT ON `new\\_one`.* FROM `a`@`b`"),
+        (
+            "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
+            "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `new_one`.`p` FROM `a`@`b`",
+        ),
+    ]
+
+
+def test_what_a_client_prints_is_read_as_it_was() -> None:
+    assert unescape("a\\tb\\nc\\\\n\\0") == "a\tb\nc\\n\0"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "database was not given"),
+        ({"database": "d", "login_host": "h", "login_unix_socket": "/s"}, "were both given"),
+        ({"database": "d", "ssl_mode": "prefer"}, "no ssl_mode prefer"),
+        ({"database": "d", "login_password": "a\nhost=evil"}, "line break"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: dict[str, str], why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        Connection(options)
