@@ -113,6 +113,7 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
                     f" {request.engine.name}",
                     next_step="Name a target of the set's engine, or another set.",
                 )
+            request.engine.check_facts(reader.description)
             reader.probe()
             stamp = datetime.datetime.now(datetime.timezone.utc).strftime(TIME_FORMAT)
             work = RestoreWork(reader, processes, progress, request.jobs, stamp)

@@ -58,7 +58,7 @@ INSERT INTO pago (empleado, fecha, valor, detalle)
 CREATE DEFINER = liquidador@localhost FUNCTION neto(v decimal(14,2)) RETURNS decimal(14,2) DETERMINISTIC
   RETURN v * 0.92;
 CREATE VIEW netos AS SELECT empleado, SUM(neto(valor)) AS valor FROM pago GROUP BY empleado;
-CREATE TRIGGER sin_detalle BEFORE INSERT ON pago FOR EACH ROW SET NEW.detalle = COALESCE(NEW.detalle, '-');
+CREATE TRIGGER `sin_detalle` BEFORE INSERT ON `pago` FOR EACH ROW SET NEW.detalle = COALESCE(NEW.detalle, '-');
 CREATE EVENT limpieza ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01 00:00:00' DO DELETE FROM pago WHERE id < 0;
 """
 

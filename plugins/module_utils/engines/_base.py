@@ -12,10 +12,12 @@ import abc
 import dataclasses
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import check_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +105,20 @@ class Engine(abc.ABC):
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
     target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]]
 
+    # Of what a set says of its source, see ``_facts``.
+    facts_shape: t.ClassVar[t.Any] = dict
+
     @abc.abstractmethod
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         """Takes the options, checked as far as it can be without asking anybody."""
+
+    @classmethod
+    def check_facts(cls, description: Description) -> None:
+        """Sees to it that a set's facts have the shape that this engine writes.
+
+        :raises SetInvalid: when they have not.
+        """
+        check_shape(description.engine_facts, cls.facts_shape, on=description.id)
 
     @abc.abstractmethod
     def describe(self) -> str:

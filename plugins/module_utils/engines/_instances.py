@@ -10,6 +10,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_in
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_instance import MariadbInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_instance import PostgresqlInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import ENGINES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_instance import SqliteInstance
 
 INSTANCES: dict[str, type[Instance]] = {
@@ -24,10 +25,12 @@ def make_instance(place: Place, description: Description) -> Instance:
     """The instance that suits a set; not started yet.
 
     :raises NotAvailable: when this version of the collection does not know the set's engine.
+    :raises SetInvalid: when the set's facts are none of its engine's.
     """
     if description.engine not in INSTANCES:
         raise NotAvailable(
             f"this version of the collection does not know the engine {description.engine}",
             "Use one that knows it.",
         )
+    ENGINES[description.engine].check_facts(description)
     return INSTANCES[description.engine](place, description)

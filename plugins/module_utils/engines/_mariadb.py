@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
@@ -19,8 +21,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, Dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, ROWS, Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
@@ -34,11 +37,41 @@ class MariadbEngine(Engine):
     name = "mariadb"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
     target_arguments = ARGUMENTS
+    facts_shape: t.ClassVar[t.Any] = {
+        "version": str,
+        "database": {"name": str, "character_set": str, "collation": str, "comment": str},
+        "objects": Named(int),
+        "row_counts": Named(int),
+        "sequence_defaults": [[str]],
+        "lower_case_table_names": int,
+        "token": str,
+        "tables": Named([[str]]),
+        "history": [str],
+        "streams": Named([str]),
+    }
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
         self._connection = Connection(options)
         self._restoration = Restoration(self._connection)
+
+    @classmethod
+    def check_facts(cls, description: Description) -> None:
+        super().check_facts(description)
+        facts = description.engine_facts
+        parts = [file.part for file in description.payload if file.part.startswith(ROWS)]
+        named = {table for tables in facts["streams"].values() for table in tables}
+        wrong = {
+            "version": not re.fullmatch(r"\d+\.\d+\.\d+", facts["version"]),
+            "token": not re.fullmatch(r"[0-9a-f]{32}", facts["token"]),
+            "streams": sorted(parts) != sorted(facts["streams"]),
+            "tables": not named <= set(facts["tables"])
+            or any(len(column) != 2 for columns in facts["tables"].values() for column in columns),
+            "sequence_defaults": any(len(entry) != 3 for entry in facts["sequence_defaults"]),
+        }
+        for name, is_wrong in wrong.items():
+            if is_wrong:
+                raise malformed(f"engine_facts.{name}", on=description.id)
 
     def describe(self) -> str:
         return self._connection.describe()

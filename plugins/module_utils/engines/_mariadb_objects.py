@@ -187,19 +187,20 @@ def structure(session: Session, database: str, tables: t.Sequence[str], sequence
 
 
 def sequence_defaults(session: Session, database: str) -> list[list[str]]:
-    """Columns whose default is a sequence's next value: table, column, and the expression without the database.
+    """Columns whose default is the next value of a sequence of the database: table, column, sequence.
 
     The server keeps the sequence's database in the table: whoever renames the table into another one must tell it.
     """
-    prefix = f"nextval({quote_identifier(database)}."
+    value = re.compile(rf"nextval\({re.escape(quote_identifier(database))}\.`((?:[^`]|``)*)`\)", re.IGNORECASE)
     return [
-        [row["table"], row["column"], without_database(row["value"], database)]
+        [row["table"], row["column"], match.group(1).replace("``", "`")]
         for row in session.rows(
             {"table": "TABLE_NAME", "column": "COLUMN_NAME", "value": "COLUMN_DEFAULT"},
             f"information_schema.COLUMNS WHERE TABLE_SCHEMA = {quote_literal(database)}"
             " AND COLUMN_DEFAULT LIKE '%nextval(%' ORDER BY TABLE_NAME, ORDINAL_POSITION",
         )
-        if row["value"].lower().startswith(prefix.lower())
+        for match in [value.fullmatch(row["value"])]
+        if match is not None
     ]
 
 

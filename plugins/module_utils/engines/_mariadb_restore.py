@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import json
 import secrets
 import typing as t
 import zlib
@@ -540,7 +539,8 @@ def accounts_visible(session: Session) -> bool:
 
 
 def _database_options(facts: t.Mapping[str, t.Any]) -> str:
-    comment = json.dumps(str(facts.get("comment") or ""), ensure_ascii=False)[1:-1].replace("'", "''")
+    # It takes no expression, only a literal; our sessions do not switch the backslash off.
+    comment = str(facts["comment"] or "").replace("\\", "\\\\").replace("'", "''")
     return (
         f"CHARACTER SET {quote_identifier(str(facts['character_set']))}"
         f" COLLATE {quote_identifier(str(facts['collation']))} COMMENT '{comment}'"
@@ -567,9 +567,9 @@ def _renaming(moves: t.Sequence[tuple[str, str, str]]) -> str:
     return f"RENAME TABLE {', '.join(steps)}"
 
 
-def _sequence_default(table: str, column: str, expression: str, *, database: str) -> str:
-    sequence = expression[expression.index("(") + 1 : expression.rindex(")")]
+def _sequence_default(table: str, column: str, sequence: str, *, database: str) -> str:
+    here = quote_identifier(database)
     return (
-        f"ALTER TABLE {quote_identifier(database)}.{quote_identifier(table)} ALTER COLUMN {quote_identifier(column)}"
-        f" SET DEFAULT nextval({quote_identifier(database)}.{sequence})"
+        f"ALTER TABLE {here}.{quote_identifier(table)} ALTER COLUMN {quote_identifier(column)}"
+        f" SET DEFAULT nextval({here}.{quote_identifier(sequence)})"
     )

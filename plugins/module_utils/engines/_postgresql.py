@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Client,
     Connection,
@@ -48,6 +49,39 @@ class PostgresqlEngine(Engine):
     name = "postgresql"
     source_arguments = ARGUMENTS
     target_arguments = ARGUMENTS
+    facts_shape: t.ClassVar[t.Any] = {
+        "version": str,
+        "client": str,
+        "database": {
+            "name": str,
+            "owner": str,
+            "encoding": str,
+            "collate": str,
+            "ctype": str,
+            "locale_provider": str,
+            "locale": (str, type(None)),
+            "icu_rules": (str, type(None)),
+            "tablespace": str,
+            "comment": (str, type(None)),
+            "has_access_list": bool,
+            "access": [dict],
+            "settings": [dict],
+            "connection_limit": int,
+            "is_template": bool,
+        },
+        "extensions": Named(str),
+        "roles": [str],
+        "member_roles": [str],
+        "tablespaces": [str],
+        "subscriptions": [str],
+        "indexes": Named([str]),
+        "invalid_indexes": [str],
+        "objects": Named(int),
+        "large_objects": int,
+        "constraints_not_validated": list,
+        "sequences": Named({"last_value": (int, type(None)), "increment_by": int, "cycle": bool}),
+        "row_counts": Named(int),
+    }
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
