@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -133,3 +134,24 @@ def test_a_damaged_set_fails(own: MariadbServer, site: Site, work: Path) -> None
     data[-1] ^= 1
     payload.write_bytes(data)
     assert drill(site, work, dumped.set_id).outcome == "failed"
+
+
+def test_facts_that_no_engine_wrote_fail_with_their_place(own: MariadbServer, site: Site, work: Path) -> None:
+    """A set whose manifests are right, from a hand that knows how to make one."""
+    own.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int)")
+    dumped = site.dump(engine(own, "libro"))
+    directory = site.path(dumped.set_id)
+    facts = (directory / "backup.json").read_text(encoding="utf-8")
+    (directory / "backup.json").write_text(facts.replace('"sequence_defaults": []', '"sequence_defaults": [["t"]]'))
+    forge(directory)
+    result = drill(site, work, dumped.set_id)
+    assert result.outcome == "failed"
+    assert "engine_facts.sequence_defaults in its backup.json" in str(result.message)
+
+
+def forge(directory: Path) -> None:
+    """Makes a set's tag manifest fit its tag files."""
+    manifest = directory / "tagmanifest-sha256.txt"
+    names = [line.split("  ", 1)[1] for line in manifest.read_text(encoding="utf-8").splitlines()]
+    lines = [f"{hashlib.sha256((directory / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    manifest.write_text("".join(lines), encoding="utf-8")
