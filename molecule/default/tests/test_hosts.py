@@ -248,9 +248,11 @@ def test_the_vault_holds_every_source_signed_and_complete(systems_computer: t.An
     found = systems_computer.run(f"cd {STORAGE}/vault && ls -d */*/*/").stdout.split()
     assert sorted(path.rsplit("/", 2)[0] for path in found) == [
         "srv-financiero/contabilidad",
+        "srv-financiero/nomina",
         "srv-financiero/usuarios",
         "srv-misional/cartera",
         "srv-misional/mesa-de-ayuda",
+        "srv-misional/tesoreria",
         "srv-misional/usuarios",
     ]
     for path in found:
