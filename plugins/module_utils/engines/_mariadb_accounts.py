@@ -12,6 +12,9 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
     immediate,
@@ -21,10 +24,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 
 _NAME = r"`(?:[^`]|``)*`"
 _ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
-_CREATE_USER = re.compile(
-    rf"CREATE USER (?P<account>{_NAME}@{_NAME})(?P<how>(?: IDENTIFIED (?:BY PASSWORD '[^'\\]*'|VIA [^;]*))?"
-    r"(?: REQUIRE (?:SSL|X509|NONE))?(?: ACCOUNT LOCK)?(?: PASSWORD EXPIRE(?: NEVER| INTERVAL \d+ DAY| DEFAULT)?)?)"
-)
+# However it is identified and limited: one statement can make accounts only, none with rights.
+_CREATE_USER = re.compile(rf"CREATE USER (?P<account>{_NAME}@{_NAME})(?P<how>(?: .*)?)", re.DOTALL)
 _CREATE_ROLE = re.compile(rf"CREATE ROLE (?P<account>{_NAME})")
 _PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
 _GRANT = re.compile(
@@ -32,6 +33,7 @@ _GRANT = re.compile(
     rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)"
     r"(?P<more>(?: WITH GRANT OPTION)?)"
 )
+_HELD = re.compile(rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO ")
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
 
@@ -175,6 +177,26 @@ def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[s
             )
         )
     return found
+
+
+def privileges(session: Session, database: str) -> set[str]:
+    """What the session's account, with its roles, may do with all of a database."""
+    held: set[str] = set()
+    for line in session.execute("SHOW GRANTS"):
+        match = _HELD.match(line[0])
+        if match and (match["database"] == "*" or _plain(match["database"]) == database):
+            held.update(part.strip() for part in match["what"].split(","))
+    return held
+
+
+def may_read_routines(processes: Processes, connection: Connection) -> bool:
+    """Whether an account may see how routines are made that are not its own."""
+    try:
+        with Session(processes, connection) as session:
+            session.execute("SELECT 1 FROM mysql.proc LIMIT 0")
+    except ProcessFailed:
+        return False
+    return True
 
 
 def is_of_routine(grant: str) -> bool:

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
     quote_identifier,
-    quote_literal,
+    same_name,
 )
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -51,7 +51,6 @@ class Table:
 
 def tables(session: Session, database: str) -> list[Table]:
     """The tables of a database, the largest first."""
-    schema = quote_literal(database)
     columns: dict[str, list[Column]] = {}
     for row in session.rows(
         {
@@ -61,15 +60,18 @@ def tables(session: Session, database: str) -> list[Table]:
             "generated": "IS_GENERATED",
             "expression": "GENERATION_EXPRESSION",
         },
-        f"information_schema.COLUMNS WHERE TABLE_SCHEMA = {schema} ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        f"information_schema.COLUMNS WHERE {same_name('TABLE_SCHEMA', database)} ORDER BY TABLE_NAME, ORDINAL_POSITION",
     ):
         if row["generated"] == "NEVER" or row["expression"] in _PERIOD:
-            columns.setdefault(row["table"], []).append(Column(row["name"], row["type"]))
+            # By transaction numbers instead of times.
+            exact = row["expression"] in _PERIOD and row["type"] == "bigint"
+            kind = f"{row['type']} row start" if exact else row["type"]
+            columns.setdefault(row["table"], []).append(Column(row["name"], kind))
     keys = {
         row["table"]: row["column"]
         for row in session.rows(
             {"table": "TABLE_NAME", "column": "COLUMN_NAME"},
-            f"information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema} AND INDEX_NAME = 'PRIMARY'"
+            f"information_schema.STATISTICS WHERE {same_name('TABLE_SCHEMA', database)} AND INDEX_NAME = 'PRIMARY'"
             " AND SEQ_IN_INDEX = 1",
         )
     }
@@ -83,14 +85,14 @@ def tables(session: Session, database: str) -> list[Table]:
             "versioned": "t.TABLE_TYPE = 'SYSTEM VERSIONED'",
         },
         "information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-        f" WHERE t.TABLE_SCHEMA = {schema} AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
+        f" WHERE {same_name('t.TABLE_SCHEMA', database)} AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
         " ORDER BY t.DATA_LENGTH DESC, t.TABLE_NAME",
     ):
         name = row["name"]
         own = columns.get(name, [])
         if row["versioned"] and not any(column.name.lower() == "row_start" for column in own):
             # Implicit ones are in no list of columns.
-            explicit = _period_columns(session, schema, name)
+            explicit = _period_columns(session, database, name)
             own += [column for column in explicit or _IMPLICIT_PERIOD if column not in own]
         key = keys.get(name)
         integer = any(column.name == key and column.type in _INTEGERS for column in own)
@@ -111,12 +113,13 @@ def tables(session: Session, database: str) -> list[Table]:
 _IMPLICIT_PERIOD = [Column("row_start", "timestamp"), Column("row_end", "timestamp")]
 
 
-def _period_columns(session: Session, schema: str, table: str) -> list[Column]:
+def _period_columns(session: Session, database: str, table: str) -> list[Column]:
     return [
         Column(row["name"], row["type"])
         for row in session.rows(
             {"name": "COLUMN_NAME", "type": "LOWER(DATA_TYPE)"},
-            f"information_schema.COLUMNS WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME = {quote_literal(table)}"
+            f"information_schema.COLUMNS WHERE {same_name('TABLE_SCHEMA', database)}"
+            f" AND {same_name('TABLE_NAME', table)}"
             " AND GENERATION_EXPRESSION IN ('ROW START', 'ROW END') ORDER BY ORDINAL_POSITION",
         )
     ]
@@ -128,7 +131,7 @@ def sequences(session: Session, database: str) -> list[str]:
         row["name"]
         for row in session.rows(
             {"name": "TABLE_NAME"},
-            f"information_schema.TABLES WHERE TABLE_SCHEMA = {quote_literal(database)} AND TABLE_TYPE = 'SEQUENCE'"
+            f"information_schema.TABLES WHERE {same_name('TABLE_SCHEMA', database)} AND TABLE_TYPE = 'SEQUENCE'"
             " ORDER BY TABLE_NAME",
         )
     ]
@@ -146,21 +149,23 @@ def count_rows(session: Session, database: str, found: t.Sequence[Table]) -> dic
 
 def count_objects(session: Session, database: str) -> dict[str, int]:
     """How many of each kind there are; events are not among them, because they are made last."""
-    schema = quote_literal(database)
     queries = {
-        "LOWER(REPLACE(TABLE_TYPE, 'SYSTEM VERSIONED', 'BASE TABLE'))": "TABLES WHERE TABLE_SCHEMA",
-        "LOWER(ROUTINE_TYPE)": "ROUTINES WHERE ROUTINE_SCHEMA",
-        "'trigger'": "TRIGGERS WHERE TRIGGER_SCHEMA",
-        "'foreign key'": "REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA",
-        "'check constraint'": "CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA",
-        "'index column'": "STATISTICS WHERE TABLE_SCHEMA",
-        "'partition'": "PARTITIONS WHERE PARTITION_NAME IS NOT NULL AND TABLE_SCHEMA",
+        "LOWER(REPLACE(TABLE_TYPE, 'SYSTEM VERSIONED', 'BASE TABLE'))": ("TABLES", "TABLE_SCHEMA"),
+        "LOWER(ROUTINE_TYPE)": ("ROUTINES", "ROUTINE_SCHEMA"),
+        "'trigger'": ("TRIGGERS", "TRIGGER_SCHEMA"),
+        "'foreign key'": ("REFERENTIAL_CONSTRAINTS", "CONSTRAINT_SCHEMA"),
+        "'check constraint'": ("CHECK_CONSTRAINTS", "CONSTRAINT_SCHEMA"),
+        "'index column'": ("STATISTICS", "TABLE_SCHEMA"),
+        "'partition'": ("PARTITIONS", "PARTITION_NAME IS NOT NULL AND TABLE_SCHEMA"),
     }
     counts: dict[str, int] = {}
-    for kind, source in queries.items():
+    for kind, (table, column) in queries.items():
+        *also, column = column.rsplit(" AND ", 1)
+        condition = " AND ".join([*also, same_name(column, database)])
         for row in session.rows(
             {"kind": "q.kind", "count": "q.number"},
-            f"(SELECT {kind} AS kind, COUNT(*) AS number FROM information_schema.{source} = {schema} GROUP BY 1) AS q",
+            f"(SELECT {kind} AS kind, COUNT(*) AS number FROM information_schema.{table} WHERE {condition}"
+            " GROUP BY 1) AS q",
         ):
             counts[row["kind"]] = int(row["count"])
     return counts
@@ -175,7 +180,7 @@ def properties(session: Session, database: str) -> dict[str, str] | None:
             "collation": "DEFAULT_COLLATION_NAME",
             "comment": "SCHEMA_COMMENT",
         },
-        f"information_schema.SCHEMATA WHERE SCHEMA_NAME = {quote_literal(database)}",
+        f"information_schema.SCHEMATA WHERE {same_name('SCHEMA_NAME', database)}",
     )
     return found[0] if found else None
 
@@ -183,7 +188,7 @@ def properties(session: Session, database: str) -> dict[str, str] | None:
 def size(session: Session, database: str) -> int:
     """Of all its rows and indexes, as the engines estimate them, bytes."""
     expression = "COALESCE(SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0)), 0)"
-    source = f"information_schema.TABLES WHERE TABLE_SCHEMA = {quote_literal(database)}"
+    source = f"information_schema.TABLES WHERE {same_name('TABLE_SCHEMA', database)}"
     return int(session.value(f"(SELECT CAST({expression} AS CHAR) FROM {source})") or 0)
 
 

@@ -17,6 +17,7 @@ import dataclasses
 import re
 import secrets
 import shlex
+import threading
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _filters
@@ -48,6 +49,9 @@ LOCK, REFUSE = "lock", "refuse"
 _STREAM_BYTES = 32 * 1024 * 1024
 # More streams than jobs, so that no job idles at the end because another got more than its share.
 _STREAMS_PER_JOB = 2
+# What shows an account all of a database.
+_RIGHTS = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
+_GATE_SECONDS = 60
 _NEXT_STEP = "Correct the cause and run again; the incomplete set was removed."
 # After the rows: no value may have been cut off on its way (it would be NULL).
 _NOTHING_LOST = (
@@ -139,29 +143,52 @@ class Dump:
         """
         with self._stack, advising():
             witness = self._open()
+            self._check_rights(witness)
             tables = catalogue.tables(witness, self.database)
-            self._refuse_or_lock(tables)
+            self._check_tables(tables)
             streams = plan(tables, self.jobs, lambda table, count: self._ranges(witness, table, count))
             sessions = [self._open() for _stream in streams]
-            position = self._same_moment([witness, *sessions])
-            self._hold(witness, tables)
+            position = self._same_moment(witness, tables, list(zip(streams, sessions)))
             facts = self._facts(witness, tables, position)
             texts = self._texts(witness, tables, facts)
+            self._check_unaltered(witness, tables, facts)
             facts["streams"] = self._number(streams)
             facts["row_counts"] = self._store(witness, tables, streams, sessions, texts)
         return self._dumped(facts, streams, list(texts))
 
     def _open(self) -> Session:
-        session = self._stack.enter_context(Session(self.writer.processes, self.connection))
+        session = self._stack.enter_context(Session(self.writer.processes, self.connection, database=self.database))
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return session
 
-    def _refuse_or_lock(self, tables: t.Sequence[Table]) -> None:
+    def _check_rights(self, session: Session) -> None:
+        """Refuses an account that does not see everything: what it may not see would be missing without a word."""
+        held = accounts.privileges(session, self.database)
+        missing = [name for name in _RIGHTS if name not in held and "ALL PRIVILEGES" not in held]
+        if "SHOW CREATE ROUTINE" not in held and not accounts.may_read_routines(self.writer.processes, self.connection):
+            missing.append("SELECT on mysql.proc")
+        if missing:
+            raise Refused(
+                "dump a database",
+                on=self.connection.describe(),
+                why=f"this account lacks rights, and would not see all of it: {', '.join(missing)}",
+                next_step=f"GRANT {', '.join(_RIGHTS)} ON {quote_identifier(self.database)}.*, SELECT ON mysql.proc,"
+                " and RELOAD, PROCESS, BINLOG MONITOR ON *.* to it.",
+            )
+
+    def _check_tables(self, tables: t.Sequence[Table]) -> None:
+        exact = [table.name for table in tables for column in table.columns if column.type == "bigint row start"]
+        if exact:
+            raise Refused(
+                "dump a database",
+                on=self.connection.describe(),
+                why=f"the history of these tables goes by transaction numbers, which no restore can make:"
+                f" {', '.join(exact)}",
+                next_step="Version them by time (timestamp(6) columns for ROW START and ROW END).",
+            )
         found = [table for table in tables if not table.transactional]
-        if not found:
-            return
         names = ", ".join(f"{table.name} ({table.engine})" for table in found[:10])
-        if self.choice == REFUSE:
+        if found and self.choice == REFUSE:
             raise Refused(
                 "dump a database",
                 on=self.connection.describe(),
@@ -169,42 +196,75 @@ class Dump:
                 next_step="Convert them (ALTER TABLE … ENGINE = InnoDB), or say nontransactional_tables: lock, which"
                 " holds back who writes to them while they are read.",
             )
-        self._lock = self._open()
-        targets = ", ".join(f"{quote_identifier(self.database)}.{quote_identifier(table.name)} READ" for table in found)
-        self._lock.execute(f"LOCK TABLES {targets}", action="lock the tables that know no transactions")
 
     def _ranges(self, session: Session, table: Table, count: int) -> list[str]:
         key = quote_identifier(t.cast("str", table.key))
-        source = f"{quote_identifier(self.database)}.{quote_identifier(table.name)}"
+        source = self._qualified(table)
         least, greatest = (session.value(f"(SELECT {edge}({key}) FROM {source})") for edge in ("MIN", "MAX"))
         if least is None or greatest is None:
             return ["TRUE"]
         return rows.pieces(t.cast("str", table.key), int(least), int(greatest), count)
 
-    def _same_moment(self, sessions: t.Sequence[Session]) -> dict[str, str]:
-        """Begins a snapshot in each session, all of the same moment; where the binary log stood then."""
+    def _qualified(self, table: Table) -> str:
+        return f"{quote_identifier(self.database)}.{quote_identifier(table.name)}"
+
+    def _same_moment(
+        self, witness: Session, tables: t.Sequence[Table], streams: t.Sequence[tuple[RowStream, Session]]
+    ) -> dict[str, str]:
+        """Begins a snapshot in each session, all of the same moment; where the binary log stood then.
+
+        Each session opens its tables before anybody may alter one: so nobody alters them until the dump has ended,
+        and no session has to wait for somebody who waits for another.
+        """
+        readable = self._may_read_position()
         with Session(self.writer.processes, self.connection) as gate:
-            for stage in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"):
+            # Whatever becomes of this host: the server waits this long for it, and then lets everybody go on.
+            gate.execute(f"SET SESSION wait_timeout = {_GATE_SECONDS}")
+            for stage in ("START", "FLUSH", "BLOCK_DDL"):
                 gate.execute(f"BACKUP STAGE {stage}", action="hold back commits for a moment")
-            for session in sessions:
-                session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", action="begin a snapshot")
-            position = catalogue.position(gate)
+            # Not before: who waits to write to one of them would hold up the stages.
+            self._lock_nontransactional(tables)
+            gate.execute("BACKUP STAGE BLOCK_COMMIT", action="hold back commits for a moment")
+            for session, own in [
+                (witness, list(tables)),
+                *((session, [piece.table for piece in stream.pieces]) for stream, session in streams),
+            ]:
+                opening = [f"SELECT 1 FROM {self._qualified(table)} LIMIT 0" for table in own]
+                session.execute(
+                    ";\n".join(["START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", *opening]),
+                    action="begin a snapshot",
+                )
+            position = catalogue.position(gate) if readable else {}
             gate.execute("BACKUP STAGE END", action="let commits go on")
         return position
 
-    def _hold(self, witness: Session, tables: t.Sequence[Table]) -> None:
-        """Keeps each table from being altered or dropped until the dump has ended."""
-        for table in tables:
-            witness.execute(
-                f"SELECT 1 FROM {quote_identifier(self.database)}.{quote_identifier(table.name)} LIMIT 0",
-                action="keep a table from being altered",
+    def _may_read_position(self) -> bool:
+        try:
+            with Session(self.writer.processes, self.connection) as session:
+                catalogue.position(session)
+        except ProcessFailed:
+            self.warnings.append(
+                "Where the binary log stood is not in the set: the account lacks the right BINLOG MONITOR"
             )
-        # What was made, dropped or altered between the plan and the snapshot would be missing, or half in the set.
-        if _shape(catalogue.tables(witness, self.database)) != _shape(tables):
+            return False
+        return True
+
+    def _lock_nontransactional(self, tables: t.Sequence[Table]) -> None:
+        targets = [f"{self._qualified(table)} READ" for table in tables if not table.transactional]
+        if targets:
+            self._lock = self._stack.enter_context(Session(self.writer.processes, self.connection))
+            self._lock.execute(f"LOCK TABLES {', '.join(targets)}", action="lock the tables that know no transactions")
+
+    def _check_unaltered(self, witness: Session, tables: t.Sequence[Table], facts: t.Mapping[str, t.Any]) -> None:
+        """What was made, dropped or altered while the dump began would be missing, or half in the set."""
+        if (
+            _shape(catalogue.tables(witness, self.database)) != _shape(tables)
+            or catalogue.count_objects(witness, self.database) != facts["objects"]
+        ):
             raise BackupError(
                 "dump a database",
                 on=self.connection.describe(),
-                why="its tables were altered while the dump began",
+                why="its tables or programs were altered while the dump began",
                 next_step="Run again; the incomplete set was removed.",
             )
 
@@ -246,12 +306,13 @@ class Dump:
         try:
             with Session(self.writer.processes, self.connection) as session:
                 found = accounts.of_database(session, self.database, definers)
-                return accounts.statements(session, self.database, found)
+                made = accounts.statements(session, self.database, found)
         except ProcessFailed as error:
             if not re.search(r"ERROR (?:1142|1044|1227)\b", error.why):
                 raise
-        self.warnings.append("The accounts that use the database are not in the set: this account may not see them")
-        return []
+            self.warnings.append("The accounts that use the database are not in the set: this account may not see them")
+            return []
+        return made
 
     def _number(self, streams: t.Sequence[RowStream]) -> dict[str, list[str]]:
         """Stream to the names of its tables, in their order."""
@@ -281,10 +342,11 @@ class Dump:
                 raise
 
         def store(part: str, stream: RowStream, session: Session) -> None:
-            session.send(self._script(stream))
-            session.end_input()
-            stored = Stream(part, f"{part}.tsv", [], action, _NEXT_STEP, stdin=session.output)
-            self.writer.store(stored)
+            # Beside: a long script waits for a client that waits for somebody to read its rows.
+            sending = threading.Thread(target=session.send_all, args=(self._script(stream),), daemon=True)
+            sending.start()
+            self.writer.store(Stream(part, f"{part}.tsv", [], action, _NEXT_STEP, stdin=session.output))
+            sending.join()
             session.wait(action)
             if stream.locked and self._lock is not None:
                 self._lock.execute("UNLOCK TABLES")

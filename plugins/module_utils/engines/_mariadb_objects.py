@@ -18,7 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     Session,
     immediate,
     quote_identifier,
-    quote_literal,
+    same_name,
 )
 
 TABLE, SEQUENCE, VIEW, TRIGGER, EVENT = "table", "sequence", "view", "trigger", "event"
@@ -33,18 +33,18 @@ _PIECES = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`(?:\.)?|[^'`]+", re.DO
 # In the mode ORACLE or ANSI_QUOTES names stand in double quotes.
 _NAME = r"(?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\")"
 _DEFINER = rf"(?:DEFINER={_NAME}(?:@{_NAME})? +)?"
-_DEFINED_BY = re.compile(rf"DEFINER=({_NAME})@({_NAME})")
-# How each kind begins. A function has a list of parameters: one of a shared library (SONAME) has none.
+_DEFINED_BY = re.compile(rf"DEFINER=({_NAME})(?:@({_NAME}))?")
+# How each kind begins, up to its name. A function has a list of parameters: one of a shared library (SONAME) has none.
 _BEGINNINGS = {
-    TABLE: re.compile(rf"CREATE TABLE {_NAME}"),
-    SEQUENCE: re.compile(rf"CREATE SEQUENCE {_NAME}|DO SETVAL\({_NAME}"),
-    VIEW: re.compile(rf"CREATE (?:ALGORITHM=\w+ )?{_DEFINER}(?:SQL SECURITY \w+ )?VIEW {_NAME}"),
-    TRIGGER: re.compile(rf"CREATE {_DEFINER}TRIGGER {_NAME}"),
-    EVENT: re.compile(rf"CREATE {_DEFINER}EVENT {_NAME}"),
-    "function": re.compile(rf"CREATE {_DEFINER}(?:AGGREGATE )?FUNCTION {_NAME} *\("),
-    "procedure": re.compile(rf"CREATE {_DEFINER}PROCEDURE {_NAME} *\("),
-    "package": re.compile(rf"CREATE {_DEFINER}PACKAGE {_NAME}"),
-    "package body": re.compile(rf"CREATE {_DEFINER}PACKAGE BODY {_NAME}"),
+    TABLE: r"CREATE TABLE {name} \(",
+    SEQUENCE: r"(?:CREATE|ALTER) SEQUENCE {name} ",
+    VIEW: rf"CREATE (?:ALGORITHM=\w+ )?{_DEFINER}(?:SQL SECURITY \w+ )?VIEW {{name}} ",
+    TRIGGER: rf"CREATE {_DEFINER}TRIGGER {{name}} \w+ \w+(?: OF (?:{_NAME}(?:, )?)+)? ON {_NAME} FOR EACH ROW ",
+    EVENT: rf"CREATE {_DEFINER}EVENT {{name}} ",
+    "function": rf"CREATE {_DEFINER}(?:AGGREGATE )?FUNCTION {{name}} *\(",
+    "procedure": rf"CREATE {_DEFINER}PROCEDURE {{name}} *\(",
+    "package": rf"CREATE {_DEFINER}PACKAGE {{name}}\s",
+    "package body": rf"CREATE {_DEFINER}PACKAGE BODY {{name}}\s",
 }
 _LINE = re.compile(
     r"-- (?P<kind>[a-z ]+) (?P<name>(?:[0-9a-f]{2})+)\n"
@@ -87,9 +87,11 @@ class Definition:
 
     @property
     def definer(self) -> str | None:
-        """In whose name it runs, as ``user@host``; None: in no account's."""
+        """In whose name it runs, as ``user@host`` (a role: ``role@``); None: in no account's."""
         match = _DEFINED_BY.search(self.statement)
-        return "@".join(part[1:-1].replace(part[0] * 2, part[0]) for part in match.groups()) if match else None
+        if match is None:
+            return None
+        return "@".join(part[1:-1].replace(part[0] * 2, part[0]) if part else "" for part in match.groups())
 
     def removal(self, database: str) -> list[str]:
         """What removes it from a database, in any session."""
@@ -103,10 +105,11 @@ class Definition:
 
         :raises SetInvalid: when it does not.
         """
+        names = "|".join(re.escape(f"{mark}{self.name.replace(mark, mark * 2)}{mark}") for mark in '`"')
         beginning = _BEGINNINGS.get(self.kind)
         if (
             beginning is None
-            or not beginning.match(self.statement)
+            or not re.match(beginning.replace("{name}", f"(?:{names})"), self.statement)
             or not _MODES.fullmatch(self.mode)
             or not all(_WORD.fullmatch(word) for word in (self.client, self.collation))
             or not _ZONE.fullmatch(self.zone)
@@ -162,12 +165,21 @@ def read(text: str, *, on: str) -> list[Definition]:
 
 
 def without_database(statement: str, database: str) -> str:
-    """The server's own text of a table or a view, without the database's name before the names of its objects."""
+    """The server's own text of a table or a view, without the database's name where it shows that needlessly.
+
+    In a session whose current database it is, it names the database only before functions and sequences.
+    """
     qualifier = quote_identifier(database) + "."
     pieces = _PIECES.findall(statement)
     if "".join(pieces) != statement:
         return statement
-    return "".join("" if piece == qualifier else piece for piece in pieces)
+    kept = []
+    for number, piece in enumerate(pieces):
+        before = pieces[number - 1] if number else ""
+        after = pieces[number + 2] if number + 2 < len(pieces) else ""
+        if piece != qualifier or not (after.startswith("(") or before.lower().endswith("nextval(")):
+            kept.append(piece)
+    return "".join(kept)
 
 
 def structure(session: Session, database: str, tables: t.Sequence[str], sequences: t.Sequence[str]) -> list[Definition]:
@@ -178,7 +190,7 @@ def structure(session: Session, database: str, tables: t.Sequence[str], sequence
         statement = session.execute(f"SHOW CREATE SEQUENCE {qualified}")[0][1]
         found.append(Definition(SEQUENCE, name, statement))
         ((value,),) = session.execute(f"SELECT next_not_cached_value FROM {qualified}")
-        found.append(Definition(SEQUENCE, name, f"DO SETVAL({quote_identifier(name)}, {int(value)}, 0)"))
+        found.append(Definition(SEQUENCE, name, f"ALTER SEQUENCE {quote_identifier(name)} RESTART {int(value)}"))
     for name in tables:
         qualified = f"{quote_identifier(database)}.{quote_identifier(name)}"
         statement = session.execute(f"SHOW CREATE TABLE {qualified}")[0][1]
@@ -196,7 +208,7 @@ def sequence_defaults(session: Session, database: str) -> list[list[str]]:
         [row["table"], row["column"], match.group(1).replace("``", "`")]
         for row in session.rows(
             {"table": "TABLE_NAME", "column": "COLUMN_NAME", "value": "COLUMN_DEFAULT"},
-            f"information_schema.COLUMNS WHERE TABLE_SCHEMA = {quote_literal(database)}"
+            f"information_schema.COLUMNS WHERE {same_name('TABLE_SCHEMA', database)}"
             " AND COLUMN_DEFAULT LIKE '%nextval(%' ORDER BY TABLE_NAME, ORDINAL_POSITION",
         )
         for match in [value.fullmatch(row["value"])]
@@ -237,7 +249,7 @@ def _routines(session: Session, database: str) -> list[Definition]:
     for row in _names(
         session,
         {"kind": "LOWER(ROUTINE_TYPE)", "name": "ROUTINE_NAME"},
-        f"ROUTINES WHERE ROUTINE_SCHEMA = {quote_literal(database)} ORDER BY ROUTINE_TYPE, ROUTINE_NAME",
+        f"ROUTINES WHERE {same_name('ROUTINE_SCHEMA', database)} ORDER BY ROUTINE_TYPE, ROUTINE_NAME",
     ):
         kind, name = row["kind"], row["name"]
         qualified = f"{quote_identifier(database)}.{quote_identifier(name)}"
@@ -252,12 +264,13 @@ def _views(session: Session, database: str) -> list[Definition]:
     for row in _names(
         session,
         {"name": "TABLE_NAME"},
-        f"TABLES WHERE TABLE_SCHEMA = {quote_literal(database)} AND TABLE_TYPE = 'VIEW' ORDER BY TABLE_NAME",
+        f"TABLES WHERE {same_name('TABLE_SCHEMA', database)} AND TABLE_TYPE = 'VIEW' ORDER BY TABLE_NAME",
     ):
         name = row["name"]
         fields = session.execute(f"SHOW CREATE VIEW {quote_identifier(database)}.{quote_identifier(name)}")[0]
         statement = without_database(_shown(database, VIEW, name, fields[1]), database)
-        found.append(Definition(VIEW, name, statement, "", fields[2], fields[3]))
+        # Its text is in our own character set, whatever it was made in.
+        found.append(Definition(VIEW, name, statement, "", "utf8mb4", fields[3]))
     return _in_order(found)
 
 
@@ -279,7 +292,6 @@ def _in_order(views: t.Sequence[Definition]) -> list[Definition]:
 
 def _triggers(session: Session, database: str) -> list[Definition]:
     # Not SHOW CREATE TRIGGER, which shows what was typed, with the database's name wherever it was typed.
-    schema = quote_literal(database)
     found = []
     for row in _names(
         session,
@@ -294,13 +306,15 @@ def _triggers(session: Session, database: str) -> list[Definition]:
             "client": "CHARACTER_SET_CLIENT",
             "collation": "COLLATION_CONNECTION",
         },
-        f"TRIGGERS WHERE TRIGGER_SCHEMA = {schema}"
+        f"TRIGGERS WHERE {same_name('TRIGGER_SCHEMA', database)}"
         " ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER",
     ):
-        columns = _updated_columns(session, schema, row["name"])
+        columns = _updated_columns(session, database, row["name"])
         user, _at, host = row["definer"].rpartition("@")
+        # A role has no host.
+        definer = quote_identifier(user) + (f"@{quote_identifier(host)}" if host else "")
         statement = (
-            f"CREATE DEFINER={quote_identifier(user)}@{quote_identifier(host)} TRIGGER {quote_identifier(row['name'])}"
+            f"CREATE DEFINER={definer} TRIGGER {quote_identifier(row['name'])}"
             f" {row['timing']} {row['event']}{columns} ON {quote_identifier(row['table'])}"
             f" FOR EACH ROW {row['statement']}"
         )
@@ -308,7 +322,7 @@ def _triggers(session: Session, database: str) -> list[Definition]:
     return found
 
 
-def _updated_columns(session: Session, schema: str, trigger: str) -> str:
+def _updated_columns(session: Session, database: str, trigger: str) -> str:
     # Since MariaDB 11.8 a trigger may be one of certain columns' updates only.
     table = "information_schema.TABLES WHERE TABLE_SCHEMA = 'information_schema'"
     if not session.rows({"name": "TABLE_NAME"}, f"{table} AND TABLE_NAME = 'TRIGGERED_UPDATE_COLUMNS'"):
@@ -316,7 +330,8 @@ def _updated_columns(session: Session, schema: str, trigger: str) -> str:
     names = _names(
         session,
         {"name": "EVENT_OBJECT_COLUMN"},
-        f"TRIGGERED_UPDATE_COLUMNS WHERE TRIGGER_SCHEMA = {schema} AND TRIGGER_NAME = {quote_literal(trigger)}",
+        f"TRIGGERED_UPDATE_COLUMNS WHERE {same_name('TRIGGER_SCHEMA', database)}"
+        f" AND {same_name('TRIGGER_NAME', trigger)}",
     )
     return f" OF {', '.join(quote_identifier(row['name']) for row in names)}" if names else ""
 
@@ -326,7 +341,7 @@ def _events(session: Session, database: str) -> list[Definition]:
     for row in _names(
         session,
         {"name": "EVENT_NAME"},
-        f"EVENTS WHERE EVENT_SCHEMA = {quote_literal(database)} ORDER BY EVENT_NAME",
+        f"EVENTS WHERE {same_name('EVENT_SCHEMA', database)} ORDER BY EVENT_NAME",
     ):
         name = row["name"]
         fields = session.execute(f"SHOW CREATE EVENT {quote_identifier(database)}.{quote_identifier(name)}")[0]

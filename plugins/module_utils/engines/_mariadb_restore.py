@@ -6,7 +6,9 @@
 MariaDB has no statement that renames a database. RENAME TABLE takes all tables of the target away, and the restored
 ones into their place, in one step; triggers must be gone while it does, and views and routines are made anew. All of
 that is one compound statement that the server carries through by itself, and takes back by itself if a step fails:
-when the client dies, the target is either as it was or wholly restored.
+when the client dies, the target is either as it was or wholly restored. When the statement is killed, or the server,
+the tables are one or the other, and what is missing of the programs is made again; should this process die as well,
+their statements are in a table of the database that was to keep what was replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import re
 import secrets
+import time
 import typing as t
 import zlib
 
@@ -44,6 +48,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     immediate,
     quote_identifier,
     quote_literal,
+    same_name,
 )
 
 BESIDE_SUFFIX = "__restoring"
@@ -53,8 +58,12 @@ _NAME_CHARACTERS = 64
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
 _OLDEST_SERVER = (10, 6)
 _TRIES = 3
-# How long the swap waits for a session that still uses the target; then those are ended.
-_SWAP_WAIT_SECONDS = 5
+# How long a trial waits for a session that still uses the target; when the swap begins, nobody should.
+_TRIAL_WAIT_SECONDS = 5
+_SWAP_WAIT_SECONDS = 1
+# How long a server that went down has for coming back.
+_RETURN_SECONDS = 60
+_PROGRAMS_TABLE = "infitulua_programs"
 _SYSTEM = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
 
 
@@ -101,7 +110,9 @@ class Restoration:
             if present is None:
                 return TargetState(self.connection.describe(), False, True)
             self._check_references(session)
-            empty = not catalogue.count_objects(session, self.name)
+            empty = not catalogue.count_objects(session, self.name) and not session.rows(
+                {"name": "EVENT_NAME"}, f"information_schema.EVENTS WHERE {same_name('EVENT_SCHEMA', self.name)}"
+            )
             return TargetState(self.connection.describe(), True, empty)
 
     def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
@@ -147,11 +158,11 @@ class Restoration:
             )
 
     def _check_references(self, session: Session) -> None:
-        schema = quote_literal(self.name)
         found = session.rows(
             {"name": "CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME)"},
-            f"information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = {schema}"
-            f" AND CONSTRAINT_SCHEMA <> {schema} AND CONSTRAINT_SCHEMA NOT LIKE '%\\_\\_replaced\\_%'",
+            f"information_schema.REFERENTIAL_CONSTRAINTS WHERE {same_name('UNIQUE_CONSTRAINT_SCHEMA', self.name)}"
+            f" AND CONSTRAINT_SCHEMA <> {quote_literal(self.name)} COLLATE utf8mb4_bin AND CONSTRAINT_SCHEMA NOT LIKE"
+            " '%\\_\\_replaced\\_%'",
         )
         if found:
             raise Refused(
@@ -176,7 +187,8 @@ class Restoration:
             session.execute(
                 self._creation(self.beside, facts["database"]), action="create the database to restore into"
             )
-            password = self._make_account(session)
+        with advising():
+            password = self._make_account(work)
         connection = self.connection.as_account(self._account, password) if password else self.connection
         with advising(), contextlib.ExitStack() as stack:
             if password:
@@ -200,30 +212,28 @@ class Restoration:
     def _creation(self, name: str, facts: t.Mapping[str, t.Any]) -> str:
         return immediate(f"CREATE DATABASE {quote_identifier(name)} {_database_options(facts)}")
 
-    def _make_account(self, session: Session) -> str | None:
+    def _make_account(self, work: RestoreWork) -> str | None:
         """An account with rights on the new database only, for the rows and tables of a set; None: there can be none.
 
         What a set says is carried out with no more rights than it needs.
         """
-        may = session.value(
-            "(SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'CREATE USER' AND"
-            " GRANTEE = CONCAT('\\'', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '\\'@\\'',"
-            " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\''))"
-        )
-        if may == "0":
-            return None
         password = secrets.token_urlsafe(32)
         database = accounts.pattern(self.beside)
-        for host in ("localhost", "%"):
-            account = f"'{self._account}'@'{host}'"
-            session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'", action="make an account to restore as")
-            session.execute(f"GRANT ALL ON {database}.* TO {account}", action="make an account to restore as")
-        if session.rows(
-            {"name": "1"},
-            "information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'SYSTEM_VERSIONING_INSERT_HISTORY'",
-        ):
-            for host in ("localhost", "%"):
-                session.execute(f"GRANT BINLOG REPLAY ON *.* TO '{self._account}'@'{host}'")
+        try:
+            with Session(work.processes, self.connection) as session:
+                for host in ("localhost", "%"):
+                    account = f"'{self._account}'@'{host}'"
+                    session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'")
+                    session.execute(f"GRANT ALL ON {database}.* TO {account}")
+                    if work.reader.description.engine_facts["history"]:
+                        session.execute(f"GRANT BINLOG REPLAY ON *.* TO {account}")
+        except ProcessFailed as error:
+            if not re.search(r"ERROR (?:1044|1045|1227|1396)\b", error.why):
+                raise
+            work.warnings.append(
+                "The set was restored with all the rights of this account, because it may not make one with fewer"
+            )
+            return None
         return password
 
     def _make_accounts(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
@@ -341,8 +351,11 @@ class Restoration:
             old: list[Definition] = []
             if before is not None:
                 kept = self._kept_name(session, work.stamp)
-                old = objects.programs(session, self.name)
+                with Session(work.processes, self.connection, database=self.name) as looking:
+                    old = objects.programs(looking, self.name)
+                self._free_tables(work, session)
                 session.execute(self._creation(kept, before), action="create the database that keeps what is there")
+                self._remember(session, kept, old)
             else:
                 session.execute(self._creation(self.name, facts["database"]), action="create the database")
             try:
@@ -422,74 +435,138 @@ class Restoration:
             ]
         )
         for attempt in range(1, _TRIES + 1):
-            self._end_users(work, session)
             try:
                 with Session(work.processes, self.connection, database=live) as swapping:
-                    swapping.execute(
-                        f"SET SESSION lock_wait_timeout = {_SWAP_WAIT_SECONDS},"
-                        f" innodb_lock_wait_timeout = {_SWAP_WAIT_SECONDS}"
-                    )
+                    swapping.execute(f"SET SESSION lock_wait_timeout = {_SWAP_WAIT_SECONDS}")
+                    number = swapping.value("CONNECTION_ID()")
                     swapping.compound(text, action="put the restored database in place")
-                if not self._is_swapped(work, facts["objects"], there, kept):
+                return
+            except ProcessFailed as error:
+                # A server that went down comes back; a statement that it has begun, it may still be carrying out.
+                self._wait_for_end(work, number)
+                moved = bool(new or there) and self._is_swapped(work, new, there, kept)
+                # The statement takes itself back, but not where it was killed, or the server was.
+                lost = self._make_missing(work, live, self._programs if moved else old)
+                if lost and not moved:
                     raise BackupError(
                         "put the restored database in place",
                         on=self.connection.describe(),
-                        why="the server carried it out, and yet the restored tables are not in their place",
-                        next_step="Look at the server's log; the target was left as it was.",
-                    )
-                return
-            except ProcessFailed as error:
-                # The server may have carried it through and gone before it could say so.
-                if self._is_swapped(work, facts["objects"], there, kept):
+                        why=f"{error.why}; and then these programs of the target could not be made again:"
+                        f" {', '.join(lost)}",
+                        next_step=f"Its tables are as they were. The programs' statements are in the table"
+                        f" {kept}.{_PROGRAMS_TABLE}: execute them.",
+                    ) from error
+                if moved:
+                    if lost:
+                        work.warnings.append(f"The server was interrupted, and could not make: {', '.join(lost)}")
                     return
                 if attempt == _TRIES or "ERROR 1205" not in error.why:
                     raise
+                self._free_tables(work, session)
+
+    def _free_tables(self, work: RestoreWork, session: Session) -> None:
+        """Sees to it that nobody holds a table of the target: while the swap waited, its triggers would be missing."""
+        tables = [
+            f"{quote_identifier(self.name)}.{quote_identifier(table)} WRITE" for table in self._base_tables(session)
+        ]
+        for attempt in range(1, _TRIES + 1):
+            self._end_users(work, session)
+            try:
+                with Session(work.processes, self.connection) as trying:
+                    trying.execute(f"SET SESSION lock_wait_timeout = {_TRIAL_WAIT_SECONDS}")
+                    if tables:
+                        trying.execute(
+                            f"LOCK TABLES {', '.join(tables)}", action="take the target's tables for a moment"
+                        )
+                return
+            except ProcessFailed as error:
+                if attempt == _TRIES or "ERROR 1205" not in error.why:
+                    raise
+
+    def _base_tables(self, session: Session) -> list[str]:
+        return [table.name for table in catalogue.tables(session, self.name)]
+
+    def _remember(self, session: Session, kept: str, old: t.Sequence[Definition]) -> None:
+        """Writes down what the swap drops and makes again, where it outlives this process and the server."""
+        if not old:
+            return
+        table = f"{quote_identifier(kept)}.{_PROGRAMS_TABLE}"
+        session.execute(
+            immediate(f"CREATE TABLE {table} (number int PRIMARY KEY, statement longtext) CHARACTER SET utf8mb4")
+        )
+        statements = [statement for entry in old for statement in entry.statements]
+        for number, statement in enumerate(statements, start=1):
+            session.execute(f"INSERT INTO {table} VALUES ({number}, {quote_literal(statement)})")
+
+    def _forget(self, work: RestoreWork, kept: str) -> None:
+        with Session(work.processes, self.connection) as session:
+            session.execute(f"DROP TABLE IF EXISTS {quote_identifier(kept)}.{_PROGRAMS_TABLE}")
+
+    def _wait_for_end(self, work: RestoreWork, number: str | None) -> None:
+        """Waits for the server to be there and the session of this number to have ended, at most a minute or so."""
+        end = time.monotonic() + _RETURN_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(ProcessFailed), Session(work.processes, self.connection) as session:
+                if not session.rows({"id": "ID"}, f"information_schema.PROCESSLIST WHERE ID = {int(number or 0)}"):
+                    return
+            time.sleep(0.2)
+
+    def _make_missing(self, work: RestoreWork, database: str, programs: t.Sequence[Definition]) -> list[str]:
+        """Makes those of some programs that a database has not got; the names of those that cannot be made."""
+        waiting = list(programs)
+        while waiting:
+            left = []
+            for entry in waiting:
+                try:
+                    with Session(work.processes, self.connection, database=database) as session:
+                        make(session, [entry], action="make a program again")
+                except ProcessFailed as error:
+                    # A view (a table), a routine, a trigger, an event that is there.
+                    if not re.search(r"ERROR (?:1050|1304|1359|1537)\b", error.why):
+                        left.append(entry)
+            if len(left) == len(waiting):
+                return [entry.name for entry in left]
+            waiting = left
+        return []
 
     def _end_users(self, work: RestoreWork, session: Session) -> None:
         """Ends the sessions that are in the target, which could hold its tables."""
         users = session.rows(
             {"id": "ID"},
-            f"information_schema.PROCESSLIST WHERE DB = {quote_literal(self.name)} AND ID <> CONNECTION_ID()",
+            f"information_schema.PROCESSLIST WHERE {same_name('DB', self.name)} AND ID <> CONNECTION_ID()",
         )
         for row in users:
             # It may have gone by itself, and without CONNECTION ADMIN only one's own can be ended.
             with contextlib.suppress(ProcessFailed), Session(work.processes, self.connection) as killer:
                 killer.execute(f"KILL CONNECTION {int(row['id'])}")
 
-    def _is_swapped(
-        self, work: RestoreWork, expected: t.Mapping[str, int], there: t.Sequence[str], kept: str | None
-    ) -> bool:
+    def _is_swapped(self, work: RestoreWork, new: t.Sequence[str], there: t.Sequence[str], kept: str | None) -> bool:
+        """Whether every table is in its place; somebody may have made more since."""
         with contextlib.suppress(BackupError), Session(work.processes, self.connection) as session:
-            if _relations(session, self.beside) or (kept is not None and _relations(session, kept) != list(there)):
-                return False
-            return catalogue.count_objects(session, self.name) == expected
+            moved = not _relations(session, self.beside) and set(new) <= set(_relations(session, self.name))
+            return moved and (kept is None or set(there) <= set(_relations(session, kept)))
         return False
 
     def _take_back(self, work: RestoreWork, before: t.Mapping[str, t.Any] | None, kept: str | None) -> None:
         """Removes the database that the swap was given to begin with, if nothing has got into it."""
         made = kept if before is not None else self.name
         with contextlib.suppress(BackupError), Processes() as processes, Session(processes, self.connection) as session:
+            if made == kept and kept is not None:
+                self._forget(work, kept)
             if made is not None and not catalogue.count_objects(session, made):
                 session.execute(immediate(f"DROP DATABASE {quote_identifier(made)}"))
 
     def _complete_kept(self, work: RestoreWork, kept: str, old: t.Sequence[Definition]) -> None:
         """Gives the kept database its views and routines back. Not its events: they would go on working."""
-        lost = [entry.name for entry in old if entry.kind == objects.EVENT]
-        waiting = [entry for entry in old if entry.kind != objects.EVENT]
-        while waiting:
-            left = []
-            for entry in waiting:
-                try:
-                    with Session(work.processes, self.connection, database=kept) as session:
-                        make(session, [entry], action="keep what was there")
-                except ProcessFailed:
-                    left.append(entry)
-            if len(left) == len(waiting):
-                lost += [entry.name for entry in left]
-                break
-            waiting = left
+        events = [entry.name for entry in old if entry.kind == objects.EVENT]
+        lost = events + self._make_missing(work, kept, [entry for entry in old if entry.kind != objects.EVENT])
         if lost:
-            work.warnings.append(f"{kept} keeps all tables, but was not given: {', '.join(lost[:20])}")
+            work.warnings.append(
+                f"{kept} keeps all tables, but was not given: {', '.join(lost[:20])}; its table {_PROGRAMS_TABLE} has"
+                " the statements that make them"
+            )
+        else:
+            self._forget(work, kept)
 
     def _finish(self, work: RestoreWork) -> None:
         """Tidies up. The restore is complete: what fails here is told, and no more."""
@@ -553,7 +630,7 @@ def _relations(session: Session, database: str) -> list[str]:
         row["name"]
         for row in session.rows(
             {"name": "TABLE_NAME"},
-            f"information_schema.TABLES WHERE TABLE_SCHEMA = {quote_literal(database)} AND TABLE_TYPE <> 'VIEW'"
+            f"information_schema.TABLES WHERE {same_name('TABLE_SCHEMA', database)} AND TABLE_TYPE <> 'VIEW'"
             " ORDER BY TABLE_NAME",
         )
     ]

@@ -25,10 +25,13 @@ LOCK_WAIT_SECONDS = 60
 # What the server's or the account's own settings must not change about our sessions. NO_AUTO_VALUE_ON_ZERO keeps a 0 a
 # 0, NO_DIR_IN_CREATE keeps a set from choosing where its tables lie; not being strict lets odd dates be what they are.
 SETTINGS = (
-    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_DIR_IN_CREATE', time_zone = '+00:00',"
+    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_DIR_IN_CREATE,ALLOW_INVALID_DATES', time_zone = '+00:00',"
     " wait_timeout = 604800, net_read_timeout = 86400, net_write_timeout = 86400, max_statement_time = 0,"
     f" lock_wait_timeout = {LOCK_WAIT_SECONDS}, innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS},"
-    " idle_transaction_timeout = 0, sql_select_limit = DEFAULT, sql_auto_is_null = 0, autocommit = 1"
+    " idle_transaction_timeout = 0, sql_select_limit = 18446744073709551615, sql_quote_show_create = 1,"
+    " sql_auto_is_null = 0, autocommit = 1"
+    # Otherwise the first TIMESTAMP of a table follows the clock. It can be set since 10.8.4.
+    " /*M!100804 , explicit_defaults_for_timestamp = 1 */"
 )
 _ESCAPES = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}
 _ESCAPED = re.compile(r"\\(.)")
@@ -47,6 +50,15 @@ def quote_literal(value: str) -> str:
 def immediate(statement: str) -> str:
     """A statement that executes this one, and no more than this one, whatever semicolons are in it."""
     return f"EXECUTE IMMEDIATE {quote_literal(statement)}"
+
+
+def same_name(column: str, name: str) -> str:
+    """The condition that a column of the catalogue holds this very name.
+
+    It compares without case and accents, but names differ by them; and looks up quickly only what is compared so.
+    """
+    literal = quote_literal(name)
+    return f"{column} = {literal} AND {column} = {literal} COLLATE utf8mb4_bin"
 
 
 def unescape(text: str) -> str:
@@ -162,6 +174,11 @@ class Session:
             self._buffer += chunk
         line, _newline, self._buffer = self._buffer.partition(b"\n")
         return line.decode("utf-8", "surrogateescape")
+
+    def send_all(self, sql: str) -> None:
+        """Hands the last statements over: the client ends when it has carried them out."""
+        self.send(sql)
+        self.end_input()
 
     def end_input(self) -> None:
         """Tells the client that no more statements come: it ends when it has carried out those it has."""
