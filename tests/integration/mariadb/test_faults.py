@@ -131,6 +131,8 @@ def _rewritten(definitions: list[Definition], **changes: t.Any) -> list[Definiti
 @pytest.mark.parametrize(
     "statement",
     [
+        "CREATE DEFINER=`root`@`localhost` VIEW `victima`.`visto` AS SELECT 1",
+        "CREATE VIEW `otro` AS SELECT 1",
         "DROP DATABASE victima",
         "CREATE VIEW `v` AS SELECT 1; DROP DATABASE victima",
         "CREATE FUNCTION malo RETURNS STRING SONAME 'malo.so'",
@@ -230,6 +232,87 @@ def test_a_database_in_use_is_replaced(server: MariadbServer, ledger: str, site:
         user.kill()
     assert restored.kept is not None
     assert server.sql("SELECT COUNT(*) FROM asiento", ledger) == "1000"
+
+
+def _hold(server: MariadbServer) -> subprocess.Popen[bytes]:
+    """A transaction in another database that has read the ledger, and goes on."""
+    argv = ["mariadb", "--no-defaults", f"--socket={server.socket}", "-u", "root", "-D", "mysql"]
+    holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert holder.stdin is not None
+    holder.stdin.write(b"START TRANSACTION; SELECT * FROM libro.asiento;\n")
+    holder.stdin.flush()
+    time.sleep(0.5)
+    return holder
+
+
+def test_nothing_is_dropped_while_somebody_holds_a_table(server: MariadbServer, ledger: str, site: Site) -> None:
+    """Rows that are written while a restore waits meet their triggers."""
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    holder = _hold(server)
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.add(server.sql("SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'libro'"))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        with pytest.raises(ProcessFailed, match=r"ERROR 1205.*SHOW PROCESSLIST"):
+            site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    finally:
+        stop.set()
+        looking.join()
+        holder.kill()
+        holder.wait()
+    assert seen == {"1"}
+    assert fingerprint(server, ledger) == before
+    assert databases(server) == ["libro"]
+    assert_nothing_left(server, site, sets=1)
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_programs_are_made_again_where_the_swap_itself_is_killed(
+    server: MariadbServer, ledger: str, site: Site, crash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    monkeypatch.setattr(_mariadb_restore.Restoration, "_free_tables", lambda *_given: None)
+    monkeypatch.setattr(_mariadb_restore, "_SWAP_WAIT_SECONDS", 20)
+    holder = _hold(server)
+    errors: list[BaseException] = []
+
+    def restore() -> None:
+        try:
+            site.restore(engine(server, ledger), dumped.set_id, replace=True)
+        except BaseException as error:
+            errors.append(error)
+
+    restoring = threading.Thread(target=restore)
+    restoring.start()
+    query = "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata%'"
+    end = time.monotonic() + 30
+    while not (waiting := server.sql(query)) and time.monotonic() < end:
+        time.sleep(0.05)
+    missing = server.sql("SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'libro'")
+    if crash:
+        os.kill(server.pid, 9)
+        time.sleep(0.5)
+        server.stop()
+        # By this thread, whose end would end the server.
+        server.start()
+    else:
+        server.sql(f"KILL CONNECTION {waiting}")
+    holder.kill()
+    holder.wait()
+    restoring.join(120)
+    assert missing == "0"
+    assert [type(error) for error in errors] == [ProcessFailed]
+    assert "ERROR 2013" in str(errors[0])
+    assert fingerprint(server, ledger) == before
+    assert databases(server) == ["libro"]
 
 
 def test_a_server_that_takes_no_events(server: MariadbServer, site: Site) -> None:
