@@ -141,6 +141,17 @@ def test_deleted_rows_count_though_the_file_keeps_its_size(desk: HelpDesk) -> No
     assert desk.back_up("dia-2").failures != []
 
 
+def test_a_suspect_set_alone_is_a_change_and_a_source_without_a_set_is_none(desk: HelpDesk) -> None:
+    lose_every_row(desk)
+    desk.other.unlink()
+    report = desk.back_up("dia-2")
+    assert report.changed
+    assert [(entry["source"], entry["changed"], entry["suspect"] is None) for entry in report.failures] == [
+        ("mesa", True, False),
+        ("inventario", False, True),
+    ]
+
+
 def test_a_second_loss_in_a_row_is_told_too_and_a_recovered_database_is_good_again(
     desk: HelpDesk,
 ) -> None:
