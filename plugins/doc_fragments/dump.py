@@ -48,8 +48,17 @@ options:
   run_id:
     description:
       - The name of this run. A source that has a complete set of the same run already is left as it is.
+      - Where that set is suspect, the source fails again, and no further set is written.
       - Without it, every call writes new sets.
     type: str
+  accept:
+    description:
+      - Names of sources whose operator says that what they hold now is right, however little it is.
+      - Their sets are not suspect; one that would be is marked as accepted, and the next are compared with it.
+      - Names of sources that are not among O(sources) do not matter.
+    type: list
+    elements: str
+    default: []
   signing_key_file:
     description:
       - An OpenSSH private key without a passphrase, to sign each set with.

@@ -18,7 +18,8 @@ options:
   set:
     description:
       - The id of the set to restore (V(host/source/time)).
-      - Without it, the newest set of O(host) and O(source), not after O(at).
+      - Without it, the newest set of O(host) and O(source), not after O(at), that is not suspect.
+      - A set that is suspect, since it holds far less than the one before, is restored only where it is named here.
     type: str
   host:
     description: The host of the set, when O(set) is not given.

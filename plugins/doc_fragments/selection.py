@@ -24,7 +24,7 @@ options:
     description: Only sets of this source.
     type: str
   newest:
-    description: Only the newest set of each source.
+    description: Only the newest set of each source that is not suspect, as M(infitulua.backup.set_info) tells.
     type: bool
     default: false
   at:

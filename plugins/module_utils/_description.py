@@ -53,6 +53,11 @@ class Description:
     :param engine_facts: what the engine needs to restore and to check a restore (position, row counts, …).
     :param warnings: what the operator should know, though the set is complete.
     :param restore_by_hand: the exact commands that restore it without this collection.
+    :param content: how much it holds, by unit ("rows", "files"), as its engine counts; sets of the same source are
+        compared by it.
+    :param suspect: why it may not hold what its source should have given, in words; it then never passes for a good
+        set of its source. None: it is like any other.
+    :param accepted: the same, of a set whose operator said that it is right; it is then not suspect.
     :param reencrypted: set on a copy that was encrypted anew for one delivery: what it is a copy of.
     """
 
@@ -71,6 +76,9 @@ class Description:
     engine_facts: dict[str, t.Any]
     warnings: list[str]
     restore_by_hand: list[str]
+    content: dict[str, int] = dataclasses.field(default_factory=dict)
+    suspect: str | None = None
+    accepted: str | None = None
     reencrypted: dict[str, str] | None = None
 
     @property

@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._filters import (
     Encryption,
     Filters,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._suspicion import DEFAULT_MINIMUM_FRACTION
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
@@ -37,6 +38,7 @@ DUMP_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     },
     "jobs": {"type": "int", "default": 2},
     "run_id": {"type": "str"},
+    "accept": {"type": "list", "elements": "str", "default": []},
     "signing_key_file": {"type": "path", "no_log": False},
     "status_file": {"type": "path"},
 }
@@ -44,6 +46,7 @@ DUMP_ARGUMENTS: dict[str, dict[str, t.Any]] = {
 SOURCE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "series": {"type": "str", "default": ""},
+    "minimum_fraction": {"type": "float", "default": DEFAULT_MINIMUM_FRACTION},
 }
 
 
@@ -89,7 +92,7 @@ class SourcesReport:
     """What a module that dumps a list of sources returns.
 
     :param sets: one entry per source that has its set (or, in check mode, would have).
-    :param failures: one entry per source that has not.
+    :param failures: one entry per source that has not, or whose set is suspect.
     """
 
     sets: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
@@ -98,7 +101,7 @@ class SourcesReport:
     @property
     def changed(self) -> bool:
         """Whether any set was (or would be) written."""
-        return any(entry["changed"] for entry in self.sets)
+        return any(entry["changed"] for entry in [*self.sets, *self.failures])
 
     @property
     def message(self) -> str:
@@ -107,9 +110,27 @@ class SourcesReport:
 
     def diff(self) -> dict[str, str]:
         """The sets before and after, as Ansible's diff."""
-        written = [entry for entry in self.sets if entry["changed"]]
-        lines = [f"{entry['id'] or entry['subject'] + '/<the time of the run>'}\n" for entry in written]
+        written = [
+            entry["id"] or f"{entry['subject']}/<the time of the run>" for entry in self.sets if entry["changed"]
+        ]
+        written += [entry["suspect"] for entry in self.failures if entry["changed"]]
+        lines = [f"{set_id}\n" for set_id in written]
         return {"before": "", "after": "".join(lines), "before_header": "new sets", "after_header": "new sets"}
+
+    def fail(self, source: str, error: BackupError, suspect: DumpResult | None = None) -> None:
+        """Notes a failure.
+
+        :param suspect: the set of the source that is there all the same.
+        """
+        self.failures.append(
+            {
+                "source": source,
+                "message": error.message,
+                "details": error.details,
+                "changed": suspect is not None and suspect.changed,
+                "suspect": str(suspect.set_id) if suspect else None,
+            }
+        )
 
     def result(self) -> dict[str, t.Any]:
         """The module's return values."""
@@ -147,14 +168,32 @@ def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesR
                 organization=params["organization"],
                 filters=filters,
                 run_id=params["run_id"],
+                minimum_fraction=source["minimum_fraction"],
+                accept=source["name"] in params["accept"],
                 jobs=params["jobs"],
                 signing_key=params["signing_key_file"],
                 status_file=params["status_file"],
             )
-            report.sets.append(_entry(request, _predict(request) if check_mode else _dumping.dump(request)))
+            result = _predict(request) if check_mode else _dumping.dump(request)
         except BackupError as error:
-            report.failures.append({"source": source["name"], "message": error.message, "details": error.details})
+            report.fail(source["name"], error)
+            continue
+        if result.suspect:
+            report.fail(source["name"], _distrust(request, result, result.suspect), result)
+        else:
+            report.sets.append(_entry(request, result))
     return report
+
+
+def _distrust(request: DumpRequest, result: DumpResult, doubt: str) -> BackupError:
+    return BackupError(
+        "trust a set",
+        on=f"{result.set_id} on {request.medium.describe()}",
+        why=doubt,
+        next_step="It is kept, as suspect: it is not copied, and restored only when it is named."
+        f" If the source is right as it is, run again and accept {request.source};"
+        " if it is not, repair it and run again under another run_id.",
+    )
 
 
 def _predict(request: DumpRequest) -> DumpResult:
@@ -177,5 +216,6 @@ def _entry(request: DumpRequest, result: DumpResult) -> dict[str, t.Any]:
         "bytes": description.stored_bytes if description else None,
         "source_bytes": description.source_bytes if description else None,
         "seconds": result.seconds,
+        "accepted": description.accepted if description else None,
         "warnings": description.warnings if description else [],
     }

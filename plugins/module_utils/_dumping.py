@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backing up one source: lock, preflight, streams, set."""
+"""Backing up one source: lock, preflight, streams, comparison with the last set, set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import time
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils import _suspicion
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
@@ -43,6 +44,9 @@ class DumpRequest:
     :param series: its records series (TRD code).
     :param organization: whose data it is.
     :param run_id: a complete set that already carries it is the result; None: always a new set.
+    :param minimum_fraction: a set that holds less than this of what the last one holds is suspect, 0 to 1.
+    :param accept: the operator says that what the source holds now is right, however little: no set is suspect, and
+        one that would be says that it was accepted.
     :param jobs: streams at a time.
     :param signing_key: OpenSSH private key file; None: unsigned.
     :param status_file: where progress is written; None: nowhere.
@@ -56,6 +60,8 @@ class DumpRequest:
     organization: str
     filters: Filters
     run_id: str | None = None
+    minimum_fraction: float = _suspicion.DEFAULT_MINIMUM_FRACTION
+    accept: bool = False
     jobs: int = 2
     signing_key: str | None = None
     status_file: str | None = None
@@ -68,6 +74,13 @@ class DumpRequest:
     def __post_init__(self) -> None:
         # Checks the names, before one becomes a path.
         SetId.at(self.host, self.source, datetime.datetime.now(datetime.timezone.utc))
+        if not 0 <= self.minimum_fraction <= 1:
+            raise Refused(
+                "compare sets",
+                on=self.subject,
+                why=f"minimum_fraction is {self.minimum_fraction}, and no fraction from 0 to 1",
+                next_step="Correct it; 0 leaves only the question whether the source has become empty.",
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,19 +95,42 @@ class DumpResult:
     description: Description | None
     seconds: float
 
+    @property
+    def suspect(self) -> str | None:
+        """Why the set is suspect, in words; None when it is not."""
+        return self.description.suspect if self.description else None
+
 
 def existing(request: DumpRequest) -> DumpResult | None:
     """The complete set that already carries the request's run id.
+
+    A suspect one is the result too, so that repeating a run neither makes a good set of it nor adds another; but not
+    once the operator accepts what the source holds.
 
     :raises BackupError: when the medium cannot be read.
     """
     if request.run_id is None:
         return None
+    of_run = [
+        DumpResult(set_id, False, description, 0.0)
+        for set_id, description in _earlier(request)
+        if description.run_id == request.run_id
+    ]
+    good = [result for result in of_run if not result.suspect]
+    return next(iter(good or ([] if request.accept else of_run)), None)
+
+
+def _earlier(request: DumpRequest) -> t.Iterator[tuple[SetId, Description]]:
+    """The source's sets that this engine wrote and that can be read, newest first."""
     for set_id in reversed(request.medium.sets(host=request.host, source=request.source)):
         description = _description_if_readable(request, set_id)
-        if description and description.run_id == request.run_id and description.engine == request.engine.name:
-            return DumpResult(set_id, False, description, 0.0)
-    return None
+        if description is not None and description.engine == request.engine.name:
+            yield set_id, description
+
+
+def _last_good(request: DumpRequest) -> Description | None:
+    # Never a suspect one: a second shrunken set in a row would pass beside the first.
+    return next((description for _set_id, description in _earlier(request) if not description.suspect), None)
 
 
 def _description_if_readable(request: DumpRequest, set_id: SetId) -> Description | None:
@@ -125,7 +161,7 @@ def preflight(request: DumpRequest) -> Examination:
 
 
 def dump(request: DumpRequest) -> DumpResult:
-    """Backs the source up.
+    """Backs the source up. A set that holds far less than the last one is written all the same, as suspect.
 
     :raises LockHeld: when another run is at work on the same source.
     :raises BackupError: when it fails; then nothing of the set stays, and earlier sets are as they were.
@@ -146,30 +182,39 @@ def dump(request: DumpRequest) -> DumpResult:
                 encryption: dict[str, t.Any] = {"method": request.filters.encryption.method}
                 if request.filters.encryption.method == AGE:
                     encryption["recipients"] = list(request.filters.encryption.recipients)
-                description = writer.finish(
-                    Description(
-                        id=str(partial.set_id),
-                        engine=request.engine.name,
-                        series=request.series,
-                        organization=request.organization,
-                        run_id=request.run_id,
-                        started=started,
-                        finished=_now(),
-                        source_bytes=examination.bytes,
-                        compression={"method": "zstd", "level": request.filters.level},
-                        encryption=encryption,
-                        versions={**examination.versions, **request.filters.versions()},
-                        payload=[],
-                        engine_facts=dumped.facts,
-                        warnings=dumped.warnings,
-                        restore_by_hand=["sha256sum -c --quiet manifest-sha256.txt", *dumped.restore_by_hand],
-                    ),
-                    order=dumped.parts,
-                    signing_key=request.signing_key,
+                description = Description(
+                    id=str(partial.set_id),
+                    engine=request.engine.name,
+                    series=request.series,
+                    organization=request.organization,
+                    run_id=request.run_id,
+                    started=started,
+                    finished=_now(),
+                    source_bytes=examination.bytes,
+                    compression={"method": "zstd", "level": request.filters.level},
+                    encryption=encryption,
+                    versions={**examination.versions, **request.filters.versions()},
+                    payload=writer.payload(dumped.parts),
+                    engine_facts=dumped.facts,
+                    warnings=dumped.warnings,
+                    restore_by_hand=["sha256sum -c --quiet manifest-sha256.txt", *dumped.restore_by_hand],
+                    content=dumped.content,
                 )
+                _compare(request, description)
+                writer.finish(description, signing_key=request.signing_key)
         finally:
             progress.finish()
         return DumpResult(partial.set_id, True, description, round(time.monotonic() - clock, 3))
+
+
+def _compare(request: DumpRequest, description: Description) -> None:
+    """Marks a set that holds far less than the last good one: a set never changes, so before it is there."""
+    last = _last_good(request)
+    doubt = _suspicion.doubt(description, last, minimum_fraction=request.minimum_fraction) if last else None
+    if request.accept:
+        description.accepted = doubt
+    else:
+        description.suspect = doubt
 
 
 def _new_id(request: DumpRequest) -> SetId:
@@ -185,13 +230,11 @@ def _check_space(request: DumpRequest, examination: Examination) -> None:
     free = request.medium.free_bytes()
     needed = examination.bytes
     basis = "the source holds that much, and there is no earlier set to judge by"
-    for set_id in reversed(request.medium.sets(host=request.host, source=request.source)):
-        last = _description_if_readable(request, set_id)
-        if last is not None:
-            growth = max(1.0, examination.bytes / last.source_bytes if last.source_bytes else 1.0)
-            needed = int(total_bytes(request.medium.path(set_id)) * growth * _SPACE_MARGIN)
-            basis = f"the last set is {last.stored_bytes} bytes"
-            break
+    last = _last_good(request)
+    if last is not None:
+        growth = max(1.0, examination.bytes / last.source_bytes if last.source_bytes else 1.0)
+        needed = int(total_bytes(request.medium.path(last.set_id)) * growth * _SPACE_MARGIN)
+        basis = f"the last set is {last.stored_bytes} bytes"
     needed += _SPACE_FLOOR
     if free < needed:
         raise BackupError(

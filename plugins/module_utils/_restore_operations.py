@@ -57,7 +57,7 @@ def make_restore(params: t.Mapping[str, t.Any], *, engines: t.Sequence[str]) -> 
             raise NotFound(
                 "find a set",
                 on=f"{params['host']}/{params['source']} on {medium.describe()}",
-                why="it holds none" + (f" that is not after {params['at']}" if params["at"] else ""),
+                why="it holds none that is not suspect" + (f" and not after {params['at']}" if params["at"] else ""),
                 next_step="List what it holds with set_info, or use another medium.",
             )
         set_id = chosen[-1]

@@ -52,6 +52,20 @@ class SetsReport:
         )
 
 
+@dataclasses.dataclass
+class CopiesReport(SetsReport):
+    """What the module that copies sets returns.
+
+    :param left_out: one entry per set that was chosen and is suspect, with the reason.
+    """
+
+    left_out: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    def result(self) -> dict[str, t.Any]:
+        """The module's return values."""
+        return {**super().result(), "left_out": self.left_out}
+
+
 def list_sets(medium: Medium, selection: Selection, *, drill_record: str | None = None) -> SetsReport:
     """Every chosen set with what its backup.json says. A set whose backup.json cannot be read is a failure.
 
@@ -90,6 +104,9 @@ def _summary(medium: Medium, set_id: SetId, description: Description) -> dict[st
         "source_bytes": description.source_bytes,
         "encryption": description.encryption,
         "versions": description.versions,
+        "content": description.content,
+        "suspect": description.suspect,
+        "accepted": description.accepted,
         "warnings": description.warnings,
         "restore_by_hand": description.restore_by_hand,
         "reencrypted": description.reencrypted is not None,
@@ -174,13 +191,13 @@ def copy_sets(
     reencryption: Reencryption | None,
     status_file: str | None,
     check_mode: bool,
-) -> SetsReport:
-    """Copies every chosen set that the destination does not hold.
+) -> CopiesReport:
+    """Copies every chosen set that the destination does not hold; a suspect one only where its id is given.
 
     :param except_sets: ids that are left out.
     :raises BackupError: when the origin cannot be listed, or the request makes no sense.
     """
-    report = SetsReport()
+    report = CopiesReport()
     if reencryption is not None and options.move:
         raise Refused(
             "encrypt sets anew",
@@ -193,6 +210,10 @@ def copy_sets(
             continue
         progress = Progress(status_file, operation="copy", subject=str(set_id))
         try:
+            suspect = read_description(set_id, origin.contents(set_id)).suspect if selection.ids is None else None
+            if suspect:
+                report.left_out.append({"id": str(set_id), "reason": suspect})
+                continue
             if check_mode:
                 changes = _changes(origin, destination, set_id, options, reencryption)
                 copied = _copying.Copied(set_id, changes, 0, 0.0, False)

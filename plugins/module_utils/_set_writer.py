@@ -112,21 +112,22 @@ class SetWriter:
                 self.processes.cancel()
                 raise
 
-    def finish(
-        self, description: Description, *, order: t.Sequence[str], signing_key: str | None = None
-    ) -> Description:
+    def payload(self, order: t.Sequence[str]) -> list[PayloadFile]:
+        """The payload files that were stored.
+
+        :param order: the parts, in the order of restoring.
+        """
+        return [self._payload[part] for part in order]
+
+    def finish(self, description: Description, *, signing_key: str | None = None) -> None:
         """Writes the tag files and makes the set appear.
 
-        :param description: all but its payload.
-        :param order: the parts, in the order of restoring.
         :param signing_key: an OpenSSH private key; None: unsigned.
         :raises BackupError: when the disk does not take it.
         """
-        description.payload = [self._payload[part] for part in order]
         sizes = {file.path: file.bytes for file in description.payload}
         manifest = _bag.write_manifest({file.path: file.sha256 for file in description.payload})
         write_tag_files(self.partial, description, sizes=sizes, manifest=manifest, signing_key=signing_key)
-        return description
 
 
 def write_tag_files(

@@ -15,6 +15,9 @@ description:
   - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and brought
     to the disk
     in one pass. Plaintext never touches a disk of the medium.
+  - A set that holds nothing, or far less than the last good one of its source on the medium, is written and marked as
+    suspect. That is a failure. Such a set is never taken for the newest, copied only where it is named, and no set is
+    compared with it. O(accept) says that the source is right.
   - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
     end, naming each
     failure, and returns what succeeded.
@@ -28,6 +31,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: What a new set would hold, and so whether it would be suspect, is found by the run only.
   diff_mode:
     support: full
   idempotent:
@@ -52,6 +56,14 @@ options:
         description: The records series (TRD code) of the source, which decides how long its sets are kept.
         type: str
         default: ''
+      minimum_fraction:
+        description:
+          - A set that holds less than this fraction of what the last set of the source holds is suspect.
+          - What counts are rows, for V(sqlite) the bytes of the pages in use, and the stored size where both are
+            compressed alike.
+          - With V(0), only a source that held something and holds nothing now is suspect.
+        type: float
+        default: 0.5
       engine:
         description: How the database is dumped.
         type: str
@@ -196,13 +208,19 @@ sets:
       description: How long it took; 0 for a set that was there.
       type: float
       sample: 12.4
+    accepted:
+      description: Why the set would be suspect, had O(accept) not named its source; null otherwise.
+      type: str
     warnings:
       description: What the operator should know, though the set is complete.
       type: list
       elements: str
       sample: []
 failures:
-  description: One entry for each source that has no set; each with C(source), C(message) and C(details).
+  description:
+    - One entry for each source that has no set, or whose set is suspect; each with C(source), C(message), C(details),
+      and C(changed), whether a set was written.
+    - C(suspect) is the id of the suspect set, and null where there is no set.
   returned: always
   type: list
   elements: dict

@@ -19,6 +19,9 @@ description:
   - Sockets and device nodes are left out. Files that change or vanish while they are read do not fail the run. Both
     are listed in the
     set's warnings.
+  - A set that holds nothing, or far less than the last good one of its source on the medium, is written and marked as
+    suspect. That is a failure. Such a set is never taken for the newest, copied only where it is named, and no set is
+    compared with it. O(accept) says that the source is right.
   - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
     end, naming each
     failure, and returns what succeeded.
@@ -31,6 +34,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: What a new set would hold, and so whether it would be suspect, is found by the run only.
   diff_mode:
     support: full
   idempotent:
@@ -53,6 +57,13 @@ options:
         description: The records series (TRD code) of the source, which decides how long its sets are kept.
         type: str
         default: ''
+      minimum_fraction:
+        description:
+          - A set that holds less than this fraction of what the last set of the source holds is suspect.
+          - What counts are files and their bytes, and the stored size where both are compressed alike.
+          - With V(0), only a source that held something and holds nothing now is suspect.
+        type: float
+        default: 0.5
       paths:
         description: The directories and files of the source, absolute. Each must exist.
         type: list
@@ -112,9 +123,13 @@ sets:
       bytes: 73400320
       source_bytes: 524288000
       seconds: 12.4
+      accepted: null
       warnings: []
 failures:
-  description: One entry for each source that has no set; each with C(source), C(message) and C(details).
+  description:
+    - One entry for each source that has no set, or whose set is suspect; each with C(source), C(message), C(details),
+      and C(changed), whether a set was written.
+    - C(suspect) is the id of the suspect set, and null where there is no set.
   returned: always
   type: list
   elements: dict

@@ -18,6 +18,7 @@ description:
   - A bad set is not copied. A copy appears complete or not at all, and is read back where it landed. A set that the
     destination holds already
     is left alone; a different one of the same id is an error, never overwritten.
+  - A set that is suspect, since it holds far less than the one before, is copied only where O(sets) names it.
   - One set that fails does not stop the others; the module then fails at the end, naming each failure.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -159,6 +160,12 @@ sets:
       description: The copy's directory, on a directory medium.
       type: str
       sample: /srv/backup/vault/srv-financiero/contabilidad/20261122T030000Z
+left_out:
+  description: The chosen sets that are suspect and were therefore not copied, each with C(id) and C(reason).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 failures:
   description: The sets that could not be copied, each with C(id), C(message) and C(details).
   returned: always
@@ -179,14 +186,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils._parameters impor
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import (
+    CopiesReport,
     Reencryption,
-    SetsReport,
     copy_sets,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
 
 
-def _copy(module: AnsibleModule) -> SetsReport:
+def _copy(module: AnsibleModule) -> CopiesReport:
     params = module.params
     with make_medium(params["origin"]) as origin, make_medium(params["destination"]) as destination:
         return copy_sets(
@@ -233,7 +240,7 @@ def main() -> None:
         with interruptible("copy sets", on=module.params["destination"]["type"]):
             report = _copy(module)
     except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
+        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[], left_out=[])
     copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
     diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
     if report.failures:

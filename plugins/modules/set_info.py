@@ -109,6 +109,19 @@ sets:
       description: The versions of the programs and servers that took part.
       type: dict
       sample: {"pg_dump": "17.2", "zstd": "1.5.6"}
+    content:
+      description: How much it holds, by unit, as its engine counts.
+      type: dict
+      sample: {"rows": 8000}
+    suspect:
+      description:
+        - Why it may not hold what its source should have given; null when it is not suspect.
+        - A suspect set never passes for the newest of its source, and whoever removes old sets must not count it.
+      type: str
+      sample: it holds no rows, and srv-financiero/contabilidad/20261121T030000Z holds 8000
+    accepted:
+      description: Why it would be suspect, had its operator not accepted it when it was written; null otherwise.
+      type: str
     warnings:
       description: What the operator should know, though the set is complete.
       type: list

@@ -37,12 +37,15 @@ class Dumped:
     """What a dump tells about itself, for backup.json.
 
     :param parts: the parts, in the order of restoring.
+    :param content: how much the set holds, by unit ("rows", "files"): counts that fall when data is lost, and do not
+        with compression, indexes, or space that the source keeps free.
     :param facts: what a restore, and the check of a restore, need.
     :param warnings: what the operator should know, though the set is complete.
     :param restore_by_hand: commands that restore it without this collection, run from within the set's directory.
     """
 
     parts: list[str]
+    content: dict[str, int]
     facts: dict[str, t.Any]
     warnings: list[str]
     restore_by_hand: list[str]

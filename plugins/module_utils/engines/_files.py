@@ -150,6 +150,10 @@ class FilesEngine(Engine):
         suffix = writer.filters.suffix(compress=True)
         return Dumped(
             parts=[dump.part for dump in dumps],
+            content={
+                "files": sum(dump.tally.files for dump in dumps),
+                "bytes": sum(dump.tally.content_bytes for dump in dumps),
+            },
             facts={
                 "paths": [dump.facts() for dump in dumps],
                 "exclude": self._excludes.patterns,

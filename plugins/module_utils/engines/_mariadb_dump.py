@@ -391,7 +391,13 @@ class Dump:
         suffix = self.writer.filters.suffix(compress=True)
         parts = [*texts[:1], *facts["streams"], *texts[1:]]
         paths = {part: f"data/{part}.{'tsv' if part.startswith(ROWS) else 'sql'}{suffix}" for part in parts}
-        return Dumped(parts=parts, facts=facts, warnings=self.warnings, restore_by_hand=_by_hand(facts, paths))
+        return Dumped(
+            parts=parts,
+            content={"rows": sum(facts["row_counts"].values())},
+            facts=facts,
+            warnings=self.warnings,
+            restore_by_hand=_by_hand(facts, paths),
+        )
 
 
 def _shape(tables: t.Sequence[Table]) -> list[tuple[t.Any, ...]]:

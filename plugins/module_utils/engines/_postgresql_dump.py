@@ -105,6 +105,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
     paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
     return Dumped(
         parts=[GLOBALS, SCHEMA, *data],
+        content={"rows": sum(facts["row_counts"].values())},
         facts=facts,
         warnings=warnings,
         restore_by_hand=_by_hand(facts, paths, data),

@@ -197,6 +197,7 @@ class SqliteEngine(Engine):
         by_hand = _filters.by_hand(f"{PAYLOAD_DIRECTORY}/{FILE_NAME}{suffix}")
         return Dumped(
             parts=[PART],
+            content={"rows": sum(found.rows.values()), "bytes": found.bytes_in_use},
             facts={
                 "path": _shown(self._path),
                 "bytes": size,
@@ -667,6 +668,7 @@ class _Found:
     """What is in a database.
 
     :param damage: findings of integrity_check that make it unfit.
+    :param bytes_in_use: its size without the pages that deleted rows have left free.
     :param rules_broken: how many rows break a rule (NOT NULL, CHECK, STRICT) of their own table.
     :param foreign_key_violations: None: cannot be told.
     :param unchecked: why its integrity could not be checked as a whole.
@@ -677,6 +679,7 @@ class _Found:
     rows: dict[str, int] = dataclasses.field(default_factory=dict)
     not_counted: list[str] = dataclasses.field(default_factory=list)
     damage: list[str] = dataclasses.field(default_factory=list)
+    bytes_in_use: int = 0
     rules_broken: int = 0
     foreign_key_violations: int | None = None
     unchecked: str | None = None
@@ -698,6 +701,9 @@ class _Found:
             return found
         for name in _FIXED:
             [found.fixed[name]] = connection.execute(f"PRAGMA {name}").fetchone()
+        [pages] = connection.execute("PRAGMA page_count").fetchone()
+        [free] = connection.execute("PRAGMA freelist_count").fetchone()
+        found.bytes_in_use = (pages - free) * found.fixed["page_size"]
         found.objects = dict(connection.execute("SELECT type, count(*) FROM sqlite_master GROUP BY type ORDER BY type"))
         tables = connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table' ORDER BY name")
         for table, root in tables.fetchall():

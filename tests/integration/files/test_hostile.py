@@ -38,7 +38,7 @@ class Forger(FilesEngine):
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
         """Store it."""
         writer.store(Stream(part="x", name="x.tar", commands=[], stdin=self._forged, action="forge", next_step=""))
-        return Dumped(["x"], self._facts, [], [])
+        return Dumped(["x"], {}, self._facts, [], [])
 
 
 def forge(house: House, archive: bytes, path: str, length: int | None = None) -> SetId:

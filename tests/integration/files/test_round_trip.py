@@ -140,6 +140,23 @@ def destroy(path: Path) -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="modes that keep even their owner out need root to be read")
+def test_a_tree_that_lost_its_files_or_their_content_is_suspect(house: House, tmp_path: Path) -> None:
+    tree = tmp_path / "users"
+    tree.mkdir()
+    for number in range(10):
+        (tree / f"{number}.odt").write_bytes(os.urandom(100))
+    full = house.dump("files", {"paths": [str(tree)]})
+    assert full.suspect is None
+    for path in tree.iterdir():
+        path.write_bytes(b"")
+    cut = house.dump("files", {"paths": [str(tree)]})
+    assert cut.suspect == f"it holds no bytes, and {full.set_id} holds 1000"
+    for number in range(6):
+        (tree / f"{number}.odt").unlink()
+    removed = house.dump("files", {"paths": [str(tree)]})
+    assert removed.suspect == f"it holds 4 files, less than 0.5 of the 10 of {full.set_id}"
+
+
 def test_everything_comes_back_as_it_was(house: House, tmp_path: Path) -> None:
     tree = tmp_path / "srv" / "users"
     make_tree(tree)

@@ -47,6 +47,7 @@ def ledger(server: MariadbServer) -> str:
     server.sql("CREATE TABLE asiento (id int PRIMARY KEY, texto varchar(100))", "libro")
     server.sql("INSERT INTO asiento SELECT seq, MD5(seq) FROM seq_1_to_1000", "libro")
     server.sql("CREATE TRIGGER visto BEFORE INSERT ON asiento FOR EACH ROW SET NEW.texto = 'visto'", "libro")
+    server.sql("CREATE TABLE apartada (i int)", "libro")
     server.sql("CREATE VIEW ultimos AS SELECT * FROM asiento WHERE id > 990", "libro")
     return "libro"
 
@@ -235,11 +236,11 @@ def test_a_database_in_use_is_replaced(server: MariadbServer, ledger: str, site:
 
 
 def _hold(server: MariadbServer) -> subprocess.Popen[bytes]:
-    """A transaction in another database that has read the ledger, and goes on."""
+    """A transaction in another database that has read a table of the ledger, and goes on."""
     argv = ["mariadb", "--no-defaults", f"--socket={server.socket}", "-u", "root", "-D", "mysql"]
     holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert holder.stdin is not None
-    holder.stdin.write(b"START TRANSACTION; SELECT * FROM libro.asiento;\n")
+    holder.stdin.write(b"START TRANSACTION; SELECT * FROM libro.apartada;\n")
     holder.stdin.flush()
     time.sleep(0.5)
     return holder

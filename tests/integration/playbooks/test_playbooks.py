@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -243,8 +244,16 @@ def test_a_restore_is_rehearsed_in_check_mode(house: House) -> None:
             ),
             "backup_restore_at debe ser una hora UTC",
         ),
+        (
+            (
+                *TICKET,
+                "-e",
+                f"backup_restore_server={FINANCE} backup_restore_source=contabilidad backup_restore_set=a/b/c",
+            ),
+            f"debe ser una copia de esa fuente, como {FINANCE}/contabilidad/",
+        ),
     ],
-    ids=["no ticket", "unknown server", "no source", "unknown source", "no time"],
+    ids=["no ticket", "unknown server", "no source", "unknown source", "no time", "another source's set"],
 )
 def test_a_restore_that_was_not_asked_for_properly_is_refused(
     house: House, arguments: tuple[str, ...], answer: str
@@ -315,6 +324,66 @@ def test_a_drill_from_the_cloud_and_one_that_fails_which_a_restore_heeds(house: 
     assert run.status == 0, run.output
     rehearsed = house.restore(FINANCE, "contabilidad", "-e", "backup_restore_replace=true", "--check")
     assert rehearsed.status == 0, rehearsed.output
+
+
+@pytest.mark.slow
+def test_a_database_that_lost_its_rows_is_told_and_its_set_goes_nowhere(house: House, tmp_path: Path) -> None:
+    sources = house.sources()
+    other = tmp_path / "mesa.db"
+    make_accounting(other, vouchers=5).close()
+    sources[FINANCE]["backup_databases"] += [{"name": "mesa", "engine": "sqlite", "path": str(other)}]
+    sources[FINANCE]["backup_databases"][0]["minimum_fraction"] = 0.4
+    busy = Institution(house.directory, sources, store=house.institution.store, prefix="playbooks")
+    busy.write_inventory()
+    try:
+        before, rows = house.sets(house.institution.vault), read_everything(house.database)
+        assert rows["comprobantes"]
+        on_disk = house.sets(house.institution.disk(FINANCE))
+        with contextlib.closing(sqlite3.connect(house.database)) as connection:
+            connection.executescript("DELETE FROM movimientos; DELETE FROM comprobantes; DELETE FROM terceros;")
+            connection.executescript("DELETE FROM cuentas;")
+        run = busy.run("daily", "-e", "backup_run_id=vaciada")
+        assert run.status != 0
+        end = run.output.rsplit("PLAY [RESULTADO DEL DÍA]", 1)[1].split("fatal:")[0]
+        assert end.count("FALLO ") == 1
+        assert f"servidor {FINANCE}, fuente contabilidad: la copia es sospechosa" in end
+        assert "-e backup_accept=contabilidad" in end
+        new = house.sets(house.institution.disk(FINANCE)) - on_disk
+        (suspect,) = (set_id for set_id in new if "contabilidad" in set_id)
+        assert suspect in end
+        assert any(f"{suspect}: sospechosa; se queda en el disco" in line for line in run.report), run.report
+
+        # The other source of the server, and the other server, go on; the suspect set is nowhere but on the disk.
+        vault = house.sets(house.institution.vault)
+        assert {name.rsplit("/", 1)[0] for name in vault - before} == {f"{FINANCE}/mesa", f"{FILES}/datos-usuarios"}
+        assert house.sets_in_cloud() == vault
+        assert not house.sets(house.institution.storage / "incoming")
+
+        # A repetition tells it again; in words it would be accepted.
+        limited = ("--check", "--limit", f"localhost,{FINANCE},{SYSTEMS_COMPUTER}", "-e", "backup_run_id=vaciada")
+        repeated = busy.run("step2_back_up", *limited)
+        assert repeated.status != 0
+        assert "fuente contabilidad: la copia es sospechosa" in repeated.output
+        accepted = busy.run("step2_back_up", *limited, "-e", "backup_accept=contabilidad")
+        assert accepted.status == 0, accepted.output
+        assert any(f"{FINANCE}/contabilidad: se haría una copia" in line for line in accepted.report)
+
+        # By its name alone it is refused; to whoever says that it is meant, it would be restored.
+        named = ("--check", "-e", "backup_restore_replace=true", "-e", f"backup_restore_set={suspect}")
+        refused = house.restore(FINANCE, "contabilidad", *named)
+        assert refused.status != 0
+        assert "esa copia es sospechosa" in refused.output
+        meant = house.restore(FINANCE, "contabilidad", *named, "-e", "backup_restore_despite_suspicion=true")
+        assert meant.status == 0, meant.output
+        assert any(f"{suspect} se restauraría" in line for line in meant.report)
+
+        # From the very disk where the suspect set is the newest, the last good one comes back.
+        from_disk = ("-e", "backup_restore_replace=true", "-e", "backup_restore_from=disk")
+        restored = house.restore(FINANCE, "contabilidad", *from_disk)
+        assert restored.status == 0, restored.output
+        assert read_everything(house.database) == rows
+    finally:
+        house.institution.write_inventory()
 
 
 @pytest.mark.slow

@@ -80,6 +80,17 @@ def test_the_sets_own_commands_restore_it_without_this_collection(
     assert differences(before, fingerprint(server, books)) == {}
 
 
+def test_a_database_that_was_emptied_is_suspect(server17: PostgresqlServer, site: Site) -> None:
+    server17.psql("CREATE DATABASE vaciada")
+    for table in ("a", "b"):
+        server17.psql(f"CREATE TABLE {table} AS SELECT generate_series(1, 30) AS n", database="vaciada")
+    full = site.dump(engine(server17, "vaciada"))
+    server17.psql("TRUNCATE a, b", database="vaciada")
+    emptied = site.dump(engine(server17, "vaciada"))
+    server17.psql("DROP DATABASE vaciada")
+    assert (full.suspect, emptied.suspect) == (None, f"it holds no rows, and {full.set_id} holds 60")
+
+
 def test_a_set_is_verified_by_other_peoples_tools(server17: PostgresqlServer, site: Site) -> None:
     bagit = pytest.importorskip("bagit")
     server17.psql("CREATE DATABASE bolsa")

@@ -60,7 +60,8 @@ SMALL = {
 class CommandsEngine(Engine):
     """Dumps the output of commands; restores each stream into a file of a directory.
 
-    Options: ``commands`` (part to argv), ``bytes`` (what it says its size is), ``stdin`` (part to bytes fed to its
+    Options: ``commands`` (part to argv), ``bytes`` (what it says its size is), ``content`` (how much of what
+    it says it gave), ``stdin`` (part to bytes fed to its
     command), ``target`` (a directory), ``fail_in`` (the step of a restore that fails), ``log`` (where each step notes
     its name).
     """
@@ -73,6 +74,7 @@ class CommandsEngine(Engine):
         self.commands: dict[str, list[str]] = options.get("commands") or SMALL
         self.stdin: dict[str, bytes] = options.get("stdin") or {}
         self.bytes: int = options.get("bytes") or 400_000
+        self.content: dict[str, int] = options.get("content") or {}
         self.target = Path(options.get("target") or "/nonexistent")
         self.fail_in = options.get("fail_in")
         self.log: list[str] = options.get("log", [])
@@ -104,7 +106,7 @@ class CommandsEngine(Engine):
         ]
         writer.store_all(streams, jobs=jobs)
         by_hand = [_filters.by_hand(f"data/{stream.name}.zst.age") + f" > {stream.name}" for stream in streams]
-        return Dumped(list(self.commands), {"parts": len(streams)}, [], by_hand)
+        return Dumped(list(self.commands), self.content, {"parts": len(streams)}, [], by_hand)
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         self._step("inspect_target")
