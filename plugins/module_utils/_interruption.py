@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import types
 import typing as t
@@ -14,6 +15,9 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Interrupted
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+_AGAIN_SECONDS = 0.01
 
 
 class _Held:
@@ -25,26 +29,47 @@ class _Held:
 
 @contextlib.contextmanager
 def interruptible(action: str, *, on: str) -> t.Iterator[None]:
-    """Turns SIGTERM, SIGINT and SIGHUP into :class:`Interrupted`, once; further ones wait for the clean-up."""
+    """Turns SIGTERM, SIGINT and SIGHUP into :class:`Interrupted`, once; further ones wait for the clean-up.
 
-    def stop(number: int, _frame: types.FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        interruption = Interrupted(
-            action,
-            on=on,
-            why=f"the run was told to stop ({signal.Signals(number).name})",
-            next_step="Nothing incomplete was kept; run it again.",
-        )
+    A signal may arrive while Python runs what it does not let an exception out of (a finaliser, a weak reference's
+    callback): then it comes again.
+    """
+
+    def deliver(interruption: Interrupted) -> None:
         if _Held.blocks:
             _Held.waiting = interruption
         else:
             raise interruption
 
-    previous = {number: signal.signal(number, stop) for number in _SIGNALS}
+    def stop(number: int, _frame: types.FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        deliver(
+            Interrupted(
+                action,
+                on=on,
+                why=f"the run was told to stop ({signal.Signals(number).name})",
+                next_step="Nothing incomplete was kept; run it again.",
+            )
+        )
+
+    def swallowed(unraisable: t.Any) -> None:
+        interruption = unraisable.exc_value
+        if not isinstance(interruption, Interrupted):
+            report(unraisable)
+            return
+        previous.setdefault(signal.SIGALRM, signal.getsignal(signal.SIGALRM))
+        signal.signal(signal.SIGALRM, lambda _number, _frame: deliver(interruption))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+    report, sys.unraisablehook = sys.unraisablehook, swallowed
+    previous: dict[signal.Signals, t.Any] = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield
     finally:
+        sys.unraisablehook = report
+        if signal.SIGALRM in previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -269,6 +269,40 @@ except BackupError as error:
 """
 
 
+SWALLOWED = """
+import os, signal, time, weakref
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Interrupted
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+
+class Thing:
+    pass
+
+def gone(_reference):
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _time in range(1000):  # The handler runs between two steps of this.
+        pass
+
+try:
+    with interruptible("dump", on="it"):
+        thing = Thing()
+        reference = weakref.ref(thing, gone)
+        del thing
+        time.sleep(20)
+        print("never told")
+except Interrupted as error:
+    print(error.message)
+"""
+
+
+def test_a_signal_that_python_swallows_comes_again() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    child = subprocess.run(
+        [sys.executable, "-c", SWALLOWED], capture_output=True, text=True, env=environment, timeout=30, check=True
+    )
+    assert re.fullmatch(r"Could not dump \(it\): the run was told to stop \(SIGTERM\)\. .*\n", child.stdout)
+    assert child.stderr == ""
+
+
 def test_a_signal_at_any_moment_ends_everything_and_is_the_cause_that_is_told() -> None:
     core.adopt_orphans()
     before = core.descendants()
