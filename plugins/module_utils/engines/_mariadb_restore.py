@@ -435,6 +435,7 @@ class Restoration:
             ]
         )
         for attempt in range(1, _TRIES + 1):
+            number: str | None = None
             try:
                 with Session(work.processes, self.connection, database=live) as swapping:
                     swapping.execute(f"SET SESSION lock_wait_timeout = {_SWAP_WAIT_SECONDS}")

@@ -154,7 +154,8 @@ class TestRunId:
         for rows in (0, 8000):
             again = dump(medium, rows, run_id="daily-2")
             assert (again.set_id, again.changed) == (first.set_id, False)
-            assert again.suspect == first.suspect is not None
+            assert again.suspect is not None
+            assert again.suspect == first.suspect
         assert core.tree(medium.root) == before
 
     def test_accepting_it_writes_one_good_set_which_the_run_then_has(self, medium: DirectoryMedium) -> None:
@@ -262,7 +263,8 @@ def test_a_copy_for_a_delivery_stays_suspect(medium: DirectoryMedium, vault: Dir
         status_file=None,
         check_mode=False,
     )
-    assert described(vault, suspect.set_id).suspect == suspect.suspect is not None
+    assert suspect.suspect is not None
+    assert described(vault, suspect.set_id).suspect == suspect.suspect
 
 
 def test_a_restore_takes_the_last_good_set_and_a_suspect_one_only_by_its_id(tmp_path: Path) -> None:

@@ -1,77 +1,21 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the MariaDB engine needs no server: streams taken apart, tables cut up, statements told from others."""
+"""What of the MariaDB engine needs no server: streams planned, statements told from others, rights, options."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_rows as rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Column, Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import plan
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import immediate, unescape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import unescape
 
-TOKEN = "0123456789abcdef"
 MIB = 1024 * 1024
-LINE = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"") + b"\n")
-
-
-def take_apart(stream: bytes, sizes: list[int]) -> list[tuple[int, bytes]]:
-    """What a splitter makes of a stream that comes in pieces of these sizes, over and over."""
-    found: list[tuple[int, bytes]] = []
-
-    def begin(number: int) -> None:
-        found.append((number, b""))
-
-    def more(data: bytes) -> None:
-        found[-1] = (found[-1][0], found[-1][1] + data)
-
-    splitter = rows.Splitter(TOKEN, begin, more)
-    at = turn = 0
-    while at < len(stream):
-        size = sizes[turn % len(sizes)]
-        splitter.feed(memoryview(stream)[at : at + size])
-        at += size
-        turn += 1
-    splitter.finish()
-    return found
-
-
-@given(
-    tables=st.lists(st.lists(st.one_of(LINE, st.just(TOKEN.encode() + b"x\n")), max_size=5), min_size=1, max_size=5),
-    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5),
-)
-def test_a_stream_of_several_tables_is_taken_apart_wherever_its_pieces_end(
-    tables: list[list[bytes]], sizes: list[int]
-) -> None:
-    wanted = [(number, b"".join(lines)) for number, lines in enumerate(tables)]
-    stream = b"".join(f"{TOKEN}\t{number}\n".encode() + data for number, data in wanted)
-    assert take_apart(stream, sizes) == wanted
-
-
-@pytest.mark.parametrize("stream", [b"row\n", f"{TOKEN}\tx\n".encode(), f"{TOKEN}\t1".encode()])
-def test_a_stream_that_is_none_is_refused(stream: bytes) -> None:
-    with pytest.raises(ValueError, match=r"begin with a table|invalid literal|within a mark"):
-        take_apart(stream, [100])
-
-
-@given(edges=st.tuples(st.integers(-(2**63), 2**64 - 1), st.integers(-(2**63), 2**64 - 1)), count=st.integers(1, 9))
-def test_every_key_is_in_just_one_piece(edges: tuple[int, int], count: int) -> None:
-    least, greatest = sorted(edges)
-    conditions = rows.pieces("k", least, greatest, count)
-    for key in {least, greatest, (least + greatest) // 2, least - 1, greatest + 1}:
-        holds = [
-            eval(condition.replace("`k`", str(key)).replace("AND", "and").replace("TRUE", "True"))  # noqa: S307
-            for condition in conditions
-        ]
-        assert holds.count(True) == 1
 
 
 def _table(name: str, size: int, *, key: str | None = "id", transactional: bool = True) -> Table:
@@ -108,13 +52,6 @@ def test_locked_tables_come_first_so_that_they_are_free_again_soon() -> None:
     assert streams[0].locked
     assert [piece.table.name for piece in streams[0].pieces] == ["m"]
     assert not any(stream.locked for stream in streams[1:])
-
-
-@given(statement=st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_a_statement_in_digits_is_nothing_but_digits(statement: str) -> None:
-    text = immediate(statement)
-    digits = text[len("EXECUTE IMMEDIATE CONVERT(x'") : -len("' USING utf8mb4)")]
-    assert bytes.fromhex(digits).decode() == statement
 
 
 DEFINITIONS = [
