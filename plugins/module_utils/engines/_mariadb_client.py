@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _programs
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils._secrets import SecretFile
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._advice import Advice
 
 CONNECT_TIMEOUT_SECONDS = 10
 # The most that a server's protocol lets a value have, bytes (MariaDB, "max_allowed_packet").
@@ -179,54 +179,35 @@ class Connection:
 
 
 # What to do next, by the numbers of the server's and the client's errors, or what they say. Servers may speak Spanish.
-_ADVICE = (
+_ADVICE = Advice(
     (
-        r"ERROR (?:1045|1698|1251)\b",
-        "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
-    ),
-    (
-        r"ERROR (?:2002|2003|2005|2006|2013|1040|1203|1130)\b",
-        "Check that the server runs, lets this host and user in, and that host, port or socket are right.",
-    ),
-    (r"ERROR 2026\b", "Check ssl_mode and ca_cert: the server's certificate must be one that they accept."),
-    (r"ERROR 1049\b", "Correct the database's name, or create it."),
-    (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
-    (
-        r"ERROR (?:1205|1969)\b",
-        "Another session holds a lock (SHOW PROCESSLIST shows which): end it, or run when no table is being altered.",
-    ),
-    (
-        r"ERROR 1418\b",
-        "Let the server take functions as they are (SET GLOBAL log_bin_trust_function_creators = 1) and run again.",
-    ),
-    (
-        r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
-        "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS).",
-    ),
-    (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
-    (r"ERROR (?:1021|1114|1030)\b|No space left on device", "Free space where the server keeps its data."),
-    (r"unknown option '--sandbox'|unknown variable 'sandbox'", "Install a newer client: 10.11.8, 11.4.2 or later."),
+        (
+            r"ERROR (?:1045|1698|1251)\b",
+            "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
+        ),
+        (
+            r"ERROR (?:2002|2003|2005|2006|2013|1040|1203|1130)\b",
+            "Check that the server runs, lets this host and user in, and that host, port or socket are right.",
+        ),
+        (r"ERROR 2026\b", "Check ssl_mode and ca_cert: the server's certificate must be one that they accept."),
+        (r"ERROR 1049\b", "Correct the database's name, or create it."),
+        (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
+        (
+            r"ERROR (?:1205|1969)\b",
+            "Another session holds a lock (SHOW PROCESSLIST shows which): end it, or run when no table is being altered.",
+        ),
+        (
+            r"ERROR 1418\b",
+            "Let the server take functions as they are (SET GLOBAL log_bin_trust_function_creators = 1) and run again.",
+        ),
+        (
+            r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
+            "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS).",
+        ),
+        (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
+        (r"ERROR (?:1021|1114|1030)\b|No space left on device", "Free space where the server keeps its data."),
+        (r"unknown option '--sandbox'|unknown variable 'sandbox'", "Install a newer client: 10.11.8, 11.4.2 or later."),
+    )
 )
-
-
-def advice(text: str, otherwise: str) -> str:
-    """What the operator should do next about an error message of MariaDB."""
-    for pattern, next_step in _ADVICE:
-        if re.search(pattern, text):
-            return next_step
-    return otherwise
-
-
-@contextlib.contextmanager
-def advising() -> t.Iterator[None]:
-    """Gives the failures of MariaDB's programs a next step that fits their message."""
-    try:
-        yield
-    except ProcessFailed as error:
-        raise ProcessFailed(
-            error.what,
-            on=error.on,
-            why=error.why,
-            next_step=advice(error.why, error.next_step),
-            details=error.details,
-        ) from error
+advice = _ADVICE.next_step
+advising = _ADVICE.giving

@@ -275,7 +275,7 @@ class Dump:
                 f"These tables know no transactions; they are as they were while locked: {', '.join(locked[:20])}"
             )
         return {
-            "version": _number(witness.value("VERSION()") or ""),
+            "version": _release(witness.value("VERSION()") or ""),
             "database": catalogue.properties(witness, self.database),
             "position": position,
             "objects": catalogue.count_objects(witness, self.database),
@@ -404,7 +404,7 @@ def _shape(tables: t.Sequence[Table]) -> list[tuple[t.Any, ...]]:
     return sorted((table.name, table.engine, table.versioned, table.columns) for table in tables)
 
 
-def _number(version: str) -> str:
+def _release(version: str) -> str:
     match = re.match(r"\d+\.\d+\.\d+", version)
     return match.group() if match else version
 

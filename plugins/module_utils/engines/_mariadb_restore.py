@@ -142,14 +142,13 @@ class Restoration:
                 " the set was taken: names could collide or not be found",
                 next_step="Restore into a server with the same setting.",
             )
-        collations = {row["name"] for row in session.rows({"name": "ID"}, "information_schema.COLLATIONS")}
         known = session.rows(
             {"name": "COLLATION_NAME"},
             "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE"
             f" COALESCE(FULL_COLLATION_NAME, COLLATION_NAME) = {quote_literal(facts['database']['collation'])}"
             f" OR COLLATION_NAME = {quote_literal(facts['database']['collation'])}",
         )
-        if collations and not known:
+        if not known:
             raise NotFound(
                 "restore a database",
                 on=self.connection.describe(),

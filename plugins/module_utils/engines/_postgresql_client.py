@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import glob
 import os
 import pwd
-import re
 import shutil
 import types
 import typing as t
@@ -19,6 +17,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _programs
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._secrets import SecretFile
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._advice import Advice
 
 APPLICATION_NAME = "infitulua.backup"
 CONNECT_TIMEOUT_SECONDS = 10
@@ -266,67 +265,48 @@ class Connection:
 
 
 # What to do next, by what a program or the server printed. Servers may speak Spanish.
-_ADVICE = (
+_ADVICE = Advice(
     (
-        r"password authentication failed|no password supplied|[Pp]eer authentication failed|autentificaci.n .?password",
-        "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
-    ),
-    (
-        r"no pg_hba\.conf entry|pg_hba\.conf rejects|no hay una l.nea en pg_hba\.conf",
-        "Allow this host and user in the server's pg_hba.conf.",
-    ),
-    (
-        r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host",
-        "Check that the server runs and that host, port or socket directory are right.",
-    ),
-    (
-        r"the database system is (?:starting up|shutting down)|server closed the connection unexpectedly",
-        "Check that the server runs and that host, port or socket directory are right.",
-    ),
-    (
-        r"database \"[^\n]*\" does not exist|no existe la base de datos",
-        "Correct the database's name, or create it.",
-    ),
-    (r"role \"[^\n]*\" does not exist|no existe el rol", "Correct login_user, or create that role."),
-    (
-        r"row-level security|seguridad de registros",
-        "Connect as a superuser or as a role with BYPASSRLS: a dump must see every row.",
-    ),
-    (
-        r"permission denied|must be (?:superuser|owner|member)|permiso denegado",
-        "Connect as a superuser, or grant the role what it lacks (to dump: pg_read_all_data since PostgreSQL 14).",
-    ),
-    (
-        r"lock timeout|could not obtain lock|tiempo de espera (?:para|de) .*(?:lock|candado|bloqueo)",
-        "Another session holds a lock (pg_locks shows which): end it, or run when no table is being altered.",
-    ),
-    (
-        r"conflict with recovery|conflicto con la recuperaci.n",
-        "Raise max_standby_streaming_delay or set hot_standby_feedback on this replica, or dump the primary.",
-    ),
-    (r"too many connections|remaining connection slots", "Raise max_connections on the server, or use fewer jobs."),
-    (r"No space left on device|could not extend file", "Free space where the server keeps its data."),
+        (
+            r"password authentication failed|no password supplied|[Pp]eer authentication failed|autentificaci.n .?password",
+            "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
+        ),
+        (
+            r"no pg_hba\.conf entry|pg_hba\.conf rejects|no hay una l.nea en pg_hba\.conf",
+            "Allow this host and user in the server's pg_hba.conf.",
+        ),
+        (
+            r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host",
+            "Check that the server runs and that host, port or socket directory are right.",
+        ),
+        (
+            r"the database system is (?:starting up|shutting down)|server closed the connection unexpectedly",
+            "Check that the server runs and that host, port or socket directory are right.",
+        ),
+        (
+            r"database \"[^\n]*\" does not exist|no existe la base de datos",
+            "Correct the database's name, or create it.",
+        ),
+        (r"role \"[^\n]*\" does not exist|no existe el rol", "Correct login_user, or create that role."),
+        (
+            r"row-level security|seguridad de registros",
+            "Connect as a superuser or as a role with BYPASSRLS: a dump must see every row.",
+        ),
+        (
+            r"permission denied|must be (?:superuser|owner|member)|permiso denegado",
+            "Connect as a superuser, or grant the role what it lacks (to dump: pg_read_all_data since PostgreSQL 14).",
+        ),
+        (
+            r"lock timeout|could not obtain lock|tiempo de espera (?:para|de) .*(?:lock|candado|bloqueo)",
+            "Another session holds a lock (pg_locks shows which): end it, or run when no table is being altered.",
+        ),
+        (
+            r"conflict with recovery|conflicto con la recuperaci.n",
+            "Raise max_standby_streaming_delay or set hot_standby_feedback on this replica, or dump the primary.",
+        ),
+        (r"too many connections|remaining connection slots", "Raise max_connections on the server, or use fewer jobs."),
+        (r"No space left on device|could not extend file", "Free space where the server keeps its data."),
+    )
 )
-
-
-def advice(text: str, otherwise: str) -> str:
-    """What the operator should do next about an error message of PostgreSQL."""
-    for pattern, next_step in _ADVICE:
-        if re.search(pattern, text):
-            return next_step
-    return otherwise
-
-
-@contextlib.contextmanager
-def advising() -> t.Iterator[None]:
-    """Gives the failures of PostgreSQL's programs a next step that fits their message."""
-    try:
-        yield
-    except ProcessFailed as error:
-        raise ProcessFailed(
-            error.what,
-            on=error.on,
-            why=error.why,
-            next_step=advice(error.why, error.next_step),
-            details=error.details,
-        ) from error
+advice = _ADVICE.next_step
+advising = _ADVICE.giving

@@ -17,11 +17,12 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
 from ansible_collections.infitulua.backup.plugins.module_utils._drilling import DrillRequest, Limits, Query, Supervisor
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.conftest import running_server
-from tests.integration.mariadb.support import Site, create_everything, drop_all, engine
+from tests.integration.mariadb.support import Site, create_everything, databases, drop_all, engine
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 GIBIBYTE = 1024**3
@@ -134,6 +135,21 @@ def test_a_damaged_set_fails(own: MariadbServer, site: Site, work: Path) -> None
     data[-1] ^= 1
     payload.write_bytes(data)
     assert drill(site, work, dumped.set_id).outcome == "failed"
+
+
+def test_a_sequence_that_is_no_name_reaches_no_other_database(own: MariadbServer, site: Site) -> None:
+    """A default of a set is a sequence's name, whatever stands in its place: it is quoted."""
+    own.sql("CREATE DATABASE libro; CREATE DATABASE victima; CREATE TABLE libro.b (id int PRIMARY KEY, n int)")
+    dumped = site.dump(engine(own, "libro"))
+    directory = site.path(dumped.set_id)
+    facts = (directory / "backup.json").read_text(encoding="utf-8")
+    hostile = '"sequence_defaults": [["b", "id", "q`), RENAME TO `victima`.`plantada`, ALTER COLUMN n SET DEFAULT (1"]]'
+    (directory / "backup.json").write_text(facts.replace('"sequence_defaults": []', hostile))
+    forge(directory)
+    with pytest.raises(ProcessFailed):
+        site.restore(engine(own, "copia"), dumped.set_id)
+    assert own.sql("SHOW TABLES FROM victima") == ""
+    assert databases(own) == ["libro", "victima"]
 
 
 def test_facts_that_no_engine_wrote_fail_with_their_place(own: MariadbServer, site: Site, work: Path) -> None:

@@ -313,12 +313,14 @@ def test_what_other_tools_and_settings_get_wrong(server: MariadbServer, site: Si
     )
     before = fingerprint(server, "cuenta")
     server.sql("SET GLOBAL sql_select_limit = 1; SET GLOBAL sql_quote_show_create = 0")
+    server.sql("SET GLOBAL explicit_defaults_for_timestamp = 0")
     try:
         dumped = site.dump(engine(server, "cuenta"))
         server.sql("DROP DATABASE cuenta; DROP USER app@localhost; DROP ROLE rol")
         site.restore(engine(server, "cuenta"), dumped.set_id)
     finally:
         server.sql("SET GLOBAL sql_select_limit = DEFAULT; SET GLOBAL sql_quote_show_create = 1")
+        server.sql("SET GLOBAL explicit_defaults_for_timestamp = 1")
     assert fingerprint(server, "cuenta") == before
     assert server.sql("SELECT * FROM s ORDER BY 1", "cuenta") == "1\t5\n2\t30"
     # Where it goes on; what a server had reserved for itself in memory may be skipped.
