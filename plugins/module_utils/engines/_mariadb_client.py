@@ -194,8 +194,10 @@ _ADVICE = Advice(
         (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
         (
             r"ERROR (?:1205|1969)\b",
-            "Another session holds a lock (SHOW PROCESSLIST shows which): end it, or run when no table"
-            " is being altered.",
+            (
+                "Another session holds a lock (SHOW PROCESSLIST shows which): end it, or run when no table"
+                " is being altered."
+            ),
         ),
         (
             r"ERROR 1418\b",
@@ -203,8 +205,10 @@ _ADVICE = Advice(
         ),
         (
             r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
-            "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES,"
-            " RELOAD, PROCESS).",
+            (
+                "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES,"
+                " RELOAD, PROCESS)."
+            ),
         ),
         (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
         (r"ERROR (?:1021|1114|1030)\b|No space left on device", "Free space where the server keeps its data."),

@@ -268,7 +268,10 @@ class Connection:
 _ADVICE = Advice(
     (
         (
-            r"password authentication failed|no password supplied|[Pp]eer authentication failed|autentificaci.n .?password",
+            (
+                r"password authentication failed|no password supplied|[Pp]eer authentication failed"
+                r"|autentificaci.n .?password"
+            ),
             "Correct login_user and login_password (or login_os_user, where the server knows users by their login).",
         ),
         (
@@ -276,7 +279,10 @@ _ADVICE = Advice(
             "Allow this host and user in the server's pg_hba.conf.",
         ),
         (
-            r"Connection refused|No such file or directory|timeout expired|could not translate host name|No route to host",
+            (
+                r"Connection refused|No such file or directory|timeout expired"
+                r"|could not translate host name|No route to host"
+            ),
             "Check that the server runs and that host, port or socket directory are right.",
         ),
         (
