@@ -13,10 +13,12 @@ import dataclasses
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import check_shape
 
 
@@ -122,6 +124,23 @@ class Engine(abc.ABC):
         :raises SetInvalid: when they have not.
         """
         check_shape(description.engine_facts, cls.facts_shape, on=description.id)
+
+    @classmethod
+    def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
+        """The databases of the server that a source's options lead to. Changes nothing.
+
+        :param options: of a source, without its database.
+        :param sizes: whether to ask for their sizes as well.
+        :raises Refused: when sources of this engine are on no server.
+        :raises BackupError: when the server cannot be asked.
+        """
+        del options, sizes
+        raise Refused(
+            "list the databases of a server",
+            on=f"engine {cls.name}",
+            why="its sources are on no server that could be asked",
+            next_step="Name each source by itself.",
+        )
 
     @abc.abstractmethod
     def describe(self) -> str:

@@ -9,10 +9,11 @@ import re
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Dumped,
@@ -21,11 +22,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, ROWS, Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session, require_mariadb
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
 
 NONTRANSACTIONAL = {"nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]}}
@@ -73,20 +75,17 @@ class MariadbEngine(Engine):
             if is_wrong:
                 raise malformed(f"engine_facts.{name}", on=description.id)
 
+    @classmethod
+    def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
+        return _mariadb_discovery.discover(options, sizes=sizes)
+
     def describe(self) -> str:
         return self._connection.describe()
 
     def examine(self) -> Examination:
         _path, client = find_client(self._options.get("client_directory"))
         with self._connection, Processes() as processes, Session(processes, self._connection) as session:
-            version = session.value("VERSION()") or ""
-            if "MariaDB" not in version:
-                raise Refused(
-                    "dump a database",
-                    on=self._connection.describe(),
-                    why=f"the server is not MariaDB but {version}",
-                    next_step="This engine knows MariaDB only.",
-                )
+            version = require_mariadb(session, "dump a database", on=self._connection.describe())
             if catalogue.properties(session, self._connection.database) is None:
                 raise NotFound(
                     "dump a database",

@@ -34,7 +34,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines import _m
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import BESIDE_SUFFIX, KEPT_INFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_discovery import SYSTEM_DATABASES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
     ACCOUNTS,
     PROGRAMS,
@@ -51,8 +53,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     same_name,
 )
 
-BESIDE_SUFFIX = "__restoring"
-KEPT_INFIX = "__replaced_"
 # MariaDB, "Identifier Names": maximum length, characters.
 _NAME_CHARACTERS = 64
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
@@ -64,7 +64,6 @@ _SWAP_WAIT_SECONDS = 1
 # How long a server that went down has for coming back.
 _RETURN_SECONDS = 60
 _PROGRAMS_TABLE = "infitulua_programs"
-_SYSTEM = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
 
 
 def derived_name(name: str, suffix: str) -> str:
@@ -96,7 +95,7 @@ class Restoration:
 
     def inspect(self, work: RestoreWork) -> TargetState:
         """Checks that a restore can begin, and looks at what stands in its place."""
-        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in _SYSTEM:
+        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in SYSTEM_DATABASES:
             raise Refused(
                 "restore a database",
                 on=self.name,

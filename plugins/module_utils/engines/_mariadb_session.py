@@ -66,6 +66,23 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: _ESCAPES.get(match.group(1), match.group(0)), text)
 
 
+def require_mariadb(session: Session, what: str, *, on: str) -> str:
+    """The server's version.
+
+    :param what: what it is needed for, as a verb phrase.
+    :raises Refused: when the server is another product.
+    """
+    version = session.value("VERSION()") or ""
+    if "MariaDB" not in version:
+        raise Refused(
+            what,
+            on=on,
+            why=f"the server is not MariaDB but {version}",
+            next_step="This engine knows MariaDB only.",
+        )
+    return version
+
+
 class Session:
     """One connection. A context manager; leaving it ends the connection and rolls back what was not committed.
 

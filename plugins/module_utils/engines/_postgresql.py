@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_discovery, _postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Dumped,
@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Client,
@@ -86,6 +87,10 @@ class PostgresqlEngine(Engine):
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
         self._restoration = Restoration(self._connection)
+
+    @classmethod
+    def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
+        return _postgresql_discovery.discover(options, sizes=sizes)
 
     def describe(self) -> str:
         return self._connection.describe()

@@ -24,6 +24,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import BESIDE_SUFFIX, KEPT_INFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Connection,
@@ -42,14 +43,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_roles import Roles
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
     Session,
+    maintenance_session,
     quote_identifier,
     quote_literal,
 )
 
-BESIDE_SUFFIX = "__restoring"
-KEPT_INFIX = "__replaced_"
-# Where to stand while a database is made, renamed or dropped.
-_MAINTENANCE_DATABASES = ("postgres", "template1")
 # An arbitrary number that tells our advisory locks from others'.
 _LOCK_CLASS = 0x1F17
 _TRIES = 3
@@ -346,11 +344,4 @@ class Restoration:
             self._unlock()
 
     def _maintenance(self, processes: Processes, *, terse: bool = False) -> Session:
-        places = [name for name in _MAINTENANCE_DATABASES if name != self.name]
-        for place in places:
-            try:
-                return Session(processes, self.connection, database=place, terse=terse)
-            except ProcessFailed as error:
-                if place == places[-1] or "does not exist" not in error.why:
-                    raise
-        raise AssertionError("unreachable")
+        return maintenance_session(processes, self.connection, other_than=self.name, terse=terse)

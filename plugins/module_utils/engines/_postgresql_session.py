@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advice
 
 Row = dict[str, t.Any]
+MAINTENANCE_DATABASES = ("postgres", "template1")
 # What a role's or a database's own settings must not change about our sessions. search_path: CVE-2018-1058.
 _SETTINGS = """
 SET search_path = '';
@@ -43,6 +44,24 @@ def quote_identifier(name: str) -> str:
 def quote_literal(value: str) -> str:
     """A text as an SQL literal, for sessions with standard_conforming_strings (ours have it)."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def maintenance_session(
+    processes: Processes, connection: Connection, *, other_than: str | None = None, terse: bool = False
+) -> Session:
+    """A session where one stands to list, make, rename or drop databases: in one that every server has.
+
+    :param other_than: not in this one.
+    :raises ProcessFailed: when the server does not accept it.
+    """
+    places = [name for name in MAINTENANCE_DATABASES if name != other_than]
+    for place in places:
+        try:
+            return Session(processes, connection, database=place, terse=terse)
+        except ProcessFailed as error:
+            if place == places[-1] or "does not exist" not in error.why:
+                raise
+    raise AssertionError("unreachable")
 
 
 class Session:

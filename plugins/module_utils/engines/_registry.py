@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
@@ -41,6 +42,24 @@ def make_engine(name: str, options: t.Mapping[str, t.Any], *, target: bool = Fal
     :raises Refused: when there is no such engine, or an option is not one of its own.
     :raises BackupError: when the options do not fit together.
     """
+    engine = _engine(name)
+    return engine(_own_options(engine, options, engine.target_arguments if target else engine.source_arguments))
+
+
+def find_databases(name: str, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
+    """The databases of the server that these options lead to.
+
+    :param name: the engine that asks.
+    :param options: of a source, without its database; those that are None were not given.
+    :param sizes: whether to ask for their sizes as well.
+    :raises Refused: when there is no such engine, an option is not one of its own, or it has no servers.
+    :raises BackupError: when the server cannot be asked.
+    """
+    engine = _engine(name)
+    return engine.databases(_own_options(engine, options, engine.source_arguments), sizes=sizes)
+
+
+def _engine(name: str) -> type[Engine]:
     if name not in ENGINES:
         raise Refused(
             "choose an engine",
@@ -48,15 +67,19 @@ def make_engine(name: str, options: t.Mapping[str, t.Any], *, target: bool = Fal
             why=f"this version of the collection knows {', '.join(sorted(ENGINES))}",
             next_step="Correct the source's engine, or use a version of the collection that knows it.",
         )
-    engine = ENGINES[name]
-    allowed = engine.target_arguments if target else engine.source_arguments
+    return ENGINES[name]
+
+
+def _own_options(
+    engine: type[Engine], options: t.Mapping[str, t.Any], allowed: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
     given = {option: value for option, value in options.items() if value is not None}
     foreign = sorted(set(given) - set(allowed))
     if foreign:
         raise Refused(
             "use an option",
             on=", ".join(foreign),
-            why=f"the engine {name} does not take it (it takes {', '.join(sorted(allowed))})",
+            why=f"the engine {engine.name} does not take it (it takes {', '.join(sorted(allowed))})",
             next_step="Remove it, or correct the engine.",
         )
-    return engine({**dict.fromkeys(allowed), **given})
+    return {**dict.fromkeys(allowed), **given}
