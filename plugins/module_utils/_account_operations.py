@@ -142,7 +142,9 @@ def _texts(rights: t.Iterable[Right]) -> list[str]:
 
 def _plan(account: Account, state: State, *, exact: bool) -> tuple[list[Right], list[Right]]:
     held, wanted = _texts(state.held), _texts(state.wanted)
-    give = [right for right in state.wanted if right.text not in held and (exact or not account.covers(held, right.text))]
+    give = [
+        right for right in state.wanted if right.text not in held and (exact or not account.covers(held, right.text))
+    ]
     take = [right for right in state.held if right.text not in wanted and (exact or not right.take)]
     return take, give
 
@@ -155,7 +157,8 @@ def _check(account: Account, state: State, *, exact: bool) -> None:
             on=account.describe(),
             why="the server did what it was told, and the account still "
             + "; ".join(
-                [f"lacks: {text}" for text in _texts(give)] + [f"holds what it does not need: {text}" for text in _texts(take)]
+                [f"lacks: {text}" for text in _texts(give)]
+                + [f"holds what it does not need: {text}" for text in _texts(take)]
             ),
             next_step="Give it, or take it away, by hand, or choose another name for the account.",
         )

@@ -13,20 +13,21 @@ short_description: Make the database account that backs up, with the rights it n
 version_added: 0.1.0
 description:
   - Makes an account of a PostgreSQL or MariaDB server that M(infitulua.backup.database_dump) can back the databases of
-    O(databases) up with, and that can write to none of them.
-  - The account has exactly the rights that a complete dump needs. What else it holds is taken away, or with O(exact=false)
-    reported.
+    O(databases) up with, and that can change nothing in them.
+  - The account has exactly the rights that a complete dump needs. What else it holds is taken away, or with
+    O(exact=false) reported.
   - Then it logs in as the account, to each of its databases, where that can be done from here.
-  - B(PostgreSQL) (14 or newer). The role may log in, is a member of C(pg_read_all_data), may connect to the databases, and
-    may read the large objects that are in them, which that predefined role does not cover. Large objects that are made
-    later are given to it when this is run again; until then its dump of that database fails, naming one.
-  - C(pg_read_all_data) reads every table of the server, the verifiers of the roles' passwords (C(pg_authid)) among them.
+  - B(PostgreSQL) (14 or newer). The role may log in, is a member of C(pg_read_all_data), may connect to the databases,
+    and may read the large objects that are in them, which that predefined role does not cover. Large objects that are
+    made later are given to it when this is run again; until then its dump of that database fails, naming one.
+  - C(pg_read_all_data) reads every table, also the verifiers of the roles' passwords (C(pg_authid)). What everybody may
+    do (C(PUBLIC)), the account may do too; where that is to make objects in a schema, a warning says so.
   - PostgreSQL 13 has no such role, and is refused. Back it up as its superuser through the local socket
     (O(infitulua.backup.database_dump#module:sources[].login_os_user=postgres)).
   - B(MariaDB). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and C(RELOAD) and
     C(BINLOG MONITOR) on the server.
-  - An account that is there, and owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is
-    refused and left as it is.
+  - An account that owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is refused and
+    left as it is.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -111,7 +112,8 @@ options:
     description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb)).
     type: path
   login_os_user:
-    description: Run the client as this operating-system user, as whom the server knows the administrator. Only root can.
+    description: Run the client as this operating-system user, as whom the server knows the administrator. Only root
+      can.
     type: str
   ssl_mode:
     description:

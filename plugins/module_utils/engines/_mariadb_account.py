@@ -15,7 +15,12 @@ import json
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    NotFound,
+    ProcessFailed,
+    Refused,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import (
     Account,
@@ -30,6 +35,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     immediate,
     quote_identifier,
     quote_literal,
+    require_mariadb,
 )
 
 _OF_SERVER = ("RELOAD", "BINLOG MONITOR")
@@ -37,6 +43,7 @@ _OF_DATABASE = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
 _OWN_ACCOUNTS = ("root", "mysql", "mariadb.sys", "PUBLIC", "")
 _SOCKET, _NATIVE = "unix_socket", "mysql_native_password"
 _ALL = "ALL PRIVILEGES"
+_UNLOCKED = "unlocked"
 _NAME = r"`(?:[^`]|``)*`"
 _GRANT = re.compile(
     rf"GRANT (?P<what>.+?) ON (?P<level>(?:FUNCTION |PROCEDURE |PACKAGE BODY |PACKAGE )?(?:\*|{_NAME})\.(?:\*|{_NAME}))"
@@ -99,6 +106,7 @@ class MariadbAccount(Account):
             exists = Right(f"account {self._quoted}", (f"CREATE USER {self._quoted} IDENTIFIED {self._identified}",))
             state.wanted.append(exists)
             state.wanted.append(Right(self._way, (f"ALTER USER {self._quoted} IDENTIFIED {self._identified}",)))
+            state.wanted.append(Right(_UNLOCKED, (f"ALTER USER {self._quoted} ACCOUNT UNLOCK",)))
             state.wanted += self._needed(session)
             if found:
                 state.held += [exists, *self._identification(json.loads(found[0]["priv"]))]
@@ -107,14 +115,7 @@ class MariadbAccount(Account):
         return state
 
     def _check_server(self, session: Session) -> None:
-        version = session.value("VERSION()") or ""
-        if "MariaDB" not in version:
-            raise Refused(
-                "make an account",
-                on=self.describe(),
-                why=f"the server is not MariaDB but {version}",
-                next_step="This engine knows MariaDB only.",
-            )
+        require_mariadb(session, "make an account", on=self.describe())
         if self._request.name in (*_OWN_ACCOUNTS, session.value("SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")):
             raise Refused(
                 "make an account",
@@ -150,8 +151,8 @@ class MariadbAccount(Account):
         else:
             fits = only and plugin == _NATIVE and secret == native_hash(self._request.password)
         yield Right(self._way if fits else "identified in another way")
-        if found.get("account_locked"):
-            yield Right("locked", take=(f"ALTER USER {self._quoted} ACCOUNT UNLOCK",))
+        if not found.get("account_locked"):
+            yield Right(_UNLOCKED)
 
     def _needed(self, session: Session) -> list[Right]:
         found = [self._right(what, "*.*") for what in _OF_SERVER]
@@ -193,7 +194,7 @@ class MariadbAccount(Account):
                 "read what an account may do",
                 on=self.describe(),
                 why=f"the server says what is not understood: {line[:200]}",
-                next_step=f"Take it away from the account by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
+                next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
             )
 
     def covers(self, held: t.Collection[str], wanted: str) -> bool:

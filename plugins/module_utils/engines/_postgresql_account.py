@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _scram
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import (
@@ -28,8 +28,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     clients,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
+    MAINTENANCE_DATABASES,
     Row,
     Session,
+    maintenance_session,
     quote_identifier,
     quote_literal,
 )
@@ -40,7 +42,6 @@ _FIRST_MAJOR = 14
 _BOOTSTRAP = 10
 # No role has this number; 0 is everybody.
 _NOBODY = 4294967295
-_MAINTENANCE_DATABASES = ("postgres", "template1")
 _WANTED_ATTRIBUTES = {"rolcanlogin": "LOGIN", "rolinherit": "INHERIT"}
 _POWERS = {
     "rolsuper": "SUPERUSER",
@@ -146,7 +147,7 @@ class PostgresqlAccount(Account):
 
     def __init__(self, request: AccountRequest) -> None:
         self._request = request
-        self._connection = Connection({**request.login, "database": _MAINTENANCE_DATABASES[0]})
+        self._connection = Connection({**request.login, "database": MAINTENANCE_DATABASES[0]})
         # As the account itself.
         self._own = Connection(
             {
@@ -184,14 +185,9 @@ class PostgresqlAccount(Account):
 
     def _session(self, processes: Processes, database: str | None = None) -> Session:
         """A session of the administrator's in a database; None: in any."""
-        places = [database] if database else list(_MAINTENANCE_DATABASES)
-        for place in places:
-            try:
-                return Session(processes, self._connection, database=place, terse=True)
-            except ProcessFailed as error:
-                if place == places[-1] or "does not exist" not in error.why:
-                    raise
-        raise AssertionError("unreachable")
+        if database is None:
+            return maintenance_session(processes, self._connection, terse=True)
+        return Session(processes, self._connection, database=database, terse=True)
 
     def _check_server(self, session: Session) -> None:
         if session.major < _FIRST_MAJOR:
@@ -315,7 +311,9 @@ class PostgresqlAccount(Account):
             if row["kind"] == "o":
                 owning.append(row["database"] or "the server itself")
             elif row["database"] and not row["open"]:
-                state.warnings.append(f"What it holds in the database {row['database']} cannot be looked at: it is closed")
+                state.warnings.append(
+                    f"What it holds in the database {row['database']} cannot be looked at: it is closed"
+                )
             elif row["database"]:
                 places.add(row["database"])
         if owning:
@@ -355,7 +353,10 @@ class PostgresqlAccount(Account):
                 f"Everybody may create objects in the schema {row['name']} {readable}, and so may this account"
             )
         hidden = session.rows(_OF_SUPERUSERS)[0]
-        for count, what in ((hidden["mappings"], "options of user mappings"), (hidden["subscriptions"], "subscriptions")):
+        for count, what in (
+            (hidden["mappings"], "options of user mappings"),
+            (hidden["subscriptions"], "subscriptions"),
+        ):
             if count:
                 state.warnings.append(f"Only a superuser's dump has the {what} {readable}: {count} of them")
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verifier that a PostgreSQL server keeps of a password (RFC 5802, RFC 7677), made here: the password stays here."""
+"""The verifier that a PostgreSQL server keeps of a password (RFC 5802, RFC 7677), made here: the password stays."""
 
 from __future__ import annotations
 
