@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module that makes the backup account does: looks, takes away what is too much, gives what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import (
+    LOCAL,
+    LOGIN_OPTIONS,
+    PASSWORD,
+    Account,
+    AccountRequest,
+    Right,
+    State,
+    may_become,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._account_registry import ACCOUNTS
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
+
+ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "engine": {"type": "str", "choices": sorted(ACCOUNTS), "required": True},
+    "name": {"type": "str", "required": True},
+    "databases": {"type": "list", "elements": "str", "required": True},
+    "authentication": {"type": "str", "choices": [LOCAL, PASSWORD], "default": LOCAL},
+    "password": {"type": "str", "no_log": True},
+    "exact": {"type": "bool", "default": True},
+    "bypass_row_security": {"type": "bool"},
+    "from_host": {"type": "str"},
+    "nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]},
+    "read_accounts": {"type": "bool"},
+    **{name: ARGUMENTS[name] for name in LOGIN_OPTIONS},
+}
+# What one engine only knows.
+_OWN_OPTIONS = {
+    "postgresql": ("bypass_row_security",),
+    "mariadb": ("from_host", "nontransactional_tables", "read_accounts"),
+}
+
+
+@dataclasses.dataclass
+class AccountReport:
+    """What was, or in check mode would be, done.
+
+    :param before: the account's rights, in words.
+    :param after: the same afterwards.
+    :param superfluous: what it holds that it does not need, and keeps.
+    """
+
+    account: str
+    before: list[str]
+    after: list[str]
+    superfluous: list[str]
+    warnings: list[str]
+    changed: bool
+
+    def result(self) -> dict[str, t.Any]:
+        """The module's return values."""
+        diff = {
+            name: "".join(f"{text}\n" for text in texts)
+            for name, texts in (("before", self.before), ("after", self.after))
+        }
+        return {
+            "changed": self.changed,
+            "account": self.account,
+            "rights": self.after,
+            "given": [text for text in self.after if text not in self.before],
+            "taken": [text for text in self.before if text not in self.after],
+            "superfluous": self.superfluous,
+            "diff": {**diff, "before_header": self.account, "after_header": self.account},
+        }
+
+
+def make_account(params: t.Mapping[str, t.Any]) -> Account:
+    """The account that a module's options describe.
+
+    :raises Refused: when they do not fit together.
+    """
+    foreign = sorted(
+        option
+        for engine, options in _OWN_OPTIONS.items()
+        for option in options
+        if engine != params["engine"] and params[option] is not None
+    )
+    if foreign:
+        raise Refused(
+            "use an option",
+            on=", ".join(foreign),
+            why=f"the engine {params['engine']} does not take it",
+            next_step="Remove it, or correct the engine.",
+        )
+    given = {
+        "bypass_row_security": params["bypass_row_security"],
+        "from_host": params["from_host"],
+        "lock_tables": params["nontransactional_tables"] == LOCK,
+        "read_accounts": params["read_accounts"],
+    }
+    request = AccountRequest(
+        name=params["name"],
+        databases=tuple(dict.fromkeys(params["databases"])),
+        authentication=params["authentication"],
+        password=params["password"],
+        login={name: params[name] for name in LOGIN_OPTIONS},
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    return ACCOUNTS[params["engine"]](request)
+
+
+def settle(params: t.Mapping[str, t.Any], *, check_mode: bool) -> AccountReport:
+    """Makes an account what it should be, or says what would be done.
+
+    :raises BackupError: when it cannot be looked at, made, or used.
+    """
+    with make_account(params) as account:
+        state = account.examine()
+        take, give = _plan(account, state, exact=params["exact"])
+        before = _texts(state.held)
+        taken = _texts(take)
+        after = sorted({*(text for text in before if text not in taken), *_texts(give)})
+        changed = bool(take or give)
+        if changed and not check_mode:
+            account.change(take, give)
+            state = account.examine()
+            _check(account, state, exact=params["exact"])
+            after = _texts(state.held)
+        warnings = list(state.warnings)
+        if not (changed and check_mode):
+            _try(account, params, warnings)
+        wanted = _texts(state.wanted)
+        superfluous = [text for text in after if text not in wanted]
+    return AccountReport(account.describe(), before, after, superfluous, warnings, changed)
+
+
+def _texts(rights: t.Iterable[Right]) -> list[str]:
+    return sorted({right.text for right in rights})
+
+
+def _plan(account: Account, state: State, *, exact: bool) -> tuple[list[Right], list[Right]]:
+    held, wanted = _texts(state.held), _texts(state.wanted)
+    give = [
+        right for right in state.wanted if right.text not in held and (exact or not account.covers(held, right.text))
+    ]
+    take = [right for right in state.held if right.text not in wanted and (exact or not right.take)]
+    return take, give
+
+
+def _check(account: Account, state: State, *, exact: bool) -> None:
+    take, give = _plan(account, state, exact=exact)
+    if take or give:
+        raise BackupError(
+            "make an account what it should be",
+            on=account.describe(),
+            why="the server did what it was told, and the account still "
+            + "; ".join(
+                [f"lacks: {text}" for text in _texts(give)]
+                + [f"holds what it does not need: {text}" for text in _texts(take)]
+            ),
+            next_step="Give it, or take it away, by hand, or choose another name for the account.",
+        )
+
+
+def _try(account: Account, params: t.Mapping[str, t.Any], warnings: list[str]) -> None:
+    """Logs in as the account, where that can be done from here."""
+    if params["authentication"] == LOCAL and not may_become(params["name"]):
+        warnings.append("Whether it can log in was not tried: only root, or that user, can")
+    elif (params["from_host"] or "localhost") not in ("localhost", "%"):
+        warnings.append("Whether it can log in was not tried: it may connect from another host only")
+    else:
+        account.log_in()
