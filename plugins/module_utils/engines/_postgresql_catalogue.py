@@ -32,7 +32,9 @@ SELECT c.oid::bigint AS oid, format('%I.%I', n.nspname, c.relname) AS name, n.ns
         OR EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid AND 'e' = ANY (e.stxkind))
     THEN (SELECT quote_ident(a.attname) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-        ORDER BY a.attlen < 0, a.attlen, a.attnum LIMIT 1) END AS copied_column
+        ORDER BY a.attlen < 0, a.attlen, a.attnum LIMIT 1) END AS copied_column,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+        AND NOT a.attisdropped AND a.attgenerated = '') AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
 ORDER BY bytes DESC, name
@@ -188,6 +190,7 @@ class Table:
     :param copied_column: as SQL writes it: the narrowest column, where the table has indexes or statistics over
         expressions: planning a query computes what is constant in them, with the rights of who asks, who is often a
         superuser. COPY plans nothing.
+    :param columns: that store something: not those that are computed from others.
     """
 
     oid: int
@@ -198,6 +201,7 @@ class Table:
     unlogged: bool
     bytes: int
     copied_column: str | None = None
+    columns: t.Sequence[str] = ()
 
 
 def tables(session: Session) -> list[Table]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import re
 import shlex
 import typing as t
@@ -33,6 +34,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     limit_statements,
     property_statements,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import DIGEST_SESSIONS, Reader
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
     Session,
     quote_identifier,
@@ -82,9 +84,10 @@ def plan_groups(tables: t.Sequence[Table], jobs: int) -> list[list[Table]]:
     return sorted(named, key=lambda group: -sum(table.bytes for table in group))
 
 
-def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
+def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool = False) -> Dumped:
     """Stores the streams of a database.
 
+    :param digests: whether to read every row once more, for a digest of what each table holds.
     :raises BackupError: when anything fails.
     """
     warnings: list[str] = []
@@ -99,8 +102,24 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
         _warn_about(facts, session, warnings)
         groups = plan_groups(tables, jobs)
         streams, facts["indexes"] = _streams(connection, writer, session, snapshot, tables, groups, warnings)
+        readable = [table for table in tables if table.name not in lost]
         with advising():
-            facts["row_counts"] = _store_and_count(writer, session, streams, tables, jobs=jobs, lost=set(lost))
+            read: t.Callable[[], tuple[dict[str, int], t.Optional[dict[str, str]]]]
+            if digests:
+                reader = Reader(
+                    writer.processes,
+                    connection,
+                    sessions=min(jobs, DIGEST_SESSIONS),
+                    snapshot=snapshot,
+                    lock_seconds=LOCK_WAIT_SECONDS,
+                )
+                stack.enter_context(reader).lock(readable)
+                if facts["large_objects"] and not reader.reads_large_objects:
+                    warnings.append("Large objects have no digest: this user may not read pg_largeobject")
+                read = functools.partial(reader.read, readable)
+            else:
+                read = functools.partial(_count, session, readable)
+            facts["row_counts"], facts["content_digests"] = _store_and_read(writer, streams, read, jobs=jobs)
     data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
     paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
     return Dumped(
@@ -210,35 +229,38 @@ def _streams(
     return streams, indexes
 
 
-def _store_and_count(
-    writer: SetWriter,
-    session: Session,
-    streams: t.Sequence[Stream],
-    tables: t.Sequence[Table],
-    *,
-    jobs: int,
-    lost: t.Collection[str],
-) -> dict[str, int]:
-    def count() -> dict[str, int]:
+def _count(session: Session, tables: t.Sequence[Table]) -> tuple[dict[str, int], None]:
+    return catalogue.count_rows(session, tables), None
+
+
+_Read = t.TypeVar("_Read")
+
+
+def _store_and_read(
+    writer: SetWriter, streams: t.Sequence[Stream], read: t.Callable[[], _Read], *, jobs: int
+) -> _Read:
+    """Stores the streams and meanwhile reads what only the database says; what it read."""
+
+    def reading() -> _Read:
         try:
-            return catalogue.count_rows(session, [table for table in tables if table.name not in lost])
+            return read()
         except BaseException:
             writer.processes.cancel()
             raise
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
-        counting = pool.submit(count)
+        future = pool.submit(reading)
         try:
             writer.store_all(streams, jobs=jobs)
         except BackupError as error:
-            # Where counting failed first, the streams only failed because they were given up.
+            # Where reading failed first, the streams only failed because they were given up.
             if "the operation has been given up" in error.why or "SIGKILL" in error.why:
                 with contextlib.suppress(concurrent.futures.TimeoutError):
-                    counting_error = counting.exception(timeout=10)
-                    if isinstance(counting_error, BackupError) and "psql" not in counting_error.why:
-                        raise counting_error from error
+                    cause = future.exception(timeout=10)
+                    if isinstance(cause, BackupError) and "psql" not in cause.why:
+                        raise cause from error
             raise
-        return counting.result()
+        return future.result()
 
 
 def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import typing as t
 import zlib
@@ -37,6 +38,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     limit_statements,
     property_statements,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import DIGEST_SESSIONS, Reader
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_dump import GLOBALS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_fill import fill, read_small
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_roles import Roles
@@ -269,8 +271,15 @@ class Restoration:
 
     def check(self, work: RestoreWork) -> list[Check]:
         """Compares the restored database with the set's facts."""
+        reader = functools.partial(
+            Reader,
+            work.processes,
+            self.connection,
+            sessions=min(work.jobs, DIGEST_SESSIONS),
+            database=self.beside,
+        )
         with Session(work.processes, self.connection, database=self.beside) as session:
-            return check(session, work.reader.description.engine_facts, work.warnings)
+            return check(session, work.reader.description.engine_facts, work.warnings, reader=reader)
 
     # Swapping
 

@@ -31,6 +31,7 @@ SET constraint_exclusion = off;
 SET jit = off;
 SET datestyle = 'ISO, MDY';
 SET extra_float_digits = 3;
+SET quote_all_identifiers = off;
 SET client_min_messages = warning;
 """
 
@@ -98,16 +99,20 @@ class Session:
 
         :raises ProcessFailed: when one fails; the session has then ended.
         """
-        return [line.decode("utf-8", "surrogateescape") for line in self._lines(sql, action)]
+        return [line.decode("utf-8", "surrogateescape") for line in self.lines(sql, action=action)]
 
     def count_lines(self, sql: str, *, action: str) -> int:
         """Runs a statement; how many lines it prints.
 
         :raises ProcessFailed: when it fails; the session has then ended.
         """
-        return sum(1 for _line in self._lines(sql, action))
+        return sum(1 for _line in self.lines(sql, action=action))
 
-    def _lines(self, sql: str, action: str) -> t.Iterator[bytes]:
+    def lines(self, sql: str, *, action: str) -> t.Iterator[bytes]:
+        """Runs a statement; the lines that it prints, one by one. All of them must be taken before the next statement.
+
+        :raises ProcessFailed: when it fails; the session has then ended.
+        """
         data = memoryview(f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n".encode("utf-8", "surrogateescape"))
         # A psql that has ended is judged by what it printed.
         self._busy = True
