@@ -20,6 +20,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import (
+    ARGUMENTS as ACCESS_ARGUMENTS,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Client,
     Connection,
@@ -49,7 +53,7 @@ class PostgresqlEngine(Engine):
 
     name = "postgresql"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **CONTENT_DIGEST_ARGUMENT}
-    target_arguments = ARGUMENTS
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **ACCESS_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "client": str,
@@ -71,7 +75,7 @@ class PostgresqlEngine(Engine):
             "is_template": bool,
         },
         "extensions": Named(str),
-        "roles": [str],
+        "roles": {"owners": [str], "grantees": [str], "named": [str]},
         "member_roles": [str],
         "tablespaces": [str],
         "subscriptions": [str],
@@ -88,7 +92,7 @@ class PostgresqlEngine(Engine):
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
         self._digests = bool(options.get("content_digest"))
-        self._restoration = Restoration(self._connection)
+        self._restoration = Restoration(self._connection, Access.from_options(options))
 
     def describe(self) -> str:
         return self._connection.describe()

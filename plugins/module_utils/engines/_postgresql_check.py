@@ -10,21 +10,14 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import LARGE_OBJECTS, Reader
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import LARGE_OBJECTS, read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Session
 
 
-def check(
-    session: Session,
-    facts: t.Mapping[str, t.Any],
-    warnings: list[str],
-    *,
-    reader: t.Callable[[], Reader],
-) -> list[Check]:
+def check(session: Session, facts: t.Mapping[str, t.Any], warnings: list[str]) -> list[Check]:
     """Compares the session's database with the facts of a set.
 
     :param warnings: gets a line for each difference that is none of the data's.
-    :param reader: what reads the rows where the set has digests of them.
     """
     found = catalogue.contents(session)
     expected = facts["content_digests"]
@@ -33,10 +26,9 @@ def check(
     if expected is None:
         counts = catalogue.count_rows(session, tables)
     else:
-        with reader() as reading:
-            counts, digests = reading.read(tables)
-            if LARGE_OBJECTS in expected and not reading.reads_large_objects:
-                warnings.append("Large objects were counted and not compared: this user may not read pg_largeobject")
+        counts, digests = read(session, tables)
+        if LARGE_OBJECTS in expected and LARGE_OBJECTS not in digests:
+            warnings.append("Large objects were counted and not compared: this user may not read pg_largeobject")
         if LARGE_OBJECTS not in expected or LARGE_OBJECTS not in digests:
             expected = {name: digest for name, digest in expected.items() if name != LARGE_OBJECTS}
             digests.pop(LARGE_OBJECTS, None)

@@ -22,6 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_digest
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -34,7 +35,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     limit_statements,
     property_statements,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import DIGEST_SESSIONS, Reader
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import (
     Session,
     quote_identifier,
@@ -92,7 +92,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool 
     """
     warnings: list[str] = []
     with contextlib.ExitStack() as stack:
-        session, snapshot, tables, lost = _begin(stack, connection, writer)
+        session, snapshot, tables, lost = _begin(stack, connection, writer, bulk=digests)
         if lost:
             warnings.append(
                 f"This replica cannot read unlogged tables, so their rows are not in the set: {', '.join(lost)}"
@@ -100,25 +100,13 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool 
         facts = {**catalogue.server(session), **catalogue.properties(session), **catalogue.contents(session)}
         facts["client"] = connection.client.version
         _warn_about(facts, session, warnings)
+        if digests and facts["large_objects"] and not _postgresql_digest.reads_large_objects(session):
+            warnings.append("Large objects have no digest: this user may not read pg_largeobject")
         groups = plan_groups(tables, jobs)
         streams, facts["indexes"] = _streams(connection, writer, session, snapshot, tables, groups, warnings)
         readable = [table for table in tables if table.name not in lost]
         with advising():
-            read: t.Callable[[], tuple[dict[str, int], t.Optional[dict[str, str]]]]
-            if digests:
-                reader = Reader(
-                    writer.processes,
-                    connection,
-                    sessions=min(jobs, DIGEST_SESSIONS),
-                    snapshot=snapshot,
-                    lock_seconds=LOCK_WAIT_SECONDS,
-                )
-                stack.enter_context(reader).lock(readable)
-                if facts["large_objects"] and not reader.reads_large_objects:
-                    warnings.append("Large objects have no digest: this user may not read pg_largeobject")
-                read = functools.partial(reader.read, readable)
-            else:
-                read = functools.partial(_count, session, readable)
+            read = functools.partial(_postgresql_digest.read if digests else _count, session, readable)
             facts["row_counts"], facts["content_digests"] = _store_and_read(writer, streams, read, jobs=jobs)
     data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
     paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
@@ -132,10 +120,10 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool 
 
 
 def _begin(
-    stack: contextlib.ExitStack, connection: Connection, writer: SetWriter
+    stack: contextlib.ExitStack, connection: Connection, writer: SetWriter, *, bulk: bool
 ) -> tuple[Session, str, list[Table], list[str]]:
     for attempt in range(1, _TRIES + 1):
-        session = Session(writer.processes, connection)
+        session = Session(writer.processes, connection, bulk=bulk)
         try:
             # Counting is one process's work: the others are for the dump.
             session.execute("SET max_parallel_workers_per_gather = 0")
@@ -236,9 +224,7 @@ def _count(session: Session, tables: t.Sequence[Table]) -> tuple[dict[str, int],
 _Read = t.TypeVar("_Read")
 
 
-def _store_and_read(
-    writer: SetWriter, streams: t.Sequence[Stream], read: t.Callable[[], _Read], *, jobs: int
-) -> _Read:
+def _store_and_read(writer: SetWriter, streams: t.Sequence[Stream], read: t.Callable[[], _Read], *, jobs: int) -> _Read:
     """Stores the streams and meanwhile reads what only the database says; what it read."""
 
     def reading() -> _Read:

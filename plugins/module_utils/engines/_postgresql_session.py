@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
@@ -15,7 +16,8 @@ import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import CHUNK, Processes, enlarge
+from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advice
 
 Row = dict[str, t.Any]
@@ -52,11 +54,18 @@ class Session:
     :param processes: what the session belongs to; cancelling it ends the session.
     :param database: None: the one of the connection's options.
     :param terse: errors without the statement they are in, which may hold a secret.
+    :param bulk: whether it is for much output: moved in large blocks, it wakes either side less often.
     :raises ProcessFailed: when the server does not accept it.
     """
 
     def __init__(
-        self, processes: Processes, connection: Connection, *, database: str | None = None, terse: bool = False
+        self,
+        processes: Processes,
+        connection: Connection,
+        *,
+        database: str | None = None,
+        terse: bool = False,
+        bulk: bool = False,
     ) -> None:
         self._processes = processes
         self._on = connection.describe(database)
@@ -71,13 +80,18 @@ class Session:
             database=database,
             environment={"PGCLIENTENCODING": "UTF8"},
         )
+        if bulk:
+            command = dataclasses.replace(command, launcher=block_buffered())
         try:
             self._process = processes.start(command, stdin=subprocess.PIPE, stderr=self._errors)
         except BaseException:
             os.close(self._errors)
             raise
         self._input = t.cast("t.IO[bytes]", self._process.stdin)
-        self._output = open(t.cast("t.IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
+        output = t.cast("t.IO[bytes]", self._process.stdout)
+        if bulk:
+            enlarge(output)
+        self._output = open(output.fileno(), "rb", CHUNK if bulk else -1, closefd=False)  # noqa: SIM115
         try:
             self.execute(_SETTINGS, action="connect to the server")
             self.version_number = int(self.value("SELECT current_setting('server_version_num') AS value"))

@@ -107,7 +107,7 @@ def test_everything_is_proven_equal_also_on_a_newer_version(site: Site) -> None:
 def test_other_encodings(server: PostgresqlServer, site: Site, encoding: str) -> None:
     server.psql(f"CREATE DATABASE otra ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
     server.psql(
-        "CREATE TABLE \"año\" (\"día \"\" \\ x\" text); INSERT INTO \"año\" VALUES ('ñandú'), ('ocho');"
+        'CREATE TABLE "año" ("día "" \\ x" text); INSERT INTO "año" VALUES (\'ñandú\'), (\'ocho\');'
         + ("INSERT INTO \"año\" VALUES (E'\\xff\\xfe')" if encoding == "SQL_ASCII" else ""),
         "otra",
     )
