@@ -240,7 +240,7 @@ class Processes:
                     t.cast("t.IO[bytes]", previous).close()  # The child has it; a copy here would hide its end.
                 readers.append(_StderrReader(process, command.stderr_limit))
                 if process.stdout is not None:
-                    _enlarge(process.stdout)
+                    enlarge(process.stdout)
                     previous = process.stdout
             if isinstance(stdin, bytes):
                 feeder = threading.Thread(target=_feed, args=(_pipe(started[0].stdin), stdin), daemon=True)
@@ -356,7 +356,8 @@ def _feed(stream: t.IO[bytes], data: bytes) -> None:
             view = view[os.write(stream.fileno(), view[:CHUNK]) :]
 
 
-def _enlarge(pipe: t.IO[bytes]) -> None:
+def enlarge(pipe: t.IO[bytes]) -> None:
+    """Gives a pipe the largest buffer that it may have."""
     # Refused beyond /proc/sys/fs/pipe-user-pages-soft: then the pipe stays as it is, only slower.
     with contextlib.suppress(OSError):
         fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, CHUNK)

@@ -18,8 +18,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import (
+    ARGUMENTS as ACCESS_ARGUMENTS,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Client,
     Connection,
@@ -48,8 +53,8 @@ class PostgresqlEngine(Engine):
     """One PostgreSQL database. As a target, ``database`` is the name to restore as."""
 
     name = "postgresql"
-    source_arguments = ARGUMENTS
-    target_arguments = ARGUMENTS
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **CONTENT_DIGEST_ARGUMENT}
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **ACCESS_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "client": str,
@@ -71,7 +76,7 @@ class PostgresqlEngine(Engine):
             "is_template": bool,
         },
         "extensions": Named(str),
-        "roles": [str],
+        "roles": {"owners": [str], "grantees": [str], "named": [str]},
         "member_roles": [str],
         "tablespaces": [str],
         "subscriptions": [str],
@@ -82,11 +87,13 @@ class PostgresqlEngine(Engine):
         "constraints_not_validated": list,
         "sequences": Named({"last_value": (int, type(None)), "increment_by": int, "cycle": bool}),
         "row_counts": Named(int),
+        "content_digests": (dict, type(None)),
     }
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
-        self._restoration = Restoration(self._connection)
+        self._digests = bool(options.get("content_digest"))
+        self._restoration = Restoration(self._connection, Access.from_options(options))
 
     @classmethod
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
@@ -117,7 +124,7 @@ class PostgresqlEngine(Engine):
         with self._connection:
             if not self._connection.has_client:
                 self._choose_client(writer.processes)
-            return _postgresql_dump.dump(self._connection, writer, jobs=jobs)
+            return _postgresql_dump.dump(self._connection, writer, jobs=jobs, digests=self._digests)
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         with self._connection:

@@ -32,7 +32,9 @@ SELECT c.oid::bigint AS oid, format('%I.%I', n.nspname, c.relname) AS name, n.ns
         OR EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid AND 'e' = ANY (e.stxkind))
     THEN (SELECT quote_ident(a.attname) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-        ORDER BY a.attlen < 0, a.attlen, a.attnum LIMIT 1) END AS copied_column
+        ORDER BY a.attlen < 0, a.attlen, a.attnum LIMIT 1) END AS copied_column,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+        AND NOT a.attisdropped AND a.attgenerated = '') AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND {_USER_SCHEMA} AND {_not_of_extension("pg_class", "c.oid")}
 ORDER BY bytes DESC, name
@@ -137,23 +139,29 @@ FROM pg_database b CROSS JOIN aclexplode(b.datacl) a LEFT JOIN pg_roles r ON r.o
 WHERE b.datname = current_database() ORDER BY grantee NULLS FIRST, privilege
 """
 
-# Whom the database's objects belong to or name in their privileges and policies. What the bootstrap superuser
-# (oid 10) owns is not recorded in pg_shdepend.
+# Whom the database's objects belong to or name, and for what: what belongs to them (owners), what they may do or is set
+# for them in this database (grantees), what cannot be made without naming them (named): policies, user mappings. Of the
+# bootstrap superuser (oid 10) nothing is recorded in pg_shdepend.
 _ROLES = """
-SELECT r.rolname AS name FROM pg_roles r WHERE r.rolname !~ '^pg_' AND (
-    r.oid = 10
-    OR r.oid IN (SELECT datdba FROM pg_database WHERE datname = current_database())
-    OR r.oid IN (SELECT d.refobjid FROM pg_shdepend d JOIN pg_database b ON b.datname = current_database()
-        WHERE d.refclassid = 'pg_authid'::regclass
-        AND (d.dbid = b.oid OR (d.classid = 'pg_database'::regclass AND d.objid = b.oid)))
-    OR r.oid IN (SELECT s.setrole FROM pg_db_role_setting s JOIN pg_database b ON b.oid = s.setdatabase
-        WHERE b.datname = current_database())
-) ORDER BY name
+SELECT DISTINCT r.rolname AS name, u.use FROM pg_roles r JOIN (
+    SELECT 10::oid AS role, unnest(ARRAY['owners', 'grantees']) AS use
+  UNION ALL
+    SELECT datdba, 'owners' FROM pg_database WHERE datname = current_database()
+  UNION ALL
+    SELECT d.refobjid, CASE WHEN d.deptype = 'r' OR d.classid = 'pg_user_mapping'::regclass THEN 'named'
+        WHEN d.deptype = 'o' AND d.classid <> 'pg_default_acl'::regclass THEN 'owners' ELSE 'grantees' END
+    FROM pg_shdepend d JOIN pg_database b ON b.datname = current_database()
+    WHERE d.refclassid = 'pg_authid'::regclass
+        AND (d.dbid = b.oid OR (d.classid = 'pg_database'::regclass AND d.objid = b.oid))
+  UNION ALL
+    SELECT s.setrole, 'grantees' FROM pg_db_role_setting s JOIN pg_database b ON b.oid = s.setdatabase
+    WHERE b.datname = current_database()
+) u ON u.role = r.oid WHERE r.rolname !~ '^pg_' ORDER BY name
 """
 
 # Who uses those roles: their members, and the members of these.
 _MEMBERS = f"""
-WITH RECURSIVE needed AS ({_ROLES}), members(oid) AS (
+WITH RECURSIVE needed AS (SELECT DISTINCT name FROM ({_ROLES}) q), members(oid) AS (
     SELECT m.member FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN needed ON needed.name = r.rolname
     WHERE r.oid <> 10
   UNION
@@ -188,6 +196,7 @@ class Table:
     :param copied_column: as SQL writes it: the narrowest column, where the table has indexes or statistics over
         expressions: planning a query computes what is constant in them, with the rights of who asks, who is often a
         superuser. COPY plans nothing.
+    :param columns: that store something: not those that are computed from others.
     """
 
     oid: int
@@ -198,6 +207,7 @@ class Table:
     unlogged: bool
     bytes: int
     copied_column: str | None = None
+    columns: t.Sequence[str] = ()
 
 
 def tables(session: Session) -> list[Table]:
@@ -269,13 +279,16 @@ def contents(session: Session) -> dict[str, t.Any]:
 
 def properties(session: Session) -> dict[str, t.Any]:
     """What belongs to the database itself and to the server: what ``pg_dump`` without ``--create`` does not carry."""
+    roles: dict[str, list[str]] = {"owners": [], "grantees": [], "named": []}
+    for row in session.rows(_ROLES):
+        roles[row["use"]].append(row["name"])
     return {
         "database": {
             **session.rows(_properties_query(session.major))[0],
             "settings": session.rows(_SETTINGS),
             "access": session.rows(_ACCESS),
         },
-        "roles": _names(session.rows(_ROLES)),
+        "roles": roles,
         "member_roles": _names(session.rows(_MEMBERS)),
         "tablespaces": _names(session.rows(_TABLESPACES)),
         "subscriptions": _names(session.rows(_SUBSCRIPTIONS)),

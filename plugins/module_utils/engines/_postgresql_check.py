@@ -9,6 +9,8 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import LARGE_OBJECTS, read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Session
 
 
@@ -18,11 +20,23 @@ def check(session: Session, facts: t.Mapping[str, t.Any], warnings: list[str]) -
     :param warnings: gets a line for each difference that is none of the data's.
     """
     found = catalogue.contents(session)
-    counts = catalogue.count_rows(session, catalogue.tables(session))
+    expected = facts["content_digests"]
+    tables = catalogue.tables(session)
+    digests: dict[str, str] = {}
+    if expected is None:
+        counts = catalogue.count_rows(session, tables)
+    else:
+        counts, digests = read(session, tables)
+        if LARGE_OBJECTS in expected and LARGE_OBJECTS not in digests:
+            warnings.append("Large objects were counted and not compared: this user may not read pg_largeobject")
+        if LARGE_OBJECTS not in expected or LARGE_OBJECTS not in digests:
+            expected = {name: digest for name, digest in expected.items() if name != LARGE_OBJECTS}
+            digests.pop(LARGE_OBJECTS, None)
     for name in set(counts) - set(facts["row_counts"]):
         # A replica cannot read unlogged tables: they come back empty and were not counted.
         if counts[name] == 0:
             del counts[name]
+            digests.pop(name, None)
     checks = [
         _compare(
             "row counts",
@@ -35,6 +49,7 @@ def check(session: Session, facts: t.Mapping[str, t.Any], warnings: list[str]) -
         _compare("extensions", sorted(facts["extensions"]), sorted(found["extensions"])),
         _compare("constraints not validated", facts["constraints_not_validated"], found["constraints_not_validated"]),
         _check_sequences(facts["sequences"], found["sequences"]),
+        *compare_digests(expected, digests),
     ]
     broken = sorted(set(found["invalid_indexes"]) - set(facts["invalid_indexes"]))
     checks.append(Check("indexes", not broken, f"invalid: {', '.join(broken)}" if broken else "all valid"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import re
 import shlex
 import typing as t
@@ -21,6 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_digest
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -82,14 +84,15 @@ def plan_groups(tables: t.Sequence[Table], jobs: int) -> list[list[Table]]:
     return sorted(named, key=lambda group: -sum(table.bytes for table in group))
 
 
-def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
+def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool = False) -> Dumped:
     """Stores the streams of a database.
 
+    :param digests: whether to read every row once more, for a digest of what each table holds.
     :raises BackupError: when anything fails.
     """
     warnings: list[str] = []
     with contextlib.ExitStack() as stack:
-        session, snapshot, tables, lost = _begin(stack, connection, writer)
+        session, snapshot, tables, lost = _begin(stack, connection, writer, bulk=digests)
         if lost:
             warnings.append(
                 f"This replica cannot read unlogged tables, so their rows are not in the set: {', '.join(lost)}"
@@ -97,10 +100,14 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
         facts = {**catalogue.server(session), **catalogue.properties(session), **catalogue.contents(session)}
         facts["client"] = connection.client.version
         _warn_about(facts, session, warnings)
+        if digests and facts["large_objects"] and not _postgresql_digest.reads_large_objects(session):
+            warnings.append("Large objects have no digest: this user may not read pg_largeobject")
         groups = plan_groups(tables, jobs)
         streams, facts["indexes"] = _streams(connection, writer, session, snapshot, tables, groups, warnings)
+        readable = [table for table in tables if table.name not in lost]
         with advising():
-            facts["row_counts"] = _store_and_count(writer, session, streams, tables, jobs=jobs, lost=set(lost))
+            read = functools.partial(_postgresql_digest.read if digests else _count, session, readable)
+            facts["row_counts"], facts["content_digests"] = _store_and_read(writer, streams, read, jobs=jobs)
     data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
     paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
     return Dumped(
@@ -113,10 +120,10 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int) -> Dumped:
 
 
 def _begin(
-    stack: contextlib.ExitStack, connection: Connection, writer: SetWriter
+    stack: contextlib.ExitStack, connection: Connection, writer: SetWriter, *, bulk: bool
 ) -> tuple[Session, str, list[Table], list[str]]:
     for attempt in range(1, _TRIES + 1):
-        session = Session(writer.processes, connection)
+        session = Session(writer.processes, connection, bulk=bulk)
         try:
             # Counting is one process's work: the others are for the dump.
             session.execute("SET max_parallel_workers_per_gather = 0")
@@ -210,35 +217,36 @@ def _streams(
     return streams, indexes
 
 
-def _store_and_count(
-    writer: SetWriter,
-    session: Session,
-    streams: t.Sequence[Stream],
-    tables: t.Sequence[Table],
-    *,
-    jobs: int,
-    lost: t.Collection[str],
-) -> dict[str, int]:
-    def count() -> dict[str, int]:
+def _count(session: Session, tables: t.Sequence[Table]) -> tuple[dict[str, int], None]:
+    return catalogue.count_rows(session, tables), None
+
+
+_Read = t.TypeVar("_Read")
+
+
+def _store_and_read(writer: SetWriter, streams: t.Sequence[Stream], read: t.Callable[[], _Read], *, jobs: int) -> _Read:
+    """Stores the streams and meanwhile reads what only the database says; what it read."""
+
+    def reading() -> _Read:
         try:
-            return catalogue.count_rows(session, [table for table in tables if table.name not in lost])
+            return read()
         except BaseException:
             writer.processes.cancel()
             raise
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
-        counting = pool.submit(count)
+        future = pool.submit(reading)
         try:
             writer.store_all(streams, jobs=jobs)
         except BackupError as error:
-            # Where counting failed first, the streams only failed because they were given up.
+            # Where reading failed first, the streams only failed because they were given up.
             if "the operation has been given up" in error.why or "SIGKILL" in error.why:
                 with contextlib.suppress(concurrent.futures.TimeoutError):
-                    counting_error = counting.exception(timeout=10)
-                    if isinstance(counting_error, BackupError) and "psql" not in counting_error.why:
-                        raise counting_error from error
+                    cause = future.exception(timeout=10)
+                    if isinstance(cause, BackupError) and "psql" not in cause.why:
+                        raise cause from error
             raise
-        return counting.result()
+        return future.result()
 
 
 def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.Sequence[str]) -> list[str]:

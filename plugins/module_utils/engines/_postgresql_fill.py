@@ -40,29 +40,36 @@ def fill(
     jobs: int,
     memory_mib: int,
     server_major: int,
+    superuser: bool,
+    more: t.Sequence[str] = (),
 ) -> None:
     """Restores all parts of a set into an empty database.
 
     :param tablespaces: False puts everything into the default one.
     :param jobs: for what follows the rows: indexes, constraints and the like.
     :param memory_mib: the server's maintenance_work_mem, MiB.
+    :param superuser: whether the restoring user is one.
+    :param more: arguments of pg_restore.
     :raises ProcessFailed: when anything fails.
     """
     # What is not on the disk after a crash is made anew anyway: the swap's own commit brings all before it there.
     options = "-c synchronous_commit=off"
     options += f" -c maintenance_work_mem={max(memory_mib, _MAINTENANCE_MEMORY_MIB)}MB"
+    if superuser:
+        options += f" -c {without_event_triggers(server_major)}"
     # Since 17, pg_restore begins with a setting that older servers do not know, and cannot be told not to.
     lenient = connection.client.major >= 17 > server_major
     arguments = [
         *([] if lenient else ["--exit-on-error"]),
         "--no-subscriptions",
         *([] if tablespaces else ["--no-tablespaces"]),
+        *more,
     ]
 
-    def pg_restore(*more: str, pass_fds: t.Sequence[int] = ()) -> Command:
+    def pg_restore(*choice: str, pass_fds: t.Sequence[int] = ()) -> Command:
         command = connection.command(
             "pg_restore",
-            [*arguments, *more],
+            [*arguments, *choice],
             database=database,
             environment={"PGOPTIONS": options},
             pass_fds=pass_fds,
@@ -92,6 +99,14 @@ def fill(
         early = _Loading(work, on, loading, entries, restore_entries).run()
         for count, numbers in _phases([entry for entry in entries if entry.number not in early], jobs):
             restore_entries(numbers, count)
+
+
+def without_event_triggers(major: int) -> str:
+    """The setting under which a database's own event triggers leave alone what a restore does. For superusers only.
+
+    They would write down, or refuse, what no user of the database did: those that are restored see how the rest is.
+    """
+    return "event_triggers=off" if major >= 17 else "session_replication_role=replica"
 
 
 def _judge(outcomes: t.Sequence[Outcome], *, action: str, on: str) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import BESIDE_SUFFIX, KEPT_INFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Connection,
@@ -58,10 +59,12 @@ class Restoration:
     """One restore into one target.
 
     :param connection: of the target, open; its database is the name to restore as.
+    :param access: what becomes of owners and privileges.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, access: Access) -> None:
         self.connection = connection
+        self.access = access
         self.name = connection.database
         self.beside = derived_name(self.name, BESIDE_SUFFIX)
         self._guard: contextlib.ExitStack | None = None
@@ -121,6 +124,13 @@ class Restoration:
         needed, _members = self._missing_roles(work, session)
         if not needed:
             return
+        if self.access.owner in needed:
+            raise NotFound(
+                "restore a database",
+                on=self.connection.describe(),
+                why=f"the server has no role {self.access.owner}, to whom everything shall belong",
+                next_step="Create it (CREATE ROLE … NOLOGIN), or correct the option owner.",
+            )
         unknown = sorted(needed - self._roles_of_set(work).names)
         if unknown:
             raise NotFound(
@@ -140,7 +150,7 @@ class Restoration:
     def _missing_roles(self, work: RestoreWork, session: Session) -> tuple[set[str], set[str]]:
         facts = work.reader.description.engine_facts
         present = {row["rolname"] for row in session.rows("SELECT rolname FROM pg_roles")}
-        return set(facts["roles"]) - present, set(facts["member_roles"]) - present
+        return self.access.roles(facts) - present, self.access.members(facts) - present
 
     def _roles_of_set(self, work: RestoreWork) -> Roles:
         text = bytearray()
@@ -169,12 +179,15 @@ class Restoration:
             if "deadlock detected" not in error.why or work.jobs == 1 or work.processes.cancelled:
                 raise
             self._make_beside(work, tablespaces=not missing, jobs=1)
+        if self.access.owner is not None:
+            with Session(work.processes, self.connection, database=self.beside) as session:
+                self.access.hand_over(session, self.access.owner)
         self._set_properties(work, facts)
 
     def _make_beside(self, work: RestoreWork, *, tablespaces: bool, jobs: int) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
-                major, memory = self._create_beside(work, tablespaces=tablespaces)
+                major, memory, superuser = self._create_beside(work, tablespaces=tablespaces)
                 break
             except ProcessFailed:
                 # A restore that died while the server was making its copy: that appears when we have looked already.
@@ -188,16 +201,20 @@ class Restoration:
             jobs=jobs,
             memory_mib=memory,
             server_major=major,
+            superuser=superuser,
+            more=self.access.restore_arguments,
         )
 
-    def _create_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int]:
-        """Makes the empty database; the server's major version and its memory for maintenance, MiB."""
-        facts = work.reader.description.engine_facts["database"]
+    def _create_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int, bool]:
+        """Makes the empty database; the server's major version, its memory for maintenance (MiB), whether we are its
+        superuser."""
+        facts = self.access.database(work.reader.description.engine_facts)
         with self._maintenance(work.processes) as session:
             self._drop_beside(session)
             statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
             session.execute(statement, action="create the database to restore into")
-            return session.major, int(session.value(_MAINTENANCE_MEMORY))
+            superuser = session.value("SELECT rolsuper AS value FROM pg_roles WHERE rolname = current_user")
+            return session.major, int(session.value(_MAINTENANCE_MEMORY)), superuser
 
     def _stands_beside(self, work: RestoreWork) -> bool:
         with self._maintenance(work.processes) as session:
@@ -234,7 +251,7 @@ class Restoration:
 
     def _set_properties(self, work: RestoreWork, facts: t.Mapping[str, t.Any]) -> None:
         with self._maintenance(work.processes) as session:
-            for statement in property_statements(facts["database"], self.beside, warnings=work.warnings):
+            for statement in property_statements(self.access.database(facts), self.beside, warnings=work.warnings):
                 session.execute(statement, action="restore the database's settings and privileges")
 
     def _drop_beside(self, session: Session) -> None:
@@ -267,8 +284,10 @@ class Restoration:
 
     def check(self, work: RestoreWork) -> list[Check]:
         """Compares the restored database with the set's facts."""
-        with Session(work.processes, self.connection, database=self.beside) as session:
-            return check(session, work.reader.description.engine_facts, work.warnings)
+        facts = work.reader.description.engine_facts
+        bulk = facts["content_digests"] is not None
+        with Session(work.processes, self.connection, database=self.beside, bulk=bulk) as session:
+            return check(session, facts, work.warnings)
 
     # Swapping
 

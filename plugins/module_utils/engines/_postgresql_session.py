@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
@@ -15,7 +16,8 @@ import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import CHUNK, Processes, enlarge
+from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import Connection, advice
 
 Row = dict[str, t.Any]
@@ -32,6 +34,7 @@ SET constraint_exclusion = off;
 SET jit = off;
 SET datestyle = 'ISO, MDY';
 SET extra_float_digits = 3;
+SET quote_all_identifiers = off;
 SET client_min_messages = warning;
 """
 
@@ -70,11 +73,18 @@ class Session:
     :param processes: what the session belongs to; cancelling it ends the session.
     :param database: None: the one of the connection's options.
     :param terse: errors without the statement they are in, which may hold a secret.
+    :param bulk: whether it is for much output: moved in large blocks, it wakes either side less often.
     :raises ProcessFailed: when the server does not accept it.
     """
 
     def __init__(
-        self, processes: Processes, connection: Connection, *, database: str | None = None, terse: bool = False
+        self,
+        processes: Processes,
+        connection: Connection,
+        *,
+        database: str | None = None,
+        terse: bool = False,
+        bulk: bool = False,
     ) -> None:
         self._processes = processes
         self._on = connection.describe(database)
@@ -89,13 +99,18 @@ class Session:
             database=database,
             environment={"PGCLIENTENCODING": "UTF8"},
         )
+        if bulk:
+            command = dataclasses.replace(command, launcher=block_buffered())
         try:
             self._process = processes.start(command, stdin=subprocess.PIPE, stderr=self._errors)
         except BaseException:
             os.close(self._errors)
             raise
         self._input = t.cast("t.IO[bytes]", self._process.stdin)
-        self._output = open(t.cast("t.IO[bytes]", self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
+        output = t.cast("t.IO[bytes]", self._process.stdout)
+        if bulk:
+            enlarge(output)
+        self._output = open(output.fileno(), "rb", CHUNK if bulk else -1, closefd=False)  # noqa: SIM115
         try:
             self.execute(_SETTINGS, action="connect to the server")
             self.version_number = int(self.value("SELECT current_setting('server_version_num') AS value"))
@@ -117,16 +132,20 @@ class Session:
 
         :raises ProcessFailed: when one fails; the session has then ended.
         """
-        return [line.decode("utf-8", "surrogateescape") for line in self._lines(sql, action)]
+        return [line.decode("utf-8", "surrogateescape") for line in self.lines(sql, action=action)]
 
     def count_lines(self, sql: str, *, action: str) -> int:
         """Runs a statement; how many lines it prints.
 
         :raises ProcessFailed: when it fails; the session has then ended.
         """
-        return sum(1 for _line in self._lines(sql, action))
+        return sum(1 for _line in self.lines(sql, action=action))
 
-    def _lines(self, sql: str, action: str) -> t.Iterator[bytes]:
+    def lines(self, sql: str, *, action: str) -> t.Iterator[bytes]:
+        """Runs a statement; the lines that it prints, one by one. All of them must be taken before the next statement.
+
+        :raises ProcessFailed: when it fails; the session has then ended.
+        """
         data = memoryview(f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self._token}\n".encode("utf-8", "surrogateescape"))
         # A psql that has ended is judged by what it printed.
         self._busy = True

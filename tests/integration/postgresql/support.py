@@ -26,7 +26,7 @@ ROLES = ("app_login", '"app reader"', "app_owner")
 
 def engine(server: PostgresqlServer, database: str, **changes: t.Any) -> PostgresqlEngine:
     """The engine, bound to a database of a server over TCP with its password."""
-    options: dict[str, t.Any] = dict.fromkeys(PostgresqlEngine.source_arguments)
+    options: dict[str, t.Any] = dict.fromkeys([*PostgresqlEngine.source_arguments, *PostgresqlEngine.target_arguments])
     options.update(
         database=database,
         login_host=server.host,
