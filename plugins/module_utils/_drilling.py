@@ -48,7 +48,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._set_reader impor
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instances import make_instance
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
 
 _PREFIX = "drill-"
@@ -292,7 +291,7 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
                     _restoring.RestoreRequest(
                         medium=medium,
                         set_id=set_id,
-                        engine=make_engine(description.engine, instance.target, target=True),
+                        engine=instance.engine(),
                         ticket="drill",
                         identity_files=request.identity_files,
                         replace=True,

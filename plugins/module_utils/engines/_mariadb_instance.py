@@ -61,9 +61,7 @@ class MariadbInstance(Instance):
         readable = [path for path in ("/usr/share/mysql", "/usr/share/mariadb") if os.path.isdir(path)]
         launcher = _confinement.confined(readable=[*readable, os.path.dirname(server)], writable=[self.place.directory])
         if launcher is None:
-            raise NotAvailable(
-                "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
-            )
+            raise NotAvailable(*_confinement.MISSING)
         if self.place.user is not None:
             entry = pwd.getpwnam(self.place.user)
             os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)

@@ -50,9 +50,7 @@ class PostgresqlInstance(Instance):
         self._check_socket_directory()
         launcher = _confinement.confined(readable=[os.path.dirname(self._programs)], writable=[self.place.directory])
         if launcher is None:
-            raise NotAvailable(
-                "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
-            )
+            raise NotAvailable(*_confinement.MISSING)
         if self.place.user is not None:
             entry = pwd.getpwnam(self.place.user)
             os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)
