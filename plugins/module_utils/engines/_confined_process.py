@@ -95,9 +95,7 @@ class _Streams:
         try:
             if commands:
                 on = f"{self.set_id}, {file.path}"
-                return processes.run(
-                    commands, action=action, on=on, next_step=next_step, stdin=descriptor, sink=sink
-                )
+                return processes.run(commands, action=action, on=on, next_step=next_step, stdin=descriptor, sink=sink)
             buffer = bytearray(CHUNK)
             view = memoryview(buffer)
             while True:
@@ -164,7 +162,7 @@ def _serve(channel: _Channel) -> None:
 
 
 def _let_through(paths: t.Sequence[str]) -> None:
-    """Lets others through to what lies in this namespace: bwrap makes the directories above its mounts for root only."""
+    """Lets others through to what is mounted here: bwrap makes the directories above it for root only."""
     for path in paths:
         parent = os.path.dirname(path)
         while parent.strip("/"):

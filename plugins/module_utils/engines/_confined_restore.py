@@ -9,23 +9,30 @@ other end. It is a new program and no fork, so that nothing of this one's memory
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import json
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import threading
+import time
 import typing as t
 import zipfile
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _confinement, _errors, _programs
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    ProcessFailed,
+    describe_os_error,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT
@@ -46,6 +53,7 @@ _BOOT = f"import sys; sys.path.insert(0, {_CODE!r}); from {_confined_process.__n
 _LONGEST_ANSWER = 64 * 1024 * 1024
 _ERRORS = ("BackupError", "LockHeld", "NotFound", "ProcessFailed", "Refused", "SetInvalid")
 _SAID = 2000
+_END_SECONDS = 2.0
 
 
 class ConfinedProcess:
@@ -117,7 +125,7 @@ class ConfinedProcess:
             environment={**dict.fromkeys(os.environ), "PATH": _confinement.PROGRAMS},
             pass_fds=[channel, code],
         )
-        self._place.processes.start(command, stdout=subprocess.DEVNULL, stderr=self._said)
+        self._process = self._place.processes.start(command, stdout=subprocess.DEVNULL, stderr=self._said)
 
     def close(self) -> None:
         """Lets it go: it ends when nobody is there any more."""
@@ -176,10 +184,21 @@ class ConfinedProcess:
         raise self._gone()
 
     def _gone(self) -> ProcessFailed:
+        end = time.monotonic() + _END_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        status = self._process.returncode
+        how = "answers what no process of ours does"
+        if status is not None:  # bwrap's is 128 and the number of the signal that ended what it started.
+            number = status - 128 if status > 128 else -status
+            with contextlib.suppress(ValueError):
+                how = f"was killed by {signal.Signals(number).name}"
+            if number <= 0:
+                how = f"ended with exit status {status}"
         return ProcessFailed(
             "restore for trial",
             on=self._place.directory,
-            why=f"the confined process is gone: {self._last_words()}",
+            why=f"the confined process {how}: {self._last_words()}",
             next_step="See the cause.",
         )
 

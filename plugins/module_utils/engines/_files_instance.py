@@ -20,7 +20,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._confined
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance
 
-
 _TREE = "tree"
 
 

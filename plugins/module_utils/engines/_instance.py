@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 import types
 import typing as t
 
@@ -14,6 +15,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils._description impo
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, Engine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+
+_LOG_BYTES = 4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,3 +103,13 @@ class Instance(abc.ABC):
 
         :raises BackupError: when it cannot be answered.
         """
+
+
+def log_end(path: str) -> str:
+    """What a server has said last; nothing where it has no log yet."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_BYTES))
+            return stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
