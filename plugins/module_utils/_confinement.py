@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a server whose data may be hostile: without network, shell, or any file but its own and the libraries.
+"""Running what handles data that may be hostile: without network, shell, or any file but its own and the libraries.
 
 bubblewrap gives it namespaces of its own (bwrap(1)). It needs no root, and what it starts ends with whoever started it.
 """
@@ -27,26 +27,58 @@ _READABLE = (
 )
 
 
-def confined(*, readable: t.Sequence[str], writable: t.Sequence[str]) -> list[str] | None:
+MISSING = ("what may be hostile must be confined, and bwrap is not installed", "Install the package bubblewrap.")
+# Where the programs that a confined process may run are.
+PROGRAMS = "/programs"
+PLACE = "/place"
+# All namespaces but the user's: root needs none, and what becomes somebody else must not be in one.
+_NAMESPACES = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
+
+
+def confined(
+    *,
+    readable: t.Sequence[str],
+    writable: t.Sequence[str],
+    programs: t.Sequence[str] = (),
+    data: t.Mapping[str, int] | None = None,
+    place: str | None = None,
+    becomes_another: bool = False,
+) -> list[str] | None:
     """The launcher (see ``_pipeline.Command``) that confines a program.
 
-    :param readable: directories that it may read besides the system's libraries.
+    :param readable: directories and files that it may read besides the system's libraries.
     :param writable: directories that it may write to; a socket in one of them can be reached from outside.
+    :param programs: paths of programs that it may run; it finds them in :data:`PROGRAMS` under their own names.
+    :param data: files that it may read: path to a descriptor (one of the command's ``pass_fds``) of what is in it.
+    :param place: one more directory that it may write to; it finds it as :data:`PLACE`, so that nothing depends on who
+        may get through to it outside.
+    :param becomes_another: it begins as root, whose only right left is to become another user, which it does at once;
+        so that what only root could make readable is there, and whoever it becomes has no namespace to be root in.
     :returns: None where bubblewrap is not installed.
     """
-    path = shutil.which("bwrap")
-    if path is None:
+    program = shutil.which("bwrap")
+    if program is None:
         return None
-    arguments = [path, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    for place in _READABLE:
-        if os.path.islink(place):
-            arguments += ["--symlink", os.readlink(place), place]
-        elif os.path.exists(place):
-            arguments += ["--ro-bind", place, place]
+    arguments = [program, *(_NAMESPACES if becomes_another else ("--unshare-all",))]
+    arguments += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if becomes_another:
+        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    for path in _READABLE:
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            arguments += ["--ro-bind", path, path]
     # Before what may lie below them.
     arguments += ["--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108  # its own
-    for place in readable:
-        arguments += ["--ro-bind", place, place]
-    for place in writable:
-        arguments += ["--bind", place, place]
+    for path in readable:
+        arguments += ["--ro-bind", path, path]
+    for program in programs:
+        # A program may be a link to one that does many things, and looks at its name to know which.
+        arguments += ["--ro-bind", os.path.realpath(program), os.path.join(PROGRAMS, os.path.basename(program))]
+    for path, descriptor in (data or {}).items():
+        arguments += ["--ro-bind-data", str(descriptor), path]
+    for path in writable:
+        arguments += ["--bind", path, path]
+    if place is not None:
+        arguments += ["--bind", place, PLACE]
     return [*arguments, "--chdir", "/", "--"]

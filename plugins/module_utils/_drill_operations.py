@@ -34,9 +34,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.media._registry i
 EVERY_SET = "every_set"
 NEWEST = "newest"
 INTERVAL = "interval"
+FULL_INTERVAL = "full_interval"
 
 DRILL_ARGUMENTS: dict[str, dict[str, t.Any]] = {
-    "policy": {"type": "str", "choices": [EVERY_SET, NEWEST, INTERVAL], "default": EVERY_SET},
+    "policy": {"type": "str", "choices": [EVERY_SET, NEWEST, INTERVAL, FULL_INTERVAL], "default": EVERY_SET},
     "interval_days": {"type": "int", "default": 7},
     "again": {"type": "bool", "default": True},
     "budget_minutes": {"type": "float"},
@@ -61,6 +62,9 @@ DRILL_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "max_seconds": {"type": "int", "default": 3600},
     "max_bytes": {"type": "int"},
     "max_memory_bytes": {"type": "int", "default": 8 * 1024**3},
+    "max_cpu_seconds": {"type": "int"},
+    "max_processors": {"type": "int"},
+    "concurrency": {"type": "int", "default": 1},
     "jobs": {"type": "int", "default": 2},
     "set_aside": {"type": "bool", "default": False},
     "status_file": {"type": "path"},
@@ -104,7 +108,13 @@ def make_drill_request(params: t.Mapping[str, t.Any], medium: Medium) -> DrillRe
         user=params["user"],
         programs_directory=params["programs_directory"],
         queries=tuple(Query(**query) for query in params["queries"]),
-        limits=Limits(params["max_seconds"], params["max_bytes"], params["max_memory_bytes"]),
+        limits=Limits(
+            seconds=params["max_seconds"],
+            bytes=params["max_bytes"],
+            memory_bytes=params["max_memory_bytes"],
+            cpu_seconds=params["max_cpu_seconds"],
+            processors=params["max_processors"],
+        ),
         jobs=params["jobs"],
         status_file=params["status_file"],
     )
@@ -124,14 +134,23 @@ def drill_sets(
     if not check_mode and chosen:
         supervisor = Supervisor(make_drill_request(params, medium))
         end = time.monotonic() + params["budget_minutes"] * 60 if params["budget_minutes"] is not None else None
-        for set_id in chosen:
-            if end is not None and time.monotonic() >= end:
-                report.planned.remove(str(set_id))
-                report.left_out.append({"id": str(set_id), "reason": "budget"})
-                continue
-            drill = supervisor.drill(set_id)
+
+        def ended(drill: Drill) -> None:
             record.add(drill)
             _report(drill, medium, params["set_aside"], report)
+
+        left = supervisor.drill_all(
+            chosen,
+            concurrency=max(1, params["concurrency"]),
+            ended=ended,
+            may_begin=lambda: end is None or time.monotonic() < end,
+        )
+        for set_id in left:
+            report.planned.remove(str(set_id))
+            report.left_out.append({"id": str(set_id), "reason": "budget"})
+        # As they were chosen: which of several side by side ends first is chance.
+        for entries in (report.sets, report.failures):
+            entries.sort(key=lambda entry: report.planned.index(entry["id"]))
     report.overdue = _overdue(selection.choose(medium), record, params["interval_days"])
     return report
 
@@ -166,10 +185,12 @@ def _choose(
     chosen = []
     for set_id in sets:
         reason = None
-        if params["policy"] != EVERY_SET and newest[set_id.host, set_id.source] != set_id:
+        if params["policy"] in (NEWEST, INTERVAL) and newest[set_id.host, set_id.source] != set_id:
             reason = "not the newest of its source"
         elif params["policy"] == INTERVAL and not _is_overdue(set_id, record, params["interval_days"]):
             reason = "its source was drilled within the interval"
+        elif params["policy"] == FULL_INTERVAL and not _is_due(record.last_passed_of(set_id), params["interval_days"]):
+            reason = "it was drilled within the interval itself"
         elif not params["again"] and _has_passed(medium, set_id, record):
             reason = "this very content has passed a drill"
         if reason is None:
@@ -177,9 +198,9 @@ def _choose(
         else:
             report.left_out.append({"id": str(set_id), "reason": reason})
 
-    def longest_undrilled(set_id: SetId) -> tuple[str, str]:
-        last = record.last_passed(set_id.host, set_id.source)
-        return (last.drilled if last else "", str(set_id))
+    def longest_undrilled(set_id: SetId) -> tuple[str, str, str]:
+        of_source, own = record.last_passed(set_id.host, set_id.source), record.last_passed_of(set_id)
+        return (of_source.drilled if of_source else "", own.drilled if own else "", str(set_id))
 
     return sorted(chosen, key=longest_undrilled)
 
@@ -197,7 +218,10 @@ def _has_passed(medium: Medium, set_id: SetId, record: DrillRecord) -> bool:
 
 
 def _is_overdue(set_id: SetId, record: DrillRecord, interval_days: int) -> bool:
-    last = record.last_passed(set_id.host, set_id.source)
+    return _is_due(record.last_passed(set_id.host, set_id.source), interval_days)
+
+
+def _is_due(last: Drill | None, interval_days: int) -> bool:
     limit = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=interval_days)
     return last is None or last.moment < limit
 

@@ -155,5 +155,10 @@ class DrillRecord:
         passed = [drill for drill in self.of_source(host, source) if drill.outcome == PASSED]
         return max(passed, key=lambda drill: drill.drilled, default=None)
 
+    def last_passed_of(self, set_id: SetId) -> Drill | None:
+        """The last drill that this very set passed."""
+        own = [drill for drill in self.of_source(set_id.host, set_id.source) if drill.id == str(set_id)]
+        return max((drill for drill in own if drill.outcome == PASSED), key=lambda drill: drill.drilled, default=None)
+
     def _path(self, host: str, source: str) -> str:
         return os.path.join(self.directory, host, source + ".jsonl")

@@ -27,6 +27,18 @@ import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _restoring
+from ansible_collections.infitulua.backup.plugins.module_utils._drill_limits import (
+    LOCK,
+    PREFIX,
+    NoRoom,
+    ProcessorTime,
+    is_waiting,
+    lack_in,
+    merged_status,
+    reserve_room,
+    room_taken,
+    use_processors,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import (
     FAILED,
     NOT_DONE,
@@ -41,24 +53,27 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     SetInvalid,
     describe_os_error,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import held_back, interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import (
+    held_back,
+    interruptible,
+    let_go,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import replace_status, utc
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT, SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instances import make_instance
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
 
-_PREFIX = "drill-"
-_LOCK = ".lock"
 _LOOK_EVERY_SECONDS = 0.2
 _MEASURE_EVERY_SECONDS = 1.0
 # How long a drill that was told to end has for cleaning up.
 _GRACE_SECONDS = 20.0
 _NICE = 10
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 # Restoring takes the source's size, its indexes and the write-ahead log.
 _ROOM_FACTOR = 1.5
 _ROOM_BYTES = 512 * 1024 * 1024
@@ -68,14 +83,18 @@ _ROOM_BYTES = 512 * 1024 * 1024
 class Limits:
     """What one drill may take.
 
-    :param seconds: of time.
+    :param seconds: of time, from when it need not wait for the room of others.
     :param bytes: of room for what is restored; None: what is free.
     :param memory_bytes: of address space, for each of its processes.
+    :param cpu_seconds: of processor time, of all its processes together; None: any.
+    :param processors: how many processors it may use; None: all.
     """
 
     seconds: int
     bytes: int | None
     memory_bytes: int
+    cpu_seconds: int | None = None
+    processors: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +141,7 @@ class DrillRequest:
 
 
 class Supervisor:
-    """Carries out drills, one process each.
+    """Carries out drills, one process each, several side by side.
 
     :param request: what they have in common.
     :raises NotFound: when the work directory, or the user, is missing.
@@ -138,88 +157,134 @@ class Supervisor:
                 next_step="Make it, or name another work_directory; it must have room for the largest source.",
             )
         self._user = _other_user(request.user)
+        self._running: list[_Running] = []
         self._sweep()
 
     def drill(self, set_id: SetId) -> Drill:
-        """One drill. What is wrong with the set, or with this host, is its outcome, never an exception.
+        """One drill, see :meth:`drill_all`."""
+        drills: list[Drill] = []
+        self.drill_all([set_id], concurrency=1, ended=drills.append)
+        return drills[0]
 
-        :raises Interrupted: when told to stop; nothing is left then.
+    def drill_all(
+        self,
+        sets: t.Sequence[SetId],
+        *,
+        concurrency: int,
+        ended: t.Callable[[Drill], None],
+        may_begin: t.Callable[[], bool] = lambda: True,
+    ) -> list[SetId]:
+        """Drills. What is wrong with a set, or with this host, is its outcome, never an exception.
+
+        :param concurrency: how many at a time.
+        :param ended: told each drill as it ends.
+        :param may_begin: asked before each; once it says no, none begins any more.
+        :returns: the sets that were not begun.
+        :raises Interrupted: when told to stop; nothing is left of any of them then.
         """
-        begin = time.monotonic()
+        waiting = list(sets)
+        done = 0
+        measured = time.monotonic()
         try:
-            lock, path = tempfile.mkstemp(prefix=_PREFIX, suffix=_LOCK, dir=self._request.work_directory)
-        except OSError as error:
-            return self._not_done(set_id, begin, f"no work directory can be made: {describe_os_error(error)}")
-        directory = path[: -len(_LOCK)]
-        try:
-            # Locked before there is a directory: another drill's sweep removes what is not.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._make_directory(directory)
-            return self._supervise(set_id, directory, begin)
-        except OSError as error:
-            return self._not_done(set_id, begin, describe_os_error(error))
+            while waiting or self._running:
+                while waiting and len(self._running) < concurrency and may_begin():
+                    lost = self._begin(waiting.pop(0))
+                    if lost is not None:
+                        ended(lost)
+                        done += 1
+                if waiting and not self._running:
+                    return waiting
+                measure = time.monotonic() - measured > _MEASURE_EVERY_SECONDS
+                processors = ProcessorTime() if measure and self._request.limits.cpu_seconds is not None else None
+                for running in list(self._running):
+                    drill = running.look(measure=measure, processors=processors)
+                    if drill is not None:
+                        self._remove(running)
+                        ended(drill)
+                        done += 1
+                if measure:
+                    self._show(done, len(sets))
+                    measured = time.monotonic()
+                if self._running:
+                    time.sleep(_LOOK_EVERY_SECONDS)
         finally:
-            with held_back():
-                _remove(directory)
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-                os.close(lock)
+            _end_all(self._running)
+            for running in list(self._running):
+                self._remove(running)
+        return []
 
-    def _make_directory(self, directory: str) -> None:
-        os.mkdir(directory, 0o700)
-        if self._user is not None:
-            # A server's user gets through, and no further.
-            os.chmod(directory, 0o711)  # noqa: S103
-        os.mkdir(os.path.join(directory, "i"), 0o700)
-        os.mkdir(os.path.join(directory, "spool"), 0o700)
+    def _begin(self, set_id: SetId) -> Drill | None:
+        """Begins a drill; its outcome where it could not even begin."""
+        begin = time.monotonic()
+        taken = {running.slot for running in self._running}
+        slot = next(number for number in range(len(taken) + 1) if number not in taken)
+        try:
+            with held_back():
+                running = _Running(self._request, set_id, slot, begin)
+                self._running.append(running)
+            running.make_directory(self._user)
+            with held_back():
+                running.child = os.fork()
+                if running.child == 0:
+                    let_go()
+                    self._be_the_drill(running)
+        except OSError as error:
+            failed = [running for running in self._running if running.slot == slot]
+            for running in failed:
+                self._remove(running)
+            why = describe_os_error(error)
+            return not_done(self._request, set_id, begin, f"no work directory can be made: {why}")
+        return None
+
+    def _remove(self, running: _Running) -> None:
+        with held_back():
+            running.remove()
+            self._running.remove(running)
+
+    def _show(self, done: int, total: int) -> None:
+        if self._request.status_file is not None and self._running:
+            state = merged_status([running.status_file for running in self._running], done=done, total=total)
+            started = min(running.started for running in self._running)
+            times = {"started": utc(started), "updated": utc(time.time()), "finished": False}
+            replace_status(self._request.status_file, {**state, **times})
 
     def _sweep(self) -> None:
         """Removes what drills left whose supervisor was killed."""
         for name in os.listdir(self._request.work_directory):
             directory = os.path.join(self._request.work_directory, name)
-            if not (name.startswith(_PREFIX) and name.endswith(_LOCK)) or os.path.islink(directory):
+            if not (name.startswith(PREFIX) and name.endswith(LOCK)) or os.path.islink(directory):
                 continue
             with contextlib.suppress(OSError):
                 descriptor = os.open(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _remove(directory[: -len(_LOCK)])
+                    _remove(directory[: -len(LOCK)])
                     os.unlink(directory)
                 finally:
                     os.close(descriptor)
 
-    def _supervise(self, set_id: SetId, directory: str, begin: float) -> Drill:
-        answer = os.memfd_create("drill", os.MFD_CLOEXEC)
-        try:
-            with held_back():
-                child = os.fork()
-            if child == 0:
-                self._be_the_drill(set_id, directory, answer)
-            try:
-                trouble = self._watch(child, directory, begin)
-            except BaseException:
-                _end(child)
-                raise
-            if trouble is not None:
-                return self._not_done(set_id, begin, trouble)
-            text = os.pread(answer, os.fstat(answer).st_size, 0)
-            return dataclasses.replace(Drill(**json.loads(text)), seconds=round(time.monotonic() - begin, 3))
-        finally:
-            os.close(answer)
-
-    def _be_the_drill(self, set_id: SetId, directory: str, answer: int) -> t.NoReturn:
+    def _be_the_drill(self, running: _Running) -> t.NoReturn:
         """The child: never returns."""
         status = 1
         supervisor = os.getppid()
+        set_id, directory = running.set_id, running.directory
         try:
-            # It ends with its supervisor, however that ends.
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            for other in self._running:
+                if other is not running:
+                    other.forget()
+            # It ends with its supervisor, however that ends; and what its programs leave behind stays its own.
+            library = ctypes.CDLL(None)
+            library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            library.prctl(_PR_SET_CHILD_SUBREAPER, 1)
             os.nice(_NICE)
-            memory = self._request.limits.memory_bytes
-            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            limits = self._request.limits
+            resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+            if limits.processors is not None:
+                use_processors(limits.processors, running.slot)
+            request = dataclasses.replace(self._request, status_file=running.status_file)
             with interruptible("drill", on=str(set_id)):
-                drill = carry_out(self._request, set_id, directory, user=self._user)
-            os.pwrite(answer, json.dumps(dataclasses.asdict(drill)).encode(), 0)
+                drill = carry_out(request, set_id, directory, user=self._user)
+            os.pwrite(running.answer, json.dumps(dataclasses.asdict(drill)).encode(), 0)
             status = 0
         except BaseException as error:  # Whatever it is, two processes must not go on with one program.
             with contextlib.suppress(BaseException):
@@ -228,40 +293,138 @@ class Supervisor:
             with contextlib.suppress(BaseException):
                 if os.getppid() != supervisor:
                     _remove(directory)
-                    os.unlink(directory + _LOCK)
+                    os.unlink(directory + LOCK)
             os._exit(status)
 
-    def _watch(self, child: int, directory: str, begin: float) -> str | None:
-        """Waits for a drill; why it was ended before it had an outcome, or None."""
-        limits = self._request.limits
-        measured = begin
-        while True:
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
-                if status == 0:
-                    return None
-                return "the drill's process ended without a word (see the journal: was there too little memory?)"
-            moment = time.monotonic()
-            if moment - begin > limits.seconds:
-                _end(child)
-                return f"it took longer than {limits.seconds} seconds"
-            if limits.bytes is not None and moment - measured > _MEASURE_EVERY_SECONDS:
-                if _room_taken(directory) > limits.bytes:
-                    _end(child)
-                    return f"it took more room than {limits.bytes} bytes"
-                measured = time.monotonic()
-            time.sleep(_LOOK_EVERY_SECONDS)
 
-    def _not_done(self, set_id: SetId, begin: float, why: str) -> Drill:
-        error = BackupError(
-            "drill a set",
-            on=f"{set_id} on {self._request.medium_name}",
-            why=why,
-            next_step="Nothing is known of the set. Raise the limit or make room, and drill again.",
-        )
-        seconds = round(time.monotonic() - begin, 3)
-        name = self._request.medium_name
-        return Drill(str(set_id), NOT_DONE, now(), name, seconds=seconds, message=error.message)
+class _Running:
+    """One drill at work, as its supervisor sees it.
+
+    :param slot: a number that no other drill of this supervisor has at the same time.
+    :param begin: when it was begun, by the monotonic clock.
+    :raises OSError: when nothing can be made in the work directory.
+    """
+
+    def __init__(self, request: DrillRequest, set_id: SetId, slot: int, begin: float) -> None:
+        self.set_id = set_id
+        self.slot = slot
+        self.started = time.time()
+        self.child = 0
+        self._request = request
+        self._begin = begin
+        self._clock = begin  # Or when it had the room that it waited for.
+        self._why: str | None = None
+        self._told = 0.0
+        self._lock, self.directory = _locked_name(request.work_directory)
+        self.status_file = os.path.join(self.directory, "progress.json")
+        self.answer = os.memfd_create("drill", os.MFD_CLOEXEC)
+
+    def make_directory(self, user: str | None) -> None:
+        """Makes its directory."""
+        os.mkdir(self.directory, 0o700)
+        if user is not None:
+            # A server's user gets through, and no further.
+            os.chmod(self.directory, 0o711)  # noqa: S103
+        os.mkdir(os.path.join(self.directory, "i"), 0o700)
+        os.mkdir(os.path.join(self.directory, "spool"), 0o700)
+
+    def look(self, *, measure: bool, processors: ProcessorTime | None) -> Drill | None:
+        """Its outcome once it has ended; ends it where it takes more than it may.
+
+        :param measure: whether to look at the room that it has taken.
+        :param processors: what processes have taken; None: do not look.
+        """
+        pid, status = os.waitpid(self.child, os.WNOHANG)
+        if pid:
+            self.child = 0
+            return self._outcome(status)
+        moment = time.monotonic()
+        if self._why is not None:
+            if moment - self._told > _GRACE_SECONDS:
+                self.kill()
+            return None
+        if is_waiting(self._lock):
+            self._clock = moment
+        self._why = self._excess(moment, measure=measure, processors=processors)
+        if self._why is not None:
+            self._told = moment
+            self.tell()
+        return None
+
+    def _excess(self, moment: float, *, measure: bool, processors: ProcessorTime | None) -> str | None:
+        limits = self._request.limits
+        if moment - self._clock > limits.seconds:
+            return f"it took longer than {limits.seconds} seconds"
+        if measure and limits.bytes is not None and room_taken(self.directory) > limits.bytes:
+            return f"it took more room than {limits.bytes} bytes"
+        if processors is not None and processors.of(self.child) > (limits.cpu_seconds or 0):
+            return f"it took more than {limits.cpu_seconds} seconds of processor time"
+        return None
+
+    def _outcome(self, status: int) -> Drill:
+        if self._why is not None:
+            return not_done(self._request, self.set_id, self._begin, self._why)
+        if status != 0:
+            why = "the drill's process ended without a word (see the journal: was there too little memory?)"
+            return not_done(self._request, self.set_id, self._begin, why)
+        text = os.pread(self.answer, os.fstat(self.answer).st_size, 0)
+        return dataclasses.replace(Drill(**json.loads(text)), seconds=round(time.monotonic() - self._begin, 3))
+
+    def tell(self) -> None:
+        """Tells it to end: politely, so that it ends what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it by force."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGKILL)
+
+    def has_ended(self) -> bool:
+        """Whether there is no process any more."""
+        if self.child:
+            with contextlib.suppress(ChildProcessError):
+                if not os.waitpid(self.child, os.WNOHANG)[0]:
+                    return False
+            self.child = 0
+        return True
+
+    def remove(self) -> None:
+        """Removes everything that it made."""
+        _remove(self.directory)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.directory + LOCK)
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets go what is held for it in this process."""
+        os.close(self._lock)
+        os.close(self.answer)
+
+
+def _locked_name(directory: str) -> tuple[int, str]:
+    """A name in the work directory, and its lock: held before anything has the name, or a sweep would remove it."""
+    while True:
+        lock, path = tempfile.mkstemp(prefix=PREFIX, suffix=LOCK, dir=directory)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:  # No sweep was faster.
+            return lock, path[: -len(LOCK)]
+        os.close(lock)
+
+
+def not_done(request: DrillRequest, set_id: SetId, begin: float, why: str) -> Drill:
+    """The outcome of a drill that this host could not carry out.
+
+    :param begin: when it was begun, by the monotonic clock.
+    """
+    error = BackupError(
+        "drill a set",
+        on=f"{set_id} on {request.medium_name}",
+        why=why,
+        next_step="Nothing is known of the set. Raise the limit or make room, and drill again.",
+    )
+    seconds = round(time.monotonic() - begin, 3)
+    return Drill(str(set_id), NOT_DONE, now(), request.medium_name, seconds=seconds, message=error.message)
 
 
 def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str | None) -> Drill:
@@ -271,6 +434,7 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
     :param user: of throw-away servers; None: the current one.
     """
     drill = Drill(str(set_id), NOT_DONE, now(), request.medium_name)
+    instance: Instance | None = None
     stack = contextlib.ExitStack()
     try:
         medium = stack.enter_context(request.open_medium())
@@ -287,12 +451,13 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
         _check_room(request, medium, set_id, directory, description.source_bytes)
         with Processes() as processes:
             place = Place(os.path.join(directory, "i"), processes, user, request.programs_directory, request.jobs)
-            with make_instance(place, description) as instance:
+            instance = make_instance(place, description)
+            with instance:
                 result = _restoring.restore(
                     _restoring.RestoreRequest(
                         medium=medium,
                         set_id=set_id,
-                        engine=make_engine(description.engine, instance.target, target=True),
+                        engine=instance.engine(),
                         ticket="drill",
                         identity_files=request.identity_files,
                         replace=True,
@@ -302,12 +467,13 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
                         status_file=request.status_file,
                     )
                 )
+                seconds = max(0.0, result.seconds - instance.seconds_besides)
                 checks = [*result.checks, *instance.examine(), *_put(request.queries, set_id, instance)]
     except NotAvailable as error:
         unavailable = BackupError("drill a set", on=drill_subject(drill), why=error.why, next_step=error.next_step)
         return _ended(drill, NOT_DONE, unavailable)
     except (SetInvalid, ProcessFailed) as error:
-        return _ended(drill, FAILED, error)
+        return _judged(drill, error, instance)
     except BackupError as error:
         return _ended(drill, NOT_DONE, error)
     finally:
@@ -316,8 +482,8 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
         drill,
         outcome=PASSED,
         drilled=now(),
-        restore_seconds=result.seconds,
-        bytes_per_second=round(description.source_bytes / max(result.seconds, 0.001)),
+        restore_seconds=round(seconds, 3),
+        bytes_per_second=round(description.source_bytes / max(seconds, 0.001)),
         checks=[dataclasses.asdict(check) for check in checks],
         warnings=result.warnings,
     )
@@ -330,8 +496,24 @@ def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str
             next_step="Do not count on this set; restore from another one, and find out what happened.",
             details=wrong,
         )
-        return _ended(drill, FAILED, invalid)
+        return _judged(drill, invalid, instance)
     return drill
+
+
+def _judged(drill: Drill, error: BackupError, instance: Instance | None) -> Drill:
+    """A drill that did not pass: whether the set is to blame, or this host, of which nothing follows for the set."""
+    lack = lack_in(error.why, *error.details, instance.troubles() if instance is not None else "")
+    if lack is None and not (isinstance(error, ProcessFailed) and error.what == "start a program"):
+        return _ended(drill, FAILED, error)
+    why = f"this host lacked something ({lack}): {error.why}" if lack is not None else error.why
+    unknown = BackupError(
+        "drill a set",
+        on=drill_subject(drill),
+        why=why,
+        next_step="Nothing is known of the set. Make room, free memory or install what is missing, and drill again.",
+        details=error.details,
+    )
+    return _ended(drill, NOT_DONE, unknown)
 
 
 def drill_subject(drill: Drill) -> str:
@@ -366,16 +548,17 @@ def _age(set_id: SetId) -> int:
 
 
 def _check_room(request: DrillRequest, medium: Medium, set_id: SetId, directory: str, source_bytes: int) -> None:
-    free = shutil.disk_usage(directory).free
     needed = int(source_bytes * _ROOM_FACTOR) + (_ROOM_BYTES if source_bytes > _ROOM_BYTES else 0)
     if medium.local_path(set_id) is None:
         needed += sum(medium.contents(set_id).sizes().values())
     allowed = request.limits.bytes
-    if needed > free or (allowed is not None and needed > allowed):
-        room = f"{free} are free in {request.work_directory}" if needed > free else f"{allowed} are allowed"
-        raise NotAvailable(
-            f"it would take about {needed} bytes, and {room}", "Make room, or name another work_directory."
-        )
+    next_step = "Make room, or name another work_directory."
+    if allowed is not None and needed > allowed:
+        raise NotAvailable(f"it would take about {needed} bytes, and {allowed} are allowed", next_step)
+    try:
+        reserve_room(directory + LOCK, needed)
+    except NoRoom as error:
+        raise NotAvailable(str(error), next_step) from error
 
 
 def _other_user(name: str) -> str | None:
@@ -393,26 +576,19 @@ def _other_user(name: str) -> str | None:
     return name
 
 
-def _end(child: int) -> None:
-    """Ends a drill: politely, so that it ends what it started, and then by force."""
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(child, signal.SIGTERM)
-        end = time.monotonic() + _GRACE_SECONDS
-        while time.monotonic() < end:
-            if os.waitpid(child, os.WNOHANG)[0]:
-                return
-            time.sleep(0.05)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-
-def _room_taken(directory: str) -> int:
-    total = 0
-    for current, _subdirectories, files in os.walk(directory):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(current, name)).st_blocks * 512
-    return total
+def _end_all(drills: t.Sequence[_Running]) -> None:
+    """Ends drills, all at the same time: politely, so that they end what they started, and then by force."""
+    for drill in drills:
+        if drill.child:
+            drill.tell()
+    end = time.monotonic() + _GRACE_SECONDS
+    left = [drill for drill in drills if not drill.has_ended()]
+    while left:
+        time.sleep(0.05)
+        if time.monotonic() > end:
+            for drill in left:
+                drill.kill()
+        left = [drill for drill in left if not drill.has_ended()]
 
 
 def _remove(directory: str) -> None:

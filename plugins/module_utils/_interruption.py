@@ -91,3 +91,9 @@ def held_back() -> t.Iterator[None]:
         if not _Held.blocks and _Held.waiting is not None:
             interruption, _Held.waiting = _Held.waiting, None
             raise interruption  # pylint: disable=raising-bad-type  # it sees only the initial None
+
+
+def let_go() -> None:
+    """In a process that has just been forked: nothing is held back any more, and what waits is its parent's."""
+    _Held.blocks = 0
+    _Held.waiting = None

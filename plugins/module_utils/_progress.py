@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import typing as t
 
 
 class Progress:
@@ -76,18 +77,23 @@ class Progress:
             "bytes": self._bytes,
             "total_bytes": self._total,
             "bytes_per_second": round(self._bytes / elapsed),
-            "started": _utc(self._started),
-            "updated": _utc(self._written),
+            "started": utc(self._started),
+            "updated": utc(self._written),
             "finished": finished,
         }
-        temporary = f"{self._path}.{os.getpid()}.new"
-        with contextlib.suppress(OSError):
-            # O_NOFOLLOW: the file may stand where others can put a link in its way.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with open(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as stream:
-                json.dump(state, stream)
-            os.replace(temporary, self._path)
+        replace_status(self._path, state)
 
 
-def _utc(moment: float) -> str:
+def replace_status(path: str, state: t.Mapping[str, t.Any]) -> None:
+    """Writes a status file. Failing to fails nothing."""
+    temporary = f"{path}.{os.getpid()}.new"
+    with contextlib.suppress(OSError):
+        # O_NOFOLLOW: the file may stand where others can put a link in its way.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as stream:
+            json.dump(state, stream)
+        os.replace(temporary, path)
+
+
+def utc(moment: float) -> str:
     return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -295,6 +295,10 @@ class FilesEngine(Engine):
         """Counts what was extracted, by type and in bytes."""
         return [check for tree in self._trees for check in tree.check()]
 
+    def restored(self) -> list[tuple[t.Mapping[str, t.Any], bytes]]:
+        """What the set says of each path, and the directory in which it lies until it is swapped."""
+        return [(tree.entry, tree.staging.content) for tree in self._trees]
+
     def swap(self, work: RestoreWork) -> str | None:
         """All paths, or none."""
         kept: list[bytes] = []

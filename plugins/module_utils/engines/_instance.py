@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, Engine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+
+_LOG_BYTES = 4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +80,19 @@ class Instance(abc.ABC):
     def target(self) -> dict[str, t.Any]:
         """The engine's options of the target to restore into."""
 
+    def engine(self) -> Engine:
+        """The engine that restores into it, bound to :attr:`target`."""
+        return make_engine(self.description.engine, self.target, target=True)
+
+    @property
+    def seconds_besides(self) -> float:
+        """How long the engine took for what no restore but a drill does."""
+        return 0.0
+
+    def troubles(self) -> str:
+        """What the instance itself has noted of its troubles, such as the end of a server's log."""
+        return ""
+
     def examine(self) -> list[Check]:
         """What the engine can say about the restored data beyond what every restore checks."""
         return []
@@ -86,3 +103,13 @@ class Instance(abc.ABC):
 
         :raises BackupError: when it cannot be answered.
         """
+
+
+def log_end(path: str) -> str:
+    """What a server has said last; nothing where it has no log yet."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_BYTES))
+            return stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

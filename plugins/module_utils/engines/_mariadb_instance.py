@@ -15,7 +15,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Pr
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import (
+    Instance,
+    NotAvailable,
+    log_end,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
@@ -61,9 +65,7 @@ class MariadbInstance(Instance):
         readable = [path for path in ("/usr/share/mysql", "/usr/share/mariadb") if os.path.isdir(path)]
         launcher = _confinement.confined(readable=[*readable, os.path.dirname(server)], writable=[self.place.directory])
         if launcher is None:
-            raise NotAvailable(
-                "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
-            )
+            raise NotAvailable(*_confinement.MISSING)
         if self.place.user is not None:
             entry = pwd.getpwnam(self.place.user)
             os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)
@@ -156,8 +158,7 @@ class MariadbInstance(Instance):
         end = time.monotonic() + _START_SECONDS
         while not self._is_ready():
             if process.poll() is not None or time.monotonic() > end:
-                with open(self._log, encoding="utf-8", errors="replace") as stream:
-                    said = " ".join(stream.read()[-2000:].split())
+                said = " ".join(log_end(self._log).split())
                 raise NotAvailable(
                     f"the throw-away MariaDB did not start: {said or 'it said nothing'}",
                     "Correct the cause (where user namespaces are switched off, bwrap cannot confine it) and run"
@@ -186,6 +187,10 @@ class MariadbInstance(Instance):
             Check("CHECK TABLE", not wrong, detail),
             Check("server", True, f"MariaDB {self._version}; the set is of {self.description.engine_facts['version']}"),
         ]
+
+    def troubles(self) -> str:
+        """The end of the server's log."""
+        return log_end(self._log)
 
     def ask(self, query: str) -> str:
         place = self.target["database"]

@@ -15,7 +15,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _confineme
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import (
+    Instance,
+    NotAvailable,
+    log_end,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Connection,
     choose_for_restore,
@@ -50,9 +54,7 @@ class PostgresqlInstance(Instance):
         self._check_socket_directory()
         launcher = _confinement.confined(readable=[os.path.dirname(self._programs)], writable=[self.place.directory])
         if launcher is None:
-            raise NotAvailable(
-                "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
-            )
+            raise NotAvailable(*_confinement.MISSING)
         if self.place.user is not None:
             entry = pwd.getpwnam(self.place.user)
             os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)
@@ -138,8 +140,7 @@ class PostgresqlInstance(Instance):
         end = time.monotonic() + _START_SECONDS
         while not self._is_ready():
             if server.poll() is not None or time.monotonic() > end:
-                with open(self._log, encoding="utf-8", errors="replace") as stream:
-                    said = " ".join(stream.read()[-2000:].split())
+                said = " ".join(log_end(self._log).split())
                 raise NotAvailable(
                     f"the throw-away PostgreSQL {self._major} did not start: {said or 'it said nothing'}",
                     "Correct the cause (where user namespaces are switched off, bwrap cannot confine it) and run"
@@ -186,6 +187,10 @@ class PostgresqlInstance(Instance):
         except ProcessFailed as error:
             return [Check("pg_amcheck", False, error.why)]
         return [Check("pg_amcheck", True, "every table and index is sound")]
+
+    def troubles(self) -> str:
+        """The end of the server's log."""
+        return log_end(self._log)
 
     def ask(self, query: str) -> str:
         with Connection(self.target) as connection:

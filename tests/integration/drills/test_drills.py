@@ -16,71 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_operations import (
-    DRILL_ARGUMENTS,
-    DrillsReport,
-    drill_sets,
-)
 from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill, DrillRecord
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
-from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-from tests.integration.files.support import House
-
-BALANCE = {"name": "it balances", "query": "SELECT sum(amount) FROM entry", "expected": "0", "source": "ledger"}
-
-
-class Range:
-    """A house with a ledger and a tree, and drills of their sets."""
-
-    def __init__(self, base: Path) -> None:
-        self.base = base
-        self.house = House(base)
-        self.work = base / "work"
-        self.record = base / "state" / "drills"
-        self.work.mkdir()
-        self.record.parent.mkdir()
-        self.database = base / "ledger.db"
-        with sqlite3.connect(self.database) as connection:
-            connection.execute("CREATE TABLE entry (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL)")
-            connection.executemany("INSERT INTO entry (amount) VALUES (?)", [(5,), (-5,), (7,), (-7,)])
-        connection.close()
-        self.tree = base / "tree"
-        (self.tree / "closed").mkdir(parents=True)
-        (self.tree / "closed" / "paper").write_text("x" * 5000)
-        (self.tree / "closed").chmod(0o500)
-
-    def dump(self) -> tuple[Path, Path]:
-        """A set of each; where they lie."""
-        ledger = self.house.dump("sqlite", {"path": str(self.database)}, source="ledger")
-        tree = self.house.dump("files", {"paths": [str(self.tree)]}, source="tree")
-        return self.house.set_path(ledger.set_id), self.house.set_path(tree.set_id)
-
-    def drill(self, *, check_mode: bool = False, **options: t.Any) -> DrillsReport:
-        """Drill what is on the medium."""
-        params = {name: argument.get("default") for name, argument in DRILL_ARGUMENTS.items()}
-        params.update(
-            medium={"type": "directory", "path": str(self.house.medium_path)},
-            work_directory=str(self.work),
-            record_directory=str(self.record),
-            identity_file=str(self.house.identity),
-            queries=[{"host": None, "source": None, **query} for query in options.pop("queries", [])],
-        )
-        params.update(options)
-        medium = DirectoryMedium(path=str(self.house.medium_path))
-        report = drill_sets(params, medium, Selection(), check_mode=check_mode)
-        assert list(self.work.iterdir()) == [], "something is left of a drill"
-        return report
-
-    def recorded(self, source: str) -> list[dict[str, t.Any]]:
-        """The lines of a source's record."""
-        path = self.record / "web1" / f"{source}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Range:
-    return Range(tmp_path)
+from tests.integration.drills.support import BALANCE, Range
 
 
 def test_sets_are_restored_checked_timed_and_written_down(place: Range) -> None:
@@ -89,7 +27,7 @@ def test_sets_are_restored_checked_timed_and_written_down(place: Range) -> None:
     assert (len(predicted.planned), predicted.sets, place.recorded("ledger")) == (2, [], [])
 
     report = place.drill(queries=[BALANCE])
-    assert report.failures == []
+    assert [entry["message"] for entry in report.failures] == []
     assert report.planned == sorted(predicted.planned)
     ledger, tree = sorted(report.sets, key=lambda entry: str(entry["engine"]), reverse=True)
     assert {"name": "it balances", "passed": True, "detail": "0"} in ledger["checks"]

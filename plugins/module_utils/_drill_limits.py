@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What drills may take: room that several of them share, processor time, processors; and telling a lack from a fault.
+
+Every drill has a lock file in the work directory, which its supervisor holds, and writes into it how much room it
+needs: so drills of this run, and of others that use the same directory, know of one another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+import typing as t
+
+PREFIX = "drill-"
+LOCK = ".lock"
+_WAIT_SECONDS = 0.5
+_WAITING = b"waiting"
+# A throw-away server and its clients. With less than this available, a drill waits for those beside it.
+_MEMORY_BYTES = 512 * 1024**2
+
+# How programs, servers and the operating system say that there was too little of something, or that they were ended.
+_LACK = re.compile(
+    r"no space left on device|disk quota exceeded|database or disk is full|the table '[^']*' is full"
+    r"|cannot allocate memory|out of memory|memory exhausted|MemoryError|could not resize shared memory"
+    r"|too many open files|resource temporarily unavailable|(?:errcode|errno|os error|error):? (?:11|12|24|28|122)\b"
+    r"|killed by SIG(?:KILL|TERM|INT|HUP|XCPU|XFSZ)|terminated by signal (?:9|15|24|25)\b",
+    re.IGNORECASE,
+)
+
+
+class NoRoom(Exception):
+    """There is not enough room, and waiting for other drills would not make any."""
+
+
+def lack_in(*texts: str) -> str | None:
+    """What was lacking on this host, in the words of whoever said it; None: nothing.
+
+    A set that makes its server say such words gains nothing: its drill counts as not done.
+    """
+    for text in texts:
+        match = _LACK.search(text)
+        if match is not None:
+            return match.group()
+    return None
+
+
+def room_taken(directory: str) -> int:
+    """Bytes on the disk below a directory."""
+    total = 0
+    for current, _subdirectories, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(current, name)).st_blocks * 512
+    return total
+
+
+def reserve_room(lock_path: str, needed: int) -> None:
+    """Waits until the drill fits beside those that are at work, and writes down what it needs.
+
+    :param lock_path: of this drill's lock file; the others lie beside it.
+    :param needed: bytes.
+    :raises NoRoom: when it would not fit without the others either.
+    """
+    directory = os.path.dirname(lock_path)
+    while True:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # One looks and writes at a time.
+            others = _others(lock_path)
+            free = shutil.disk_usage(directory).free
+            if needed > free + sum(taken for _reserved, taken in others):
+                raise NoRoom(f"it would take about {needed} bytes, and {free} are free in {directory}")
+            owed = sum(max(0, reserved - taken) for reserved, taken in others)
+            if needed <= free - owed and (not others or _memory_available() >= _MEMORY_BYTES):
+                _write(lock_path, b"%d" % needed)
+                return
+            _write(lock_path, _WAITING)
+        finally:
+            os.close(descriptor)
+        time.sleep(_WAIT_SECONDS)
+
+
+def is_waiting(lock: int) -> bool:
+    """Whether the drill of this lock file waits for others."""
+    return os.pread(lock, len(_WAITING), 0) == _WAITING
+
+
+def _write(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def _others(lock_path: str) -> list[tuple[int, int]]:
+    """What the drills at work beside this one have reserved, and have taken of it."""
+    found = []
+    directory = os.path.dirname(lock_path)
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        if path == lock_path or not (name.startswith(PREFIX) and name.endswith(LOCK)):
+            continue
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                content = os.pread(descriptor, 100, 0)
+                if content not in (b"", _WAITING):
+                    found.append((int(content), room_taken(path[: -len(LOCK)])))
+            finally:
+                os.close(descriptor)
+    return found
+
+
+def _memory_available() -> int:
+    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as stream:
+        for line in stream:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return _MEMORY_BYTES
+
+
+class ProcessorTime:
+    """How much processor time each process of this host has taken with those that it has waited for, now."""
+
+    def __init__(self) -> None:
+        tick = os.sysconf("SC_CLK_TCK")
+        self._children: dict[int, list[int]] = {}
+        self._seconds: dict[int, float] = {}
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stream:
+                # proc(5): the name, in parentheses, may hold anything; then come state, parent, …
+                fields = stream.read().rpartition(b")")[2].split()
+                self._children.setdefault(int(fields[1]), []).append(int(name))
+                self._seconds[int(name)] = sum(map(int, fields[11:15])) / tick
+
+    def of(self, process: int) -> float:
+        """Of a process and all that came from it, seconds."""
+        total = 0.0
+        pending = [process]
+        while pending:
+            current = pending.pop()
+            total += self._seconds.get(current, 0.0)
+            pending += self._children.get(current, [])
+        return total
+
+
+def use_processors(count: int, slot: int) -> None:
+    """Lets this process, and all that comes from it, run on so many processors only.
+
+    :param slot: drills side by side have different ones, and so different processors while there are enough.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    count = min(count, len(allowed))
+    os.sched_setaffinity(0, {allowed[(slot * count + index) % len(allowed)] for index in range(count)})
+
+
+def merged_status(paths: t.Sequence[str], *, done: int, total: int) -> dict[str, t.Any]:
+    """The progress of several drills as one, as ``_progress`` writes it.
+
+    :param paths: the status file of each that is at work.
+    :param done: how many have ended.
+    :param total: how many there are.
+    """
+    states = []
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as stream:
+            states.append(json.load(stream))
+    totals = [state["total_bytes"] for state in states]
+    return {
+        "operation": "drill",
+        "subject": ", ".join([f"{done} of {total} sets done", *(state["subject"] for state in states)]),
+        "stage": ", ".join(dict.fromkeys(state["stage"] for state in states)) or "starting",
+        "bytes": sum(state["bytes"] for state in states),
+        "total_bytes": sum(totals) if totals and None not in totals else None,
+        "bytes_per_second": sum(state["bytes_per_second"] for state in states),
+    }
