@@ -22,6 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _filters, 
 from ansible_collections.infitulua.backup.plugins.module_utils._bag import PAYLOAD_DIRECTORY
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
+    LockHeld,
     NotFound,
     ProcessFailed,
     Refused,
@@ -40,6 +41,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
     is_count,
@@ -48,6 +50,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._names im
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._staging import (
     Staging,
     as_backup_error,
+    beside,
+    kept_beside,
+    remove_tree,
     sync_file_system,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._tar_guard import ArchiveRefused, Tally, TarGuard
@@ -235,7 +240,7 @@ class FilesEngine(Engine):
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         """What stands at the paths."""
-        trees = self._select(work)
+        trees = self._trees = self._select(work)
         needed: dict[int, int] = {}
         exists, empty = False, True
         for tree in trees:
@@ -275,7 +280,6 @@ class FilesEngine(Engine):
 
     def restore_beside(self, work: RestoreWork) -> None:
         """Extracts each archive into its staging directory."""
-        self._trees = self._select(work)
         work.progress.stage("restoring", total_bytes=sum(tree.archive_bytes for tree in self._trees))
         for tree in self._trees:
             made = tree.prepare()
@@ -318,6 +322,52 @@ class FilesEngine(Engine):
         """Removes the staging directories."""
         for tree in reversed(self._trees):
             tree.discard()
+
+    # What restores have kept
+
+    def _lives(self) -> list[bytes]:
+        """The places of the target: of the set that was looked at, or else of the paths that are named."""
+        if self._trees:
+            return [tree.live for tree in self._trees]
+        return [os.path.join(self._directory, path.lstrip(b"/")) for path in self._resolved()]
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of these paths have kept, oldest first."""
+        found = []
+        for live in self._lives():
+            for path, since in kept_beside(live):
+                mounted = _mounted_below(path)
+                size = 0 if mounted else _count_tree(path)["content_bytes"]
+                found.append(Replaced(escape(path), since, size, mounted))
+        return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+    def check_live(self) -> None:
+        """Sees that each path is there and holds something.
+
+        :raises BackupError: when one is not, or is empty.
+        """
+        for live in self._lives():
+            if _state(live) is not False:
+                raise Refused(
+                    "remove what was replaced",
+                    on=escape(live),
+                    why="it is not there or empty, and what was replaced may be all there is",
+                    next_step="Look into both; remove what is not needed by hand.",
+                )
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Removes a tree or file that a restore has kept."""
+        path = unescape(entry.name)
+        for live in self._lives():
+            staging = beside(live, "__restoring")
+            if os.path.lexists(staging):
+                raise LockHeld(
+                    "remove what was replaced",
+                    on=escape(live),
+                    why=f"a restore of it is at work, or has died ({escape(staging)} is there)",
+                    next_step="Let it end, or restore again.",
+                )
+        remove_tree(path)
 
     def _select(self, work: RestoreWork) -> list[_Tree]:
         """The set's trees, or those that were asked for.
@@ -785,6 +835,14 @@ def _state(path: bytes) -> bool | None:
             return next(entries, None) is None
     except OSError:
         return False
+
+
+def _mounted_below(path: bytes) -> str | None:
+    """A file system that went along with a tree when it was renamed, and must not be emptied with it."""
+    with open("/proc/self/mounts", "rb") as stream:
+        mounts = [from_tar(line.split(b" ")[1]) for line in stream]
+    inside = [mount for mount in mounts if mount == path or mount.startswith(path + b"/")]
+    return f"the file system mounted on {escape(inside[0])}" if inside else None
 
 
 def _count_tree(root: bytes) -> dict[str, int]:

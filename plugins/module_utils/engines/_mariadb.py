@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
 )
@@ -121,3 +122,17 @@ class MariadbEngine(Engine):
     def discard(self, work: RestoreWork) -> None:
         with self._connection:
             self._restoration.discard()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        with self._connection:
+            return self._restoration.replaced()
+
+    def check_live(self) -> None:
+        with self._connection:
+            self._restoration.check_live()
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        with self._connection:
+            self._restoration.remove_replaced(entry)
