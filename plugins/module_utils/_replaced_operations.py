@@ -22,9 +22,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry
 
 # What says where a target's data is, by any engine: what stands there is somebody's, and no leftover of a restore.
 _PLACES = ("database", "path")
+# Where a target's data is, and not what of a set is put there.
 _TARGET_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     option: {name: value for name, value in specification.items() if name != "required"}
     for option, specification in target_arguments(sorted(ENGINES)).items()
+    if option not in ("tables", "schemas", "into_schema", "only")
 }
 REPLACED_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "keep_days": {"type": "int"},
@@ -88,8 +90,8 @@ def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Replac
         except BackupError as error:
             report.failures.append({"source": target["name"], "message": error.message, "details": error.details})
             continue
-        for error in pruned.failures:
-            report.failures.append({"source": target["name"], "message": error.message, "details": error.details})
+        for failure in pruned.failures:
+            report.failures.append({"source": target["name"], "message": failure.message, "details": failure.details})
         entries = [(entry, True) for entry in pruned.removed] + [(entry, False) for entry in pruned.left]
         for entry, removed in sorted(entries, key=lambda pair: (pair[0].since, pair[0].name)):
             report.replaced.append(

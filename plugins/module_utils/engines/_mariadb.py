@@ -26,6 +26,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts im
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, ROWS, Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_selection import (
+    SELECTION_ARGUMENTS,
+    SelectedRestoration,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
 
@@ -37,7 +41,7 @@ class MariadbEngine(Engine):
 
     name = "mariadb"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
-    target_arguments = ARGUMENTS
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **SELECTION_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str, "comment": str},
@@ -54,7 +58,8 @@ class MariadbEngine(Engine):
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
         self._connection = Connection(options)
-        self._restoration = Restoration(self._connection)
+        tables = options.get("tables")
+        self._restoration = SelectedRestoration(self._connection, tables) if tables else Restoration(self._connection)
 
     @classmethod
     def check_facts(cls, description: Description) -> None:

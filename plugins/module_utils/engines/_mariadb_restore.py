@@ -182,10 +182,19 @@ class Restoration:
 
     def restore_beside(self, work: RestoreWork) -> None:
         """Makes the database beside the target and fills it."""
-        facts = work.reader.description.engine_facts
         on = str(work.reader.set_id)
         structure = objects.read(read_text(work, STRUCTURE), on=f"{on}, {STRUCTURE}")
         programs = objects.read(read_text(work, PROGRAMS), on=f"{on}, {PROGRAMS}")
+        self._make_beside(work, structure)
+        with advising():
+            self._make_accounts(work, programs)
+            self._make_programs(work, programs)
+        self._programs += self._possible_events(work, programs)
+
+    def _make_beside(
+        self, work: RestoreWork, structure: t.Sequence[Definition], *, chosen: t.Collection[str] | None = None
+    ) -> None:
+        facts = work.reader.description.engine_facts
         self._lock()
         with advising(), Session(work.processes, self.connection) as session:
             self._remove(session)
@@ -198,11 +207,7 @@ class Restoration:
         with advising(), contextlib.ExitStack() as stack:
             if password:
                 stack.enter_context(connection)
-            fill(connection, work, self.beside, structure)
-        with advising():
-            self._make_accounts(work, programs)
-            self._make_programs(work, programs)
-        self._programs += self._possible_events(work, programs)
+            fill(connection, work, self.beside, structure, chosen=chosen)
 
     def _possible_events(self, work: RestoreWork, programs: t.Sequence[Definition]) -> list[Definition]:
         events = [entry for entry in programs if entry.kind == objects.EVENT]
