@@ -14,7 +14,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._restoring import
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Replaced, TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
 
@@ -27,6 +27,7 @@ RESTORE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "at": {"type": "str"},
     "identity_file": {"type": "path"},
     "replace": {"type": "bool", "default": False},
+    "keep_replaced_days": {"type": "int"},
     "jobs": {"type": "int", "default": 2},
     "spool": {"type": "path"},
     "allowed_signers_file": {"type": "path"},
@@ -76,6 +77,7 @@ def make_restore(params: t.Mapping[str, t.Any], *, engines: t.Sequence[str]) -> 
         ticket=params["ticket"],
         identity_files=(params["identity_file"],) if params["identity_file"] else (),
         replace=params["replace"],
+        keep_replaced_days=checked_keep_days(params["keep_replaced_days"]),
         jobs=params["jobs"],
         spool=spool_directory(params),
         allowed_signers=params["allowed_signers_file"],
@@ -91,14 +93,36 @@ def describe_restore(result: RestoreResult) -> dict[str, t.Any]:
         "ticket": result.ticket,
         "target": result.target,
         "kept": result.kept,
+        "removed": [describe_replaced(entry) for entry in result.removed],
         "checks": [dataclasses.asdict(check) for check in result.checks],
         "remarks": result.warnings,
         "seconds": result.seconds,
         "diff": {
-            "before": f"{result.target}: {_state(result.before)}\n",
+            "before": f"{result.target}: {_state(result.before)}\n"
+            + "".join(f"{entry.name}\n" for entry in result.removed),
             "after": f"{result.target}: {result.set_id}\n",
         },
     }
+
+
+def describe_replaced(entry: Replaced) -> dict[str, t.Any]:
+    """What a module returns of something that a restore has kept."""
+    return {"name": entry.name, "since": entry.since, "bytes": entry.bytes}
+
+
+def checked_keep_days(days: int | None) -> int | None:
+    """For how many days what was replaced is kept; None: for ever.
+
+    :raises Refused: when it is less than none.
+    """
+    if days is not None and days < 0:
+        raise Refused(
+            "keep what was replaced",
+            on=f"{days} days",
+            why="a time is not negative",
+            next_step="Give 0 to keep nothing, or leave it out to keep everything.",
+        )
+    return days
 
 
 def _state(before: TargetState) -> str:

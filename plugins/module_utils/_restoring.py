@@ -12,7 +12,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _verification
+from ansible_collections.infitulua.backup.plugins.module_utils import _replaced, _verification
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
     Interrupted,
@@ -28,6 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._set_reader impor
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Engine,
+    Replaced,
     RestoreWork,
     TargetState,
 )
@@ -46,6 +47,7 @@ class RestoreRequest:
     :param spool: a local directory for a set that comes from a remote medium.
     :param allowed_signers: demand a signature by the set's host.
     :param status_file: where progress is written; None: nowhere.
+    :param keep_replaced_days: for how long what restores of this target have replaced is kept; None: for ever.
     """
 
     medium: Medium
@@ -58,6 +60,7 @@ class RestoreRequest:
     spool: str | None = None
     allowed_signers: str | None = None
     status_file: str | None = None
+    keep_replaced_days: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,7 @@ class RestoreResult:
 
     :param target: the target in a few words.
     :param kept: the name under which what was there is kept; None when nothing was.
+    :param removed: what earlier restores had kept, or this one, and is kept no longer.
     :param checks: empty in check mode.
     :param warnings: what the operator should know, though the restore is complete.
     """
@@ -79,6 +83,7 @@ class RestoreResult:
     checks: list[Check]
     warnings: list[str]
     seconds: float
+    removed: list[Replaced] = dataclasses.field(default_factory=list)
 
 
 def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResult:
@@ -126,10 +131,12 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
                     next_step="Restore under another name, or say replace: true to put the set in its place"
                     " (what is there is kept under a dated name).",
                 )
+            removed = _remove_replaced(request, work, check_mode=True)
             kept = None
             checks: list[Check] = []
             if not check_mode:
                 kept, checks = _carry_out(request.engine, work)
+                removed = _remove_replaced(request, work)
     finally:
         progress.finish()
     return RestoreResult(
@@ -142,7 +149,26 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
         checks=checks,
         warnings=work.warnings,
         seconds=round(time.monotonic() - clock, 3),
+        removed=removed,
     )
+
+
+def _remove_replaced(request: RestoreRequest, work: RestoreWork, *, check_mode: bool = False) -> list[Replaced]:
+    """Removes what was replaced long enough ago. The restore is complete: what fails here is told, and no more."""
+    if request.keep_replaced_days is None:
+        return []
+    if check_mode:
+        return _replaced.prune(request.engine, keep_days=request.keep_replaced_days, check_mode=True).removed
+    try:
+        pruned = _replaced.prune(request.engine, keep_days=request.keep_replaced_days)
+    except (BackupError, Interrupted) as error:
+        work.warnings.append(f"The restore is complete, but what it replaced was not looked after: {error.message}")
+        return []
+    work.warnings += [f"What was replaced is still kept: {error.message}" for error in pruned.failures]
+    work.warnings += [
+        f"{entry.name} is still kept: it is in use by {entry.in_use}" for entry in pruned.left if entry.in_use
+    ]
+    return pruned.removed
 
 
 def _carry_out(engine: Engine, work: RestoreWork) -> tuple[str | None, list[Check]]:

@@ -81,6 +81,22 @@ class Check:
     detail: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Replaced:
+    """What an earlier restore of a target has kept.
+
+    :param name: as :meth:`Engine.swap` returned it (of several paths, one).
+    :param since: the moment of that restore, UTC, as set ids write it.
+    :param bytes: what it occupies, as the engine measures it.
+    :param in_use: by whom, as far as can be seen; None: by nobody.
+    """
+
+    name: str
+    since: str
+    bytes: int
+    in_use: str | None = None
+
+
 @dataclasses.dataclass
 class RestoreWork:
     """What a restore works with.
@@ -193,6 +209,37 @@ class Engine(abc.ABC):
 
         By then the work's processes have been ended and start no more: what it needs to run, it runs in its own.
         """
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        """What earlier restores of this target have kept, oldest first. Changes nothing.
+
+        Only what has exactly the name that a restore of this target gives.
+
+        :raises BackupError: when it cannot be told.
+        """
+        raise Refused(
+            "look for what restores have kept",
+            on=self.describe(),
+            why=f"the engine {self.name} does not know how",
+            next_step="Look for names with __replaced_ in them by hand.",
+        )
+
+    def check_live(self) -> None:
+        """Sees to it that the target is there, can be used and holds something. Changes nothing.
+
+        :raises BackupError: when it is not: then what was replaced may be all there is.
+        """
+        raise NotImplementedError
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Removes one of :meth:`replaced`.
+
+        :raises LockHeld: while a restore of the target is at work.
+        :raises BackupError: when it cannot.
+        """
+        raise NotImplementedError
 
 
 def is_count(value: t.Any) -> bool:

@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 
-# What a restore names the database that it makes beside another, and the one that it keeps.
-BESIDE_SUFFIX = "__restoring"
-KEPT_INFIX = "__replaced_"
-_KEPT = re.compile(re.escape(KEPT_INFIX) + r"[0-9]{8}T[0-9]{6}Z(?:_[0-9]+)?")
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import left_by_restore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +39,7 @@ class FoundDatabase:
     @property
     def left_by_restore(self) -> bool:
         """Whether a restore made it beside another database, or keeps it under a dated name."""
-        if self.name.endswith(BESIDE_SUFFIX):
-            return True
-        _before, infix, stamp = self.name.rpartition(KEPT_INFIX)
-        return _KEPT.fullmatch(infix + stamp) is not None
+        return left_by_restore(self.name)
 
     @property
     def holds_data(self) -> bool:

@@ -22,6 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _filters, 
 from ansible_collections.infitulua.backup.plugins.module_utils._bag import PAYLOAD_DIRECTORY
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
+    LockHeld,
     NotFound,
     ProcessFailed,
     Refused,
@@ -40,14 +41,19 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
     is_count,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_selection import Choice, Only
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import Names, escape, from_tar, unescape
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._staging import (
     Staging,
     as_backup_error,
+    beside,
+    kept_beside,
+    remove_tree,
     sync_file_system,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._tar_guard import ArchiveRefused, Tally, TarGuard
@@ -83,7 +89,8 @@ class FilesEngine(Engine):
 
     Source options: ``paths`` (absolute; links are resolved), ``exclude`` (patterns; see :class:`Excludes`),
     ``one_file_system`` (do not enter what is mounted below a path). Target options: ``directory`` (what the paths are
-    put under; ``/`` is their original place), ``paths`` (only these of the set's).
+    put under; ``/`` is their original place), ``paths`` (only these of the set's), ``only`` (of
+    what is in them, only what these patterns mean; see :class:`Only`).
     """
 
     name = "files"
@@ -95,12 +102,14 @@ class FilesEngine(Engine):
     target_arguments = {
         "directory": {"type": "path", "required": True},
         "paths": {"type": "list", "elements": "path"},
+        "only": {"type": "list", "elements": "str"},
     }
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._paths = [_absolute(path) for path in options.get("paths") or ()]
         self._excludes = Excludes(options.get("exclude") or ())
         self._one_file_system = bool(options.get("one_file_system"))
+        self._only = Only(options["only"]) if options.get("only") else None
         directory = options.get("directory")
         self._directory = _absolute(directory) if directory else b"/"
         self._trees: list[_Tree] = []
@@ -235,7 +244,9 @@ class FilesEngine(Engine):
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         """What stands at the paths."""
-        trees = self._select(work)
+        trees = self._trees = self._select(work)
+        if self._only is not None:
+            trees = self._trees = self._look(work, self._only, trees)
         needed: dict[int, int] = {}
         exists, empty = False, True
         for tree in trees:
@@ -248,7 +259,7 @@ class FilesEngine(Engine):
                     next_step="Run as root, or restore into another directory.",
                 )
             device = os.stat(free_on).st_dev
-            needed[device] = needed.get(device, 0) + tree.archive_bytes
+            needed[device] = needed.get(device, 0) + tree.bytes
             available = os.statvfs(free_on)
             free = available.f_bavail * available.f_frsize
             if free < needed[device]:
@@ -267,15 +278,50 @@ class FilesEngine(Engine):
                 )
             tree.staging.refuse_foreign()
             state = _state(tree.live)
+            if self._only is not None and state is False:
+                raise Refused(
+                    "restore some of the files",
+                    on=escape(tree.live),
+                    why="it is there, and would be replaced by those few files",
+                    next_step="Restore into a directory of their own (directory: …) and copy them from there.",
+                )
             exists = exists or state is not None
             empty = empty and state is not False
-        shown = ", ".join(escape(tree.live) for tree in trees[:5])
-        more = f" and {len(trees) - 5} more" if len(trees) > 5 else ""
+        places = [path for tree in trees for path in tree.places()]
+        shown = ", ".join(escape(path) for path in places[:5])
+        more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         return TargetState(f"files {shown}{more}", exists, empty)
+
+    def _look(self, work: RestoreWork, only: Only, trees: t.Sequence[_Tree]) -> list[_Tree]:
+        """Reads the archives, to see in which of them is what is meant.
+
+        :raises NotFound: when a pattern means nothing.
+        """
+        possible = [tree for tree in trees if only.may_lie_in(tree.root)]
+        work.progress.stage("looking", total_bytes=sum(tree.archive_bytes for tree in possible))
+        _all([functools.partial(tree.look, work, only) for tree in possible], jobs=work.jobs, processes=work.processes)
+        chosen = [(tree, tree.choice) for tree in possible if tree.choice is not None and tree.choice.meant]
+        found = {pattern for _tree, choice in chosen for pattern in choice.found}
+        missing = [pattern for pattern in only.patterns if pattern not in found]
+        if missing:
+            raise NotFound(
+                "restore some of the files",
+                on=", ".join(map(escape, missing)),
+                why=f"nothing in the set {work.reader.set_id} has such a name; it holds what lies in"
+                f" {', '.join(escape(tree.root) for tree in trees)}",
+                next_step="Correct the names (*.odt finds them anywhere), or try an earlier set: it may have been lost"
+                " before this one was made.",
+            )
+        for tree, choice in chosen:
+            if choice.linked:
+                shown = ", ".join(map(escape, choice.linked[:10]))
+                work.warnings.append(
+                    f"{escape(tree.root)}: {shown} came along, because hard links to it were asked for"
+                )
+        return [tree for tree, _choice in chosen]
 
     def restore_beside(self, work: RestoreWork) -> None:
         """Extracts each archive into its staging directory."""
-        self._trees = self._select(work)
         work.progress.stage("restoring", total_bytes=sum(tree.archive_bytes for tree in self._trees))
         for tree in self._trees:
             made = tree.prepare()
@@ -322,6 +368,52 @@ class FilesEngine(Engine):
         """Removes the staging directories."""
         for tree in reversed(self._trees):
             tree.discard()
+
+    # What restores have kept
+
+    def _lives(self) -> list[bytes]:
+        """The places of the target: of the set that was looked at, or else of the paths that are named."""
+        if self._trees:
+            return [tree.live for tree in self._trees]
+        return [os.path.join(self._directory, path.lstrip(b"/")) for path in self._resolved()]
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of these paths have kept, oldest first."""
+        found = []
+        for live in self._lives():
+            for path, since in kept_beside(live):
+                mounted = _mounted_below(path)
+                size = 0 if mounted else _count_tree(path)["content_bytes"]
+                found.append(Replaced(escape(path), since, size, mounted))
+        return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+    def check_live(self) -> None:
+        """Sees that each path is there and holds something.
+
+        :raises BackupError: when one is not, or is empty.
+        """
+        for live in self._lives():
+            if _state(live) is not False:
+                raise Refused(
+                    "remove what was replaced",
+                    on=escape(live),
+                    why="it is not there or empty, and what was replaced may be all there is",
+                    next_step="Look into both; remove what is not needed by hand.",
+                )
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Removes a tree or file that a restore has kept."""
+        path = unescape(entry.name)
+        for live in self._lives():
+            staging = beside(live, "__restoring")
+            if os.path.lexists(staging):
+                raise LockHeld(
+                    "remove what was replaced",
+                    on=escape(live),
+                    why=f"a restore of it is at work, or has died ({escape(staging)} is there)",
+                    next_step="Let it end, or restore again.",
+                )
+        remove_tree(path)
 
     def _select(self, work: RestoreWork) -> list[_Tree]:
         """The set's trees, or those that were asked for.
@@ -585,8 +677,28 @@ class _Tree:
         self.archive_bytes = int(entry["archive_bytes"])
         self.file = work.reader.description.file(entry["part"])
         self.live = os.path.join(directory, self.root.lstrip(b"/"))
+        self.bytes = self.archive_bytes  # What it takes, once restored.
+        self.choice: Choice | None = None
         self.tally = Tally()
         self.staging = Staging(self.live, work.stamp)
+
+    def places(self) -> list[bytes]:
+        """Where what is restored will lie."""
+        above = self.live[: len(self.live) - len(self.root)]
+        return [self.live] if self.choice is None else [above + path for path in self.choice.meant]
+
+    def look(self, work: RestoreWork, only: Only) -> None:
+        """Reads the archive, and notes what is meant of it."""
+        choice = Choice(only, self.root)
+        guard = TarGuard(
+            os.path.basename(self.root),
+            forward=lambda view: None,
+            limit=self.archive_bytes,
+            wanted=choice.look,
+        )
+        self._read(work, guard)
+        self.choice = choice
+        self.bytes = guard.tally.content_bytes
 
     def prepare(self) -> list[bytes]:
         """Makes the staging directory; the parents that had to be made."""
@@ -622,27 +734,16 @@ class _Tree:
                     reading = False
             work.progress.advance(len(view))
 
-        guard = TarGuard(os.path.basename(self.root), forward=forward, limit=self.archive_bytes)
+        guard = TarGuard(
+            os.path.basename(self.root),
+            forward=forward,
+            limit=self.archive_bytes,
+            wanted=self.choice.take if self.choice is not None else None,
+        )
         unpacking.start()
         try:
             try:
-                work.reader.run(
-                    self.file,
-                    [],
-                    processes=work.processes,
-                    action="read the payload of a set",
-                    next_step="The target is as it was. Restore from another copy of the set.",
-                    sink=guard.feed,
-                )
-                self.tally = guard.finish()
-            except ArchiveRefused as error:
-                work.processes.cancel()  # tar must not take what it has for all there is.
-                raise SetInvalid(
-                    "restore files",
-                    on=f"{work.reader.set_id}, {self.file.path}",
-                    why=f"the archive holds what no archive of ours does: {error}",
-                    next_step="The target is as it was. Do not use this set; find out who wrote it.",
-                ) from error
+                self.tally = self._read(work, guard)
             except BrokenPipeError:
                 pass  # tar has gone: it tells why.
             except BaseException:
@@ -661,6 +762,30 @@ class _Tree:
             sync_file_system(self.staging.path)
         except OSError as error:
             raise as_backup_error("bring the restored files to the disk", self.live, error) from error
+
+    def _read(self, work: RestoreWork, guard: TarGuard) -> Tally:
+        """Streams the archive through the guard.
+
+        :raises SetInvalid: when the guard refuses it.
+        """
+        try:
+            work.reader.run(
+                self.file,
+                [],
+                processes=work.processes,
+                action="read the payload of a set",
+                next_step="The target is as it was. Restore from another copy of the set.",
+                sink=guard.feed,
+            )
+            return guard.finish()
+        except ArchiveRefused as error:
+            work.processes.cancel()  # tar must not take what it has for all there is.
+            raise SetInvalid(
+                "restore files",
+                on=f"{work.reader.set_id}, {self.file.path}",
+                why=f"the archive holds what no archive of ours does: {error}",
+                next_step="The target is as it was. Do not use this set; find out who wrote it.",
+            ) from error
 
     def _unpack(self, work: RestoreWork, archive: int, lines: list[str], errors: list[BaseException]) -> None:
         owner = "--same-owner" if os.geteuid() == 0 else "--no-same-owner"
@@ -693,10 +818,12 @@ class _Tree:
     def check(self) -> list[Check]:
         """Compares what lies in the staging directory with what the set says."""
         found = _count_tree(self.staging.new) if os.path.lexists(self.staging.new) else {}
+        # Where only some are restored, the guard has counted what it let through.
+        said = self.entry if self.choice is None else {name: getattr(self.tally, name) for name in _COUNTED}
         differing = [
-            f"{found.get(name, 0)} {name}, the set says {self.entry.get(name)}"
+            f"{found.get(name, 0)} {name}, the set says {said.get(name)}"
             for name in _COUNTED
-            if found.get(name, 0) != self.entry.get(name)
+            if found.get(name, 0) != said.get(name)
         ]
         detail = "; ".join(differing) or ", ".join(f"{found.get(name, 0)} {name}" for name in _COUNTED)
         unexpected = found.get("others", 0)
@@ -789,6 +916,14 @@ def _state(path: bytes) -> bool | None:
             return next(entries, None) is None
     except OSError:
         return False
+
+
+def _mounted_below(path: bytes) -> str | None:
+    """A file system that went along with a tree when it was renamed, and must not be emptied with it."""
+    with open("/proc/self/mounts", "rb") as stream:
+        mounts = [from_tar(line.split(b" ")[1]) for line in stream]
+    inside = [mount for mount in mounts if mount == path or mount.startswith(path + b"/")]
+    return f"the file system mounted on {escape(inside[0])}" if inside else None
 
 
 def _count_tree(root: bytes) -> dict[str, int]:

@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
 )
@@ -27,6 +28,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts im
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE, ROWS, Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_selection import (
+    SELECTION_ARGUMENTS,
+    SelectedRestoration,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session, require_mariadb
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
 
@@ -38,7 +43,7 @@ class MariadbEngine(Engine):
 
     name = "mariadb"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
-    target_arguments = ARGUMENTS
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **SELECTION_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str, "comment": str},
@@ -55,7 +60,8 @@ class MariadbEngine(Engine):
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
         self._connection = Connection(options)
-        self._restoration = Restoration(self._connection)
+        tables = options.get("tables")
+        self._restoration = SelectedRestoration(self._connection, tables) if tables else Restoration(self._connection)
 
     @classmethod
     def check_facts(cls, description: Description) -> None:
@@ -120,3 +126,17 @@ class MariadbEngine(Engine):
     def discard(self, work: RestoreWork) -> None:
         with self._connection:
             self._restoration.discard()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        with self._connection:
+            return self._restoration.replaced()
+
+    def check_live(self) -> None:
+        with self._connection:
+            self._restoration.check_live()
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        with self._connection:
+            self._restoration.remove_replaced(entry)

@@ -78,10 +78,18 @@ def make(session: Session, definitions: t.Sequence[objects.Definition], *, actio
     session.execute(SETTINGS)
 
 
-def fill(connection: Connection, work: RestoreWork, database: str, structure: t.Sequence[objects.Definition]) -> None:
+def fill(
+    connection: Connection,
+    work: RestoreWork,
+    database: str,
+    structure: t.Sequence[objects.Definition],
+    *,
+    chosen: t.Collection[str] | None = None,
+) -> None:
     """Restores tables and rows into an empty database.
 
     :param connection: as an account that has rights on nothing but that database, where there can be one.
+    :param chosen: the tables whose rows are restored; None: all.
     :raises ProcessFailed: when anything fails.
     """
     facts = work.reader.description.engine_facts
@@ -89,13 +97,15 @@ def fill(connection: Connection, work: RestoreWork, database: str, structure: t.
         # Tables refer to others that do not exist yet.
         session.execute("SET SESSION foreign_key_checks = 0, check_constraint_checks = 0")
         make(session, structure, action="restore a table")
+    chosen = facts["tables"] if chosen is None else chosen
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
+    parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
     several: dict[str, int] = {}
     for file in parts:
         for table in facts["streams"][file.part]:
             several[table] = several.get(table, 0) + 1
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
-        futures = [pool.submit(_load, connection, work, database, file, several) for file in parts]
+        futures = [pool.submit(_load, connection, work, database, file, several, chosen) for file in parts]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
@@ -107,7 +117,12 @@ def fill(connection: Connection, work: RestoreWork, database: str, structure: t.
 
 
 def _load(
-    connection: Connection, work: RestoreWork, database: str, file: PayloadFile, several: t.Mapping[str, int]
+    connection: Connection,
+    work: RestoreWork,
+    database: str,
+    file: PayloadFile,
+    several: t.Mapping[str, int],
+    chosen: t.Collection[str],
 ) -> None:
     facts = work.reader.description.engine_facts
     tables = facts["streams"][file.part]
@@ -116,7 +131,7 @@ def _load(
         command = _client(connection, facts, database, tables[0], alone=several[tables[0]] == 1)
         work.reader.run(file, [command], processes=work.processes, action=action, next_step=UNTOUCHED)
     else:
-        with _Loader(connection, work, database, tables, action) as loader:
+        with _Loader(connection, work, database, tables, chosen, action) as loader:
             splitter = rows.Splitter(facts["token"], loader.begin, loader.write)
             try:
                 work.reader.run(
@@ -160,15 +175,22 @@ def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str,
 
 
 class _Loader:
-    """Loads several tables, one after the other, each through a client of its own."""
+    """Loads several tables, one after the other, each through a client of its own; those not chosen it lets pass."""
 
     def __init__(
-        self, connection: Connection, work: RestoreWork, database: str, tables: t.Sequence[str], action: str
+        self,
+        connection: Connection,
+        work: RestoreWork,
+        database: str,
+        tables: t.Sequence[str],
+        chosen: t.Collection[str],
+        action: str,
     ) -> None:
         self._connection = connection
         self._work = work
         self._database = database
         self._tables = tables
+        self._chosen = chosen
         self._action = action
         self._process: subprocess.Popen[bytes] | None = None
         self._input = -1
@@ -195,6 +217,8 @@ class _Loader:
         self._end()
         if number < 0:
             raise IndexError(f"there is no table {number}")
+        if self._tables[number] not in self._chosen:
+            return
         facts = self._work.reader.description.engine_facts
         command = _client(self._connection, facts, self._database, self._tables[number], alone=True)
         os.ftruncate(self._errors, 0)
@@ -209,6 +233,8 @@ class _Loader:
 
     def write(self, data: bytes) -> None:
         """Hands over rows of the table at work."""
+        if self._process is None:
+            return
         view = memoryview(data)
         try:
             while view:

@@ -33,8 +33,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import BESIDE_SUFFIX, KEPT_INFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+    Check,
+    Replaced,
+    RestoreWork,
+    TargetState,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_discovery import SYSTEM_DATABASES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
@@ -52,6 +56,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     quote_literal,
     same_name,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import BESIDE_SUFFIX, stamp_of
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 
 # MariaDB, "Identifier Names": maximum length, characters.
 _NAME_CHARACTERS = 64
@@ -175,10 +181,19 @@ class Restoration:
 
     def restore_beside(self, work: RestoreWork) -> None:
         """Makes the database beside the target and fills it."""
-        facts = work.reader.description.engine_facts
         on = str(work.reader.set_id)
         structure = objects.read(read_text(work, STRUCTURE), on=f"{on}, {STRUCTURE}")
         programs = objects.read(read_text(work, PROGRAMS), on=f"{on}, {PROGRAMS}")
+        self._make_beside(work, structure)
+        with advising():
+            self._make_accounts(work, programs)
+            self._make_programs(work, programs)
+        self._programs += self._possible_events(work, programs)
+
+    def _make_beside(
+        self, work: RestoreWork, structure: t.Sequence[Definition], *, chosen: t.Collection[str] | None = None
+    ) -> None:
+        facts = work.reader.description.engine_facts
         self._lock()
         with advising(), Session(work.processes, self.connection) as session:
             self._remove(session)
@@ -191,11 +206,7 @@ class Restoration:
         with advising(), contextlib.ExitStack() as stack:
             if password:
                 stack.enter_context(connection)
-            fill(connection, work, self.beside, structure)
-        with advising():
-            self._make_accounts(work, programs)
-            self._make_programs(work, programs)
-        self._programs += self._possible_events(work, programs)
+            fill(connection, work, self.beside, structure, chosen=chosen)
 
     def _possible_events(self, work: RestoreWork, programs: t.Sequence[Definition]) -> list[Definition]:
         events = [entry for entry in programs if entry.kind == objects.EVENT]
@@ -579,6 +590,50 @@ class Restoration:
         except ProcessFailed as error:
             work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
         self._unlock()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of this database have kept, oldest first."""
+        found = []
+        with advising(), Processes() as processes, Session(processes, self.connection) as session:
+            names = session.rows({"name": "SCHEMA_NAME"}, "information_schema.SCHEMATA")
+            for name in (row["name"] for row in names):
+                since = stamp_of(name, lambda ending: derived_name(self.name, ending))
+                if since is not None:
+                    size = catalogue.size(session, name)
+                    found.append(Replaced(name, since, size, self._users(session, name)))
+        return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+    def _users(self, session: Session, database: str) -> str | None:
+        who = "DISTINCT CONCAT(USER, ' from ', HOST)"
+        users = session.rows({"who": who}, f"information_schema.PROCESSLIST WHERE {same_name('DB', database)}")
+        return ", ".join(row["who"] for row in users) or None
+
+    def check_live(self) -> None:
+        """Sees that the database is there and holds something.
+
+        :raises BackupError: when it is not, or is empty.
+        """
+        with advising(), Processes() as processes, Session(processes, self.connection) as session:
+            if catalogue.properties(session, self.name) is None or not catalogue.count_objects(session, self.name):
+                raise Refused(
+                    "remove what was replaced",
+                    on=self.connection.describe(),
+                    why="the database is not there or empty, and what was replaced may be all there is",
+                    next_step="Look into both; drop what is not needed by hand.",
+                )
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Drops a database that a restore has kept."""
+        self._lock()
+        try:
+            with advising(), Processes() as processes, Session(processes, self.connection) as session:
+                session.execute(
+                    immediate(f"DROP DATABASE {quote_identifier(entry.name)}"), action="remove what was replaced"
+                )
+        finally:
+            self._unlock()
 
     # Giving up
 

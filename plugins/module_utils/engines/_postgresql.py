@@ -15,6 +15,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
 )
@@ -32,6 +33,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     clients,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_selection import (
+    SELECTION_ARGUMENTS,
+    SelectedRestoration,
+    Selection,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_session import Session
 
 SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -54,7 +60,7 @@ class PostgresqlEngine(Engine):
 
     name = "postgresql"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **CONTENT_DIGEST_ARGUMENT}
-    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **ACCESS_ARGUMENTS}
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **ACCESS_ARGUMENTS, **SELECTION_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "client": str,
@@ -93,7 +99,11 @@ class PostgresqlEngine(Engine):
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
         self._digests = bool(options.get("content_digest"))
-        self._restoration = Restoration(self._connection, Access.from_options(options))
+        access = Access.from_options(options)
+        selection = Selection.of(options)
+        self._restoration = (
+            SelectedRestoration(self._connection, selection) if selection else Restoration(self._connection, access)
+        )
 
     @classmethod
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
@@ -145,3 +155,17 @@ class PostgresqlEngine(Engine):
     def discard(self, work: RestoreWork) -> None:
         with self._connection:
             self._restoration.discard()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        with self._connection:
+            return self._restoration.replaced()
+
+    def check_live(self) -> None:
+        with self._connection:
+            self._restoration.check_live()
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        with self._connection:
+            self._restoration.remove_replaced(entry)

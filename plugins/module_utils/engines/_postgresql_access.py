@@ -106,7 +106,8 @@ class Access:
         if session.value("SELECT rolsuper AS value FROM pg_roles WHERE rolname = current_user"):
             session.execute(f"SET {without_event_triggers(session.major)}")
         query = " UNION ALL ".join(
-            f"SELECT {position} AS position, '{_class(catalogue)}'::regclass::oid AS class, o.oid AS object FROM {catalogue} o"
+            f"SELECT {position} AS position, '{_class(catalogue)}'::regclass::oid AS class, o.oid AS object"
+            f" FROM {catalogue} o"
             f" WHERE ({rows}) AND o.oid >= {_FIRST_OBJECT} AND pg_get_userbyid(o.{column}) <> {quote_literal(owner)}"
             f" AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = o.oid"
             " AND d.objsubid = 0 AND d.deptype = 'e')"

@@ -48,7 +48,7 @@ def check(session: Session, facts: t.Mapping[str, t.Any], warnings: list[str]) -
         _compare("large objects", facts["large_objects"], found["large_objects"]),
         _compare("extensions", sorted(facts["extensions"]), sorted(found["extensions"])),
         _compare("constraints not validated", facts["constraints_not_validated"], found["constraints_not_validated"]),
-        _check_sequences(facts["sequences"], found["sequences"]),
+        check_sequences(facts["sequences"], found["sequences"]),
         *compare_digests(expected, digests),
     ]
     broken = sorted(set(found["invalid_indexes"]) - set(facts["invalid_indexes"]))
@@ -79,8 +79,8 @@ def _shown(value: t.Any) -> str:
     return str(value)
 
 
-def _check_sequences(expected: t.Mapping[str, t.Any], found: t.Mapping[str, t.Any]) -> Check:
-    """A sequence is not bound to a snapshot: in a database in use it may be ahead of it, never behind."""
+def check_sequences(expected: t.Mapping[str, t.Any], found: t.Mapping[str, t.Any]) -> Check:
+    """Compares sequences. One is not bound to a snapshot: in a database in use it may be ahead of it, never behind."""
     wrong = []
     for name in sorted({*expected, *found}):
         if name not in expected or name not in found:

@@ -80,12 +80,12 @@ def fill(
 
     def run(command: Command) -> None:
         action = "restore the database's objects"
-        _judge(work.processes.run([command], action=action, on=on, next_step=UNTOUCHED), action=action, on=on)
+        judge(work.processes.run([command], action=action, on=on, next_step=UNTOUCHED), action=action, on=on)
 
-    with advising(), _schema(connection, work) as (path, descriptor):
+    with advising(), schema_archive(connection, work) as (path, descriptor):
 
         def restore_entries(numbers: t.Sequence[str], jobs: int) -> None:
-            with _memory_file("list", "".join(f"{number};\n" for number in numbers).encode()) as (
+            with memory_file("list", "".join(f"{number};\n" for number in numbers).encode()) as (
                 chosen,
                 chosen_descriptor,
             ):
@@ -109,8 +109,11 @@ def without_event_triggers(major: int) -> str:
     return "event_triggers=off" if major >= 17 else "session_replication_role=replica"
 
 
-def _judge(outcomes: t.Sequence[Outcome], *, action: str, on: str) -> None:
-    """Accepts a pg_restore that went on after errors only where all of them are about that one setting."""
+def judge(outcomes: t.Sequence[Outcome], *, action: str, on: str) -> None:
+    """Accepts a pg_restore that went on after errors only where all of them are about that one setting.
+
+    :raises ProcessFailed: when one is about another thing.
+    """
     for outcome in outcomes:
         ignored = re.findall(r"errors ignored on restore: (\d+)", outcome.stderr)
         harmless = outcome.stderr.count(_UNKNOWN_SETTING)
@@ -237,7 +240,7 @@ class _Loading:
         outcomes = self._work.reader.run(
             file, [self._command], processes=self._work.processes, action=action, next_step=UNTOUCHED
         )
-        _judge(outcomes, action=action, on=f"{self._work.reader.set_id}, {file.path}")
+        judge(outcomes, action=action, on=f"{self._work.reader.set_id}, {file.path}")
         self._work.progress.advance(file.bytes)
         objects = self._work.reader.description.engine_facts["indexes"].get(file.part, [])
         with self._changed:
@@ -247,9 +250,10 @@ class _Loading:
 
 
 @contextlib.contextmanager
-def _schema(connection: Connection, work: RestoreWork) -> t.Iterator[tuple[str, int]]:
+def schema_archive(connection: Connection, work: RestoreWork) -> t.Iterator[tuple[str, int]]:
+    """The archive of everything but rows: its path for a process that inherits its descriptor, and the descriptor."""
     # In memory, because pg_restore can only run jobs in parallel from a file in which it can seek; it holds no rows.
-    with _memory_file("schema") as (path, descriptor):
+    with memory_file("schema") as (path, descriptor):
         with open(descriptor, "wb", buffering=0, closefd=False) as stream:
             read_small(work, SCHEMA, lambda chunk: _write_all(stream, chunk))
         connection.hand_over(descriptor)
@@ -282,7 +286,7 @@ def read_small(work: RestoreWork, part: str, sink: t.Callable[[memoryview], t.An
 
 
 @contextlib.contextmanager
-def _memory_file(name: str, content: bytes = b"") -> t.Iterator[tuple[str, int]]:
+def memory_file(name: str, content: bytes = b"") -> t.Iterator[tuple[str, int]]:
     """A file without a name: its path for a process that inherits its descriptor, and the descriptor."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     try:

@@ -23,8 +23,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import BESIDE_SUFFIX, KEPT_INFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+    Check,
+    Replaced,
+    RestoreWork,
+    TargetState,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -48,10 +52,20 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
     quote_identifier,
     quote_literal,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import BESIDE_SUFFIX, stamp_of
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 
 # An arbitrary number that tells our advisory locks from others'.
 _LOCK_CLASS = 0x1F17
 _TRIES = 3
+# Databases beside another, how large they are (where that may be known), and who is connected.
+_BESIDES = """
+SELECT b.datname AS name, CASE WHEN has_database_privilege(b.oid, 'CONNECT') THEN pg_database_size(b.oid) END AS bytes,
+    (SELECT string_agg(DISTINCT coalesce(a.usename, 'the server') || ' from ' || coalesce(a.client_addr::text,
+        'the socket'), ', ') FROM pg_stat_activity a WHERE a.datid = b.oid
+        AND a.backend_type = 'client backend') AS users
+FROM pg_database b WHERE b.datname LIKE {pattern}
+"""
 _MAINTENANCE_MEMORY = "SELECT setting::bigint / 1024 AS value FROM pg_settings WHERE name = 'maintenance_work_mem'"
 
 
@@ -185,14 +199,7 @@ class Restoration:
         self._set_properties(work, facts)
 
     def _make_beside(self, work: RestoreWork, *, tablespaces: bool, jobs: int) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                major, memory, superuser = self._create_beside(work, tablespaces=tablespaces)
-                break
-            except ProcessFailed:
-                # A restore that died while the server was making its copy: that appears when we have looked already.
-                if attempt == _TRIES or not self._stands_beside(work):
-                    raise
+        major, memory, superuser = self._begin_beside(work, tablespaces=tablespaces)
         fill(
             self.connection,
             work,
@@ -205,10 +212,25 @@ class Restoration:
             more=self.access.restore_arguments,
         )
 
+    def _begin_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int, bool]:
+        """Makes the empty database; the server's major version, its memory (MiB), whether we are superuser."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._create_beside(work, tablespaces=tablespaces)
+            except ProcessFailed:
+                # A restore that died while the server was making its copy: that appears when we have looked already.
+                if attempt == _TRIES or not self._stands_beside(work):
+                    raise
+        raise AssertionError("unreachable")
+
     def _create_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int, bool]:
-        """Makes the empty database; the server's major version, its memory for maintenance (MiB), whether we are its
-        superuser."""
-        facts = self.access.database(work.reader.description.engine_facts)
+        return self._create_like(
+            work, self.access.database(work.reader.description.engine_facts), tablespaces=tablespaces
+        )
+
+    def _create_like(
+        self, work: RestoreWork, facts: t.Mapping[str, t.Any], *, tablespaces: bool
+    ) -> tuple[int, int, bool]:
         with self._maintenance(work.processes) as session:
             self._drop_beside(session)
             statement = creation_statement(facts, self.beside, major=session.major, tablespace=tablespaces)
@@ -346,6 +368,50 @@ class Restoration:
             names = {row["datname"] for row in session.rows("SELECT datname FROM pg_database")}
             return self.beside not in names and self.name in names and (kept is None or kept in names)
         return False
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of this database have kept, oldest first."""
+        with Processes() as processes, self._standing_by(processes) as session:
+            rows = session.rows(_BESIDES.format(pattern=quote_literal(f"%{KEPT_INFIX}%")))
+        found = []
+        for row in rows:
+            since = stamp_of(row["name"], lambda ending: derived_name(self.name, ending))
+            if since is not None:
+                found.append(Replaced(row["name"], since, row["bytes"] or 0, row["users"]))
+        return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+    def check_live(self) -> None:
+        """Connects to the database, and sees that it holds something.
+
+        :raises BackupError: when it is not there, or empty.
+        """
+        with Processes() as processes, Session(processes, self.connection) as session:
+            empty = catalogue.is_empty(session)
+        if empty:
+            raise Refused(
+                "remove what was replaced",
+                on=self.connection.describe(),
+                why="the database is empty, and what was replaced may be all there is",
+                next_step="Look into both; drop what is not needed by hand.",
+            )
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Drops a database that a restore has kept; not by force: somebody may just have come to look into it."""
+        self._lock()
+        try:
+            with Processes() as processes, self._standing_by(processes) as session:
+                session.execute(f"ALTER DATABASE {quote_identifier(entry.name)} IS_TEMPLATE false")
+                session.execute(f"DROP DATABASE {quote_identifier(entry.name)}", action="remove what was replaced")
+        finally:
+            self._unlock()
+
+    def _standing_by(self, processes: Processes) -> Session:
+        """A session beside the database, with any client."""
+        if not self.connection.has_client:
+            self.connection.client = clients(self.connection.client_directory)[0]
+        return self._maintenance(processes)
 
     # Giving up
 

@@ -43,11 +43,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
     is_count,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX, stamp_of
 
 PART = "database"
 FILE_NAME = "database.sqlite3"
@@ -395,11 +397,11 @@ class SqliteEngine(Engine):
     def swap(self, work: RestoreWork) -> str | None:
         """By rename, the old database settled first so that nothing of it can be applied to the new one."""
         self._refuse_if_open()
-        kept = f"{self._path}__replaced_{work.stamp}"
+        kept = f"{self._path}{INFIX}{work.stamp}"
         again = 1
         while any(os.path.lexists(kept + tail) for tail in ("", *SIDECARS)):  # Restored twice within a second.
             again += 1
-            kept = f"{self._path}__replaced_{work.stamp}_{again}"
+            kept = f"{self._path}{INFIX}{work.stamp}_{again}"
         directory = os.path.dirname(self._path)
         try:
             self._adjust(_facts(work), work)
@@ -512,12 +514,69 @@ class SqliteEngine(Engine):
                 ) from None
             finally:
                 os.close(descriptor)
-        for kept in glob.glob(f"{glob.escape(self._path)}__replaced_????????T??????Z*"):
+        for kept in glob.glob(f"{glob.escape(self._path)}{INFIX}????????T??????Z*"):
             if os.path.exists(self._path) and os.path.samefile(kept, self._path):
                 for tail in SIDECARS:
                     if os.path.lexists(kept + tail) and not os.path.lexists(self._path + tail):
                         os.rename(kept + tail, self._path + tail)
                 os.unlink(kept)
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of this database have kept, oldest first."""
+        found = []
+        for path in glob.glob(f"{glob.escape(self._path)}{INFIX}*"):
+            since = stamp_of(path, lambda ending: self._path + ending)
+            if since is None or not os.path.isfile(path) or os.path.islink(path):
+                continue
+            files = [path + tail for tail in ("", *SIDECARS) if os.path.lexists(path + tail)]
+            size = sum(os.lstat(file).st_size for file in files)
+            found.append(Replaced(path, since, size, ", ".join(_holders(path)) or None))
+        return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+    def check_live(self) -> None:
+        """Opens the database, and sees that it holds something.
+
+        :raises BackupError: when it cannot, or it is empty.
+        """
+        try:
+            with contextlib.closing(_connect(self._path, "rw")) as connection:
+                connection.execute("PRAGMA query_only=ON")
+                [objects] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                why = None if objects else "it is empty"
+        except sqlite3.Error as error:
+            why = f"it cannot be read: {error}"
+        if why is not None:
+            raise Refused(
+                "remove what was replaced",
+                on=_shown(self._path),
+                why=f"{why}, and what was replaced may be all there is",
+                next_step="Look into both; remove what is not needed by hand.",
+            )
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Removes a database that a restore has kept, with its journals."""
+        if os.path.lexists(self._beside):
+            raise LockHeld(
+                "remove what was replaced",
+                on=_shown(self._path),
+                why=f"a restore of it is at work, or has died ({_shown(self._beside)} is there)",
+                next_step="Let it end, or restore again.",
+            )
+        try:
+            # The database last: as long as it is there, what is left of it has its name and is found again.
+            for tail in (*SIDECARS, ""):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(entry.name + tail)
+            sync_directory(os.path.dirname(self._path))
+        except OSError as error:
+            raise BackupError(
+                "remove what was replaced",
+                on=_shown(entry.name),
+                why=describe_os_error(error),
+                next_step="Correct the permissions, or remove it by hand.",
+            ) from error
 
     def _os_error(self, action: str, error: OSError) -> BackupError:
         return BackupError(

@@ -31,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._lock import locked
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX, stamp_of
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -73,6 +74,22 @@ def remove_tree(path: bytes) -> None:
             processes.run([command], action="remove what a restore left", on=escape(path), next_step=next_step)
 
 
+def kept_beside(live: bytes) -> list[tuple[bytes, str]]:
+    """What restores have kept beside a target: its path, and when it was replaced."""
+    directory = os.path.dirname(live)
+    found = []
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    for name in names:
+        path = os.path.join(directory, name)
+        since = stamp_of(os.fsdecode(path), lambda ending: os.fsdecode(beside(live, ending)))
+        if since is not None:
+            found.append((path, since))
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
 class Staging:
     """The staging directory of one target.
 
@@ -83,7 +100,7 @@ class Staging:
     def __init__(self, live: bytes, stamp: str) -> None:
         self.live = live
         self._stamp = stamp
-        self.kept = beside(live, f"__replaced_{stamp}")
+        self.kept = beside(live, INFIX + stamp)
         self.path = beside(live, "__restoring")
         self.content = os.path.join(self.path, _CONTENT)
         self.new = os.path.join(self.content, os.path.basename(live))
@@ -169,7 +186,7 @@ class Staging:
         again = 1
         while os.path.lexists(self.kept):  # Restored twice within a second.
             again += 1
-            self.kept = beside(self.live, f"__replaced_{self._stamp}_{again}")
+            self.kept = beside(self.live, f"{INFIX}{self._stamp}_{again}")
         self._had_live = os.path.lexists(self.live)
         if not self._had_live:
             os.rename(self.new, self.live)

@@ -64,6 +64,10 @@ _CAPABILITY = b"SCHILY.xattr.security.capability"
 _KINDS = {b"0": "files", b"1": "hard_links", b"2": "symbolic_links", b"5": "directories", b"6": "fifos"}
 
 
+# Of a member: its name, whether it is a directory, and of a hard link the name that it points to.
+Wanted = t.Callable[[bytes, bool, t.Optional[bytes]], bool]
+
+
 class ArchiveRefused(Exception):
     """The archive holds something that ours never do."""
 
@@ -103,14 +107,26 @@ class TarGuard:
     :param root: the name of the first member, without a slash.
     :param forward: called with what has been read and found good, in order.
     :param limit: an archive of more bytes is refused; None: any size.
+    :param wanted: of each member, by its name, whether it is forwarded; None: all are. The tally counts those only.
     """
 
-    def __init__(self, root: bytes, *, forward: t.Callable[[memoryview], t.Any], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        *,
+        forward: t.Callable[[memoryview], t.Any],
+        limit: int | None = None,
+        wanted: Wanted | None = None,
+    ) -> None:
         _check_component(root)
         self.tally = Tally()
         self._root = root
         self._forward = forward
         self._limit = limit
+        self._wanted = wanted
+        self._members = 0
+        self._forwarding = True
+        self._turns: list[tuple[int, bool]] = []  # Where in the chunk at hand forwarding begins or stops.
         self._held = b""
         self._skip = 0  # Bytes of the current member's data, with padding, that are still to come.
         self._map: _SparseMap | None = None
@@ -130,9 +146,18 @@ class TarGuard:
             raise ArchiveRefused(f"it is longer than the {self._limit} bytes that were written")
         data = memoryview(self._held + bytes(chunk)) if self._held else chunk
         position = self._read(data)
-        if position:
-            self._forward(data[:position])
+        self._hand_on(data, position)
         self._held = bytes(data[position:])
+
+    def _hand_on(self, data: memoryview, end: int) -> None:
+        start = 0
+        for position, forwarding in self._turns:
+            if self._forwarding and position > start:
+                self._forward(data[start:position])
+            start, self._forwarding = position, forwarding
+        self._turns.clear()
+        if self._forwarding and end > start:
+            self._forward(data[start:end])
 
     def finish(self) -> Tally:
         """Says that the archive is at its end.
@@ -141,7 +166,7 @@ class TarGuard:
         """
         if self._held or self._skip or self._zero_blocks < 2:
             raise ArchiveRefused(f"it ends too early, after {self.tally.archive_bytes} bytes")
-        if not self.tally.members:
+        if not self._members:
             raise ArchiveRefused("it is empty")
         return self.tally
 
@@ -168,11 +193,12 @@ class TarGuard:
             if self._zero_blocks or header == _ZERO_BLOCK:
                 if header != _ZERO_BLOCK:
                     raise ArchiveRefused("something follows its end")
+                self._turns.append((position, True))
                 self._zero_blocks += 1
                 position += BLOCK
                 continue
             if header[156:157] != b"x":
-                self._member(header, {})
+                self._turns.append((position, self._member(header, {})))
                 position += BLOCK
                 continue
             size = self._extended_size(header)
@@ -181,7 +207,7 @@ class TarGuard:
                 break  # Forward an extended header only together with the member that it describes.
             body = bytes(data[position + BLOCK : position + BLOCK + size])
             main = bytes(data[position + whole - BLOCK : position + whole])
-            self._member(main, _records(body))
+            self._turns.append((position, self._member(main, _records(body))))
             position += whole
         return position
 
@@ -191,7 +217,8 @@ class TarGuard:
             raise ArchiveRefused(f"an extended header of {size} bytes")
         return size
 
-    def _member(self, header: bytes, records: dict[bytes, bytes]) -> None:
+    def _member(self, header: bytes, records: dict[bytes, bytes]) -> bool:
+        """Checks a member; whether it is forwarded."""
         kind = header[156:157]
         if kind not in _KINDS:
             raise ArchiveRefused(f"a member of type {kind!r}, no file, directory, link or FIFO ({_text(header[:100])})")
@@ -232,11 +259,16 @@ class TarGuard:
         if bool(link) != (kind in (b"1", b"2")):
             raise ArchiveRefused(f"a link without a target, or a target without a link ({_text(name)})")
         self._place(kind, name, link)
-        self._count(kind, name, mode, logical, records)
+        self._members += 1
         self._skip = _padded(size)
         if sparse:
-            self.tally.sparse_files += 1
             self._map = _SparseMap(stored=size, real=logical)
+        plain = name[:-1] if kind == b"5" else name
+        if self._wanted is not None and not self._wanted(plain, kind == b"5", link if kind == b"1" else None):
+            return False
+        self._count(kind, name, mode, logical, records)
+        self.tally.sparse_files += bool(sparse)
+        return True
 
     def _place(self, kind: bytes, name: bytes, link: bytes) -> None:
         """Checks where a member goes, against what has come before it."""
@@ -245,7 +277,7 @@ class TarGuard:
                 raise ArchiveRefused(f"a directory without its slash ({_text(name)})")
             name = name[:-1]
         if self._current is None:
-            if self.tally.members or name != self._root or kind not in (b"0", b"5"):
+            if self._members or name != self._root or kind not in (b"0", b"5"):
                 raise ArchiveRefused(f"{_text(name)} outside of {_text(self._root)}")
             self._enter(name, kind)
             return

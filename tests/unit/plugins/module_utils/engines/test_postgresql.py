@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import _check_sequences
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check_sequences
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
     Client,
     Connection,
@@ -228,7 +228,7 @@ def sequence(value: int | None, step: int = 1, *, cycle: bool = False) -> dict[s
 def test_a_sequence_may_be_ahead_of_the_snapshot_and_never_behind(
     before: dict[str, object], after: dict[str, object], passed: bool
 ) -> None:
-    assert _check_sequences({"s": before}, {"s": after}).passed is passed
+    assert check_sequences({"s": before}, {"s": after}).passed is passed
 
 
 @pytest.mark.parametrize(

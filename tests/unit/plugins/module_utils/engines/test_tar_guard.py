@@ -118,3 +118,26 @@ def test_no_changed_byte_makes_anything_but_ours_or_nothing() -> None:
                 guard.feed(memoryview(bytes(changed)))
             for member in members(bytes(out)):
                 assert member.split("/")[0] == "users"
+
+
+@pytest.mark.parametrize("chunk", [1, 511, 512, 700, 1 << 20])
+def test_of_what_is_ours_only_what_is_wanted_passes_however_it_is_cut(chunk: int) -> None:
+    inside = {f"users/{name}": bytes([number]) * size for number, (name, size) in
+              enumerate([("a", 0), ("b", 3), ("c", 512), ("d", 2000), ("e", 1)])}  # fmt: skip
+    body = b"".join(file(name.encode(), content) for name, content in inside.items())
+    data = archive(directory(b"users/"), body)
+    for wanted in ({"users/b"}, {"users/a", "users/d"}, {"users/e"}, set(inside)):
+        out = bytearray()
+        guard = TarGuard(
+            b"users",
+            forward=out.extend,
+            wanted=lambda name, is_directory, _link, wanted=wanted: is_directory or name.decode() in wanted,
+        )
+        for position in range(0, len(data), chunk):
+            guard.feed(memoryview(data)[position : position + chunk])
+        tally = guard.finish()
+        with tarfile.open(fileobj=io.BytesIO(bytes(out))) as found:
+            read = {member.name: found.extractfile(member).read() for member in found if member.isfile()}  # type: ignore[union-attr]
+        assert read == {name: inside[name] for name in wanted}
+        assert (tally.files, tally.content_bytes) == (len(wanted), sum(len(inside[name]) for name in wanted))
+        assert tally.archive_bytes == len(data)

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module that looks after replaced data does with its targets: one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._restore_operations import (
+    checked_keep_days,
+    describe_replaced,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
+    ENGINES,
+    make_engine,
+    target_arguments,
+)
+
+# What says where a target's data is, by any engine: what stands there is somebody's, and no leftover of a restore.
+_PLACES = ("database", "path")
+# Where a target's data is, and not what of a set is put there.
+_TARGET_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    option: {name: value for name, value in specification.items() if name != "required"}
+    for option, specification in target_arguments(sorted(ENGINES)).items()
+    if option not in ("tables", "schemas", "into_schema", "only")
+}
+REPLACED_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "keep_days": {"type": "int"},
+    "targets": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "engine": {"type": "str", "choices": sorted(ENGINES), "default": "files"},
+            **_TARGET_ARGUMENTS,
+        },
+    },
+}
+
+
+@dataclasses.dataclass
+class ReplacedReport:
+    """What a module that looks after replaced data returns.
+
+    :param replaced: one entry for each that was found.
+    :param failures: one entry for each target that could not be looked after.
+    """
+
+    replaced: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    failures: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any was (or would be) removed."""
+        return any(entry["removed"] for entry in self.replaced)
+
+    @property
+    def message(self) -> str:
+        """Every failure, in one message."""
+        return " | ".join(f"{entry['source']}: {entry['message']}" for entry in self.failures)
+
+    def result(self) -> dict[str, t.Any]:
+        """The module's return values."""
+        before = "".join(f"{entry['name']}\n" for entry in self.replaced)
+        after = "".join(f"{entry['name']}\n" for entry in self.replaced if not entry["removed"])
+        headers = {"before_header": "replaced", "after_header": "replaced"}
+        diff = {"before": before, "after": after, **headers}
+        return {"changed": self.changed, "replaced": self.replaced, "failures": self.failures, "diff": diff}
+
+
+def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> ReplacedReport:
+    """Looks after every target of a module's ``targets``.
+
+    :raises Refused: when ``keep_days`` is none.
+    """
+    keep_days = checked_keep_days(params["keep_days"])
+    places = {target[option] for target in params["targets"] for option in _PLACES if target[option]}
+    places |= {path for target in params["targets"] for path in target["paths"] or ()}
+    report = ReplacedReport()
+    for target in params["targets"]:
+        options = {name: value for name, value in target.items() if name not in ("name", "engine")}
+        try:
+            engine = make_engine(target["engine"], options, target=True)
+            pruned = _replaced.prune(engine, keep_days=keep_days, check_mode=check_mode, protected=places)
+        except BackupError as error:
+            report.failures.append({"source": target["name"], "message": error.message, "details": error.details})
+            continue
+        for failure in pruned.failures:
+            report.failures.append({"source": target["name"], "message": failure.message, "details": failure.details})
+        entries = [(entry, True) for entry in pruned.removed] + [(entry, False) for entry in pruned.left]
+        for entry, removed in sorted(entries, key=lambda pair: (pair[0].since, pair[0].name)):
+            report.replaced.append(
+                {
+                    "source": target["name"],
+                    **describe_replaced(entry),
+                    "in_use": entry.in_use,
+                    "removed": removed,
+                }
+            )
+    return report

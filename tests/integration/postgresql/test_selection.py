@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some tables of a set come back into a schema of their own, and nothing else of the live database is touched."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreResult
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_selection
+from development.services.postgresql import PostgresqlServer
+from tests.integration.postgresql.support import (
+    Site,
+    create_everything,
+    databases,
+    differences,
+    drop_everything,
+    engine,
+    fingerprint,
+    identifier,
+    leftovers,
+)
+
+INTO = 'Revisión "2026"'
+ODD = r'''"Año 2026"."tabla.con ""todo"" *?|[a-z](x)$^+{}\ 'ñ' 🐘"'''
+SELECTED = [
+    "contable.cuenta",
+    "contable.MOVIMIENTO",
+    "contable.gallina",
+    "contable.hijo",
+    "contable.bitacora",
+    "contable.binario",
+    "contable.cache",
+    "contable.secretos",
+    ODD,
+]
+
+
+@pytest.fixture
+def books(server: PostgresqlServer) -> Iterator[str]:
+    """A database with everything in it."""
+    drop_everything(server, *databases(server))
+    create_everything(server, "libro", icu=server.major >= 16)
+    yield "libro"
+    drop_everything(server, *databases(server))
+
+
+def restore(server: PostgresqlServer, site: Site, set_id: t.Any, **options: t.Any) -> RestoreResult:
+    return site.restore(engine(server, options.pop("database", "libro"), **options), set_id)
+
+
+def rows(server: PostgresqlServer, table: str, database: str = "libro") -> str:
+    query = f"SELECT count(*), md5(string_agg(q::text, E'\\n' ORDER BY q::text COLLATE \"C\")) FROM {table} q"
+    return server.psql(f"SET extra_float_digits = 3; {query}", database)
+
+
+def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
+    server: PostgresqlServer, books: str, site: Site, many_streams: None
+) -> None:
+    wanted = {name: rows(server, name.lower() if "🐘" not in name else name) for name in SELECTED}
+    dumped = site.dump(engine(server, books))
+    server.psql("DELETE FROM contable.movimiento; TRUNCATE contable.binario; DROP TABLE contable.secretos", books)
+    server.psql("UPDATE contable.cuenta SET nombre = 'estropeada' WHERE id > 100", books)
+    live = fingerprint(server, books)
+
+    restored = restore(server, site, dumped.set_id, tables=SELECTED, into_schema=INTO)
+
+    assert (restored.kept, restored.before.exists) == (None, False)
+    assert all(check.passed for check in restored.checks)
+    into = identifier(INTO)
+    for name, before in wanted.items():
+        plain = _postgresql_selection.parse_table(name)
+        assert plain is not None
+        assert rows(server, f"{into}.{identifier(plain[1])}") == before, name
+    # Partitions come with what they are parts of; generated columns, keys, indexes and sequences too.
+    found = server.psql(
+        f"SELECT relkind, count(*) FROM pg_class WHERE relnamespace = {_literal(into)}::regnamespace"
+        " AND relkind IN ('r', 'p', 'S') GROUP BY 1 ORDER BY 1",
+        books,
+    )
+    assert found == "S|3\np|2\nr|11"
+    assert server.psql(f"INSERT INTO {into}.cuenta (codigo) VALUES ('nueva') RETURNING id", books) == "501"
+    tied = f"SELECT count(*) FROM pg_inherits WHERE inhrelid = '{into}.hijo'::regclass"
+    assert server.psql(tied, books) == "0"
+    triggers = f"SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = '{into}.cuenta'::regclass"
+    assert server.psql(triggers, books) == "0"
+    told = " | ".join(restored.warnings)
+    assert "contable.hijo was part of contable.padre" in told
+    assert "Foreign keys to tables that were not chosen were left out: contable gallina gallina_huevo_fkey" in told
+    assert "without their triggers (1)" in told
+    assert "without their rules (1)" in told
+    assert "without their policies of row-level security (1)" in told
+    # Foreign keys within what was chosen are there.
+    assert (
+        server.psql(
+            f"SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = '{into}.movimiento'::regclass",
+            books,
+        )
+        == "1"
+    )
+
+    server.psql(f"DROP SCHEMA {into} CASCADE", books)
+    assert differences(live, fingerprint(server, books)) == {}
+    assert databases(server) == {books}
+    assert leftovers(server) == []
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
