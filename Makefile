@@ -23,7 +23,7 @@ runner: ## run the daily playbook over runner.example with ansible-runner, as co
 link: ## let runner.example, with an ansible-runner of your own, find the collection in this checkout
 	@$(PYTHON) -c 'from development import environment; environment.link_collection()'
 
-test: ## everything: system packages, check, build, sanity, integration, demo
+test: ## everything: system packages, check, build, sanity, integration, two of molecule's scenarios, demo
 	@$(STAGES) test
 
 check: ## linters and unit tests (three minutes)
@@ -47,7 +47,7 @@ bench: ## dump, restore and verify measured against the raw tools
 build: ## build the artifact, look into it, install it offline and try it
 	@$(STAGES) build
 
-molecule: ## the shipped playbooks on hosts made for the purpose
+molecule: ## the shipped playbooks on hosts made for the purpose: all scenarios, side by side
 	@$(STAGES) molecule
 
 clean: ## remove everything that the other targets made

@@ -86,6 +86,11 @@ def say(message: str) -> None:
     print(f"environment: {message}", file=sys.stderr, flush=True)
 
 
+def in_ci() -> bool:
+    """Whether this is continuous integration, where what cannot be tried is a failure."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
 def outside_path() -> str:
     """PATH without this project's own directories, so that its stand-ins are not taken for the real programs."""
     own = {str(VENV / "bin"), os.path.realpath(VENV / "bin")}

@@ -63,6 +63,8 @@ TEST_PACKAGES = [
 #: Hosts for molecule are podman containers, from images made of Debian's packages.
 MOLECULE_PACKAGES = [
     Package("podman", programs=("podman",)),
+    # The runtime for control groups of the first version (molecule/shared/containers.conf); podman itself brings crun.
+    Package("runc", programs=("runc",)),
     Package("mmdebstrap", programs=("mmdebstrap",)),
     Package("openssh-client", programs=("ssh", "ssh-keygen")),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from development import environment, stages
+from development import containers, environment, stages
 
 
 def _gone(pid: int) -> bool:
@@ -95,3 +95,74 @@ def test_termination_ends_the_running_steps(tmp_path: Path, alone: bool) -> None
 
 def test_program_that_is_missing_fails_its_step_only() -> None:
     assert stages.run(stages.Step.of("missing", "no-such-program")).status == 127
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_step_that_cannot_run_here_says_why_and_fails_only_in_continuous_integration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    def no_podman() -> str:
+        return "podman is not installed"
+
+    mark = tmp_path / "ran"
+    step = stages.Step.of("molecule: default", "touch", str(mark), alone=alone, obstacle=no_podman)
+    monkeypatch.setitem(stages.STAGES, "lint", [step])
+    monkeypatch.delenv("CI", raising=False)
+    assert stages.main(["lint"]) == 0
+    output = capfd.readouterr().out
+    assert "skipped: podman is not installed" in output
+    assert "passed, 1 skipped" in output
+
+    monkeypatch.setenv("CI", "true")
+    assert stages.main(["lint"]) == 1
+    output = capfd.readouterr().out
+    assert "FAILED: skipped: podman is not installed, and CI is set" in output
+    assert "1 of 1 steps failed" in output
+    assert not mark.exists()
+
+    able = stages.Step.of("molecule: default", "touch", str(mark), alone=alone, obstacle=lambda: None)
+    monkeypatch.setitem(stages.STAGES, "lint", [able])
+    assert stages.main(["lint"]) == 0
+    assert "skipped" not in capfd.readouterr().out
+    assert mark.exists()
+
+
+def test_every_scenario_of_molecule_is_a_step() -> None:
+    scenarios = {path.parent.name for path in (environment.ROOT / "molecule").glob("*/molecule.yml")}
+    assert {f"molecule: {name}" for name in scenarios} <= {step.name for step in stages.STAGES["molecule"]}
+    named = {step.name.removeprefix("molecule: ") for step in stages.STAGES["molecule"] if "molecule: " in step.name}
+    assert named == scenarios
+
+
+def _program(directory: Path, name: str, script: str) -> None:
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("programs", "reason"),
+    [
+        ({}, "podman is not installed"),
+        ({"podman": "exit 0"}, "neither root nor password-less sudo"),
+        ({"podman": "exit 0", "sudo": "exit 1"}, "neither root nor password-less sudo"),
+        (
+            {
+                "podman": "exit 0",
+                "sudo": "case $2 in true) exit 0;; esac; echo unshare: Operation not permitted >&2; exit 1",
+            },
+            "lets nobody make containers (unshare: Operation not permitted)",
+        ),
+        ({"podman": "exit 0", "sudo": "exit 0"}, None),
+    ],
+    ids=["no podman", "no sudo", "sudo asks", "no namespaces", "all there"],
+)
+def test_why_no_containers_can_be_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, programs: dict[str, str], reason: str | None
+) -> None:
+    for name, script in programs.items():
+        _program(tmp_path, name, script)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = containers.obstacle()
+    assert (found is None) if reason is None else (reason in (found or ""))

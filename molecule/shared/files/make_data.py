@@ -1,9 +1,10 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the databases and files of one server of the scenario.
+"""Make what one server of a scenario has, as root on that server.
 
-``make_data.py NAME FILE`` runs on that server as root; FILE holds the database user's password, and is removed.
+``make_data.py accounts NAME FILE`` makes the accounts by which its databases are backed up and restored; FILE holds
+their password, and is removed. ``make_data.py data NAME`` makes its databases and files.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ ROWS = 20_000
 DATABASES = {"srv-financiero": "contabilidad", "srv-misional": "cartera"}
 SCHEMA = """
 CREATE ROLE contadora NOLOGIN;
-CREATE ROLE copias SUPERUSER LOGIN PASSWORD :'password';
 CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8';
 \\connect {database}
 CREATE TABLE tercero (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nombre text NOT NULL UNIQUE);
@@ -41,8 +41,6 @@ SELECT lo_from_bytea(0, decode(repeat('c0ffee', 5000), 'hex'));
 
 MARIADB_DATABASES = {"srv-financiero": "nomina", "srv-misional": "tesoreria"}
 MARIADB_SCHEMA = """
-CREATE USER copias@localhost IDENTIFIED BY '{password}';
-GRANT ALL ON *.* TO copias@localhost WITH GRANT OPTION;
 CREATE USER liquidador@localhost IDENTIFIED BY 'otra';
 CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_spanish_ci;
 GRANT SELECT, INSERT, EXECUTE ON {database}.* TO liquidador@localhost;
@@ -63,17 +61,26 @@ CREATE EVENT limpieza ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01 00:00:00' DO D
 """
 
 
-def make_postgresql(database: str, password: str) -> None:
-    """Make a database with partitions, keys, a view, grants and a large object."""
-    sql = f"\\set password '{password}'\n" + SCHEMA.format(database=database, rows=ROWS).replace("\\\\", "\\")
+def psql(sql: str) -> None:
+    """Run SQL as the administrator of PostgreSQL."""
     argv = ["runuser", "-u", "postgres", "--", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
     subprocess.run(argv, input=sql, text=True, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
 
-def make_mariadb(database: str, password: str) -> None:
-    """Make a database with keys, a sequence, a history, programs in another's name, and accounts."""
-    sql = MARIADB_SCHEMA.format(database=database, password=password, rows=ROWS)
+def mariadb(sql: str) -> None:
+    """Run SQL as the administrator of MariaDB."""
     subprocess.run(["mariadb", "--default-character-set=utf8mb4"], input=sql, text=True, check=True)
+
+
+def make_accounts(password_file: Path) -> None:
+    """Make the account of each database server that backups and restores may use over TCP."""
+    password = password_file.read_text()
+    psql(f"CREATE ROLE copias SUPERUSER LOGIN PASSWORD '{password}'")
+    mariadb(
+        f"CREATE USER copias@localhost IDENTIFIED BY '{password}';"
+        "GRANT ALL ON *.* TO copias@localhost WITH GRANT OPTION;"
+    )
+    password_file.unlink()
 
 
 def make_sqlite(path: Path) -> None:
@@ -109,16 +116,22 @@ def make_files(root: Path) -> None:
     os.utime(root / "usuario1", ns=(1, 1_600_000_000_123_456_789))
 
 
-def main() -> None:
-    """Entry point."""
-    name, password_file = sys.argv[1:]
-    password = Path(password_file).read_text()
-    make_postgresql(DATABASES[name], password)
-    make_mariadb(MARIADB_DATABASES[name], password)
-    os.unlink(password_file)
+def make_data(name: str) -> None:
+    """Make databases with all that is hard to restore, and files with owners, links and odd names."""
+    psql(SCHEMA.format(database=DATABASES[name], rows=ROWS))
+    mariadb(MARIADB_SCHEMA.format(database=MARIADB_DATABASES[name], rows=ROWS))
     if name == "srv-misional":
         make_sqlite(Path("/srv/mesa/mesa.db"))
     make_files(Path("/srv/usuarios"))
+
+
+def main() -> None:
+    """Entry point."""
+    what, name, *rest = sys.argv[1:]
+    if what == "accounts":
+        make_accounts(Path(rest[0]))
+    else:
+        make_data(name)
 
 
 if __name__ == "__main__":

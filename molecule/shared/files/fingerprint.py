@@ -1,7 +1,11 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print, as JSON, what a server of the scenario holds: databases with all their content, files with all they have."""
+"""Print, as JSON, what a server of a scenario holds: databases with all their content, files with all they have.
+
+Each entry has a kind: ``database`` is a database as its own client dumps it, which a newer version words otherwise;
+``data`` is what it holds in words that no version changes; ``file`` is one file of a tree.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,12 @@ def attributes(path: bytes) -> dict[str, str]:
     return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in names}
 
 
+def rows(database: str, query: str) -> list[list[str]]:
+    """What a query answers, as the database's administrator."""
+    answer = as_postgres("psql", "-XAtF", "\x1f", "-d", database, "-c", query).decode()
+    return [line.split("\x1f") for line in answer.splitlines()]
+
+
 def postgresql(database: str) -> dict[str, str]:
     """A database as SQL: every object, grant, comment, sequence and large object, and each table's rows in order."""
     dump = as_postgres("pg_dump", "--format=plain", "-b", database)
@@ -37,11 +47,43 @@ def postgresql(database: str) -> dict[str, str]:
     return {f"database {database}": sha256(b"\n".join(lines)), f"database {database}, lines": str(len(lines))}
 
 
+POSTGRESQL_QUESTIONS = {
+    "relations": "SELECT c.oid::regclass, relkind, relacl FROM pg_class c WHERE relnamespace = 'public'::regnamespace",
+    "constraints": "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace AND contype <> 'n'",
+    "sequences": "SELECT sequencename, last_value FROM pg_sequences",
+    "comments": "SELECT objoid::regclass, description FROM pg_description WHERE classoid = 'pg_class'::regclass"
+    " AND objoid::regclass::text !~ '^(pg_|information_schema)'",
+    "large objects": "SELECT loid, pageno, md5(data) FROM pg_largeobject",
+    "encoding": "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = current_database()",
+}
+
+
+def postgresql_data(database: str) -> dict[str, str]:
+    """What a database holds, asked for in SQL: rows of tables and views, and what the catalogue says of both."""
+    found = {}
+    for name, question in POSTGRESQL_QUESTIONS.items():
+        found[f"database {database}, {name}"] = sha256(repr(sorted(rows(database, question))).encode())
+    relations = (
+        "SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+    )
+    for [relation] in rows(database, relations):
+        copy = ["psql", "-Xqd", database, "-c", f"COPY (SELECT * FROM {relation}) TO STDOUT"]  # noqa: S608
+        content = sorted(as_postgres(*copy).splitlines())
+        found[f"database {database}, {relation}"] = f"{len(content)} rows, {sha256(repr(content).encode())}"
+    return found
+
+
 def mariadb(database: str) -> dict[str, str]:
-    """A database as SQL, with its programs; each table's rows with their history; its accounts' rights."""
-    # mariadb-dump writes a FLOAT with six digits only, and not all of a sequence: those are asked for.
+    """A database as SQL, with its programs."""
     argv = ["mariadb-dump", "--skip-dump-date", "--routines", "--events", "--hex-blob", database]
-    found = {f"database {database}": sha256(subprocess.run(argv, capture_output=True, check=True).stdout)}
+    return {f"database {database}": sha256(subprocess.run(argv, capture_output=True, check=True).stdout)}
+
+
+def mariadb_data(database: str) -> dict[str, str]:
+    """What a database holds: each table's rows with their history, a sequence, its accounts' rights."""
+    # mariadb-dump writes a FLOAT with six digits only, and not all of a sequence.
+    found = {}
     questions = {
         "rates": "SELECT id, CAST(tasa AS DOUBLE), row_start, row_end FROM empleado FOR SYSTEM_TIME ALL ORDER BY 1, 3",
         "sums": "CHECKSUM TABLE pago, empleado",
@@ -87,17 +129,23 @@ def files(root: str) -> dict[str, str]:
 
 def main() -> None:
     """Entry point."""
+    found: dict[str, dict[str, str]] = {}
+
+    def add(kind: str, entries: dict[str, str]) -> None:
+        found.update({name: {"kind": kind, "value": value} for name, value in entries.items()})
+
+    add("file", files("/srv/usuarios"))
     query = "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"
-    databases = as_postgres("psql", "-XAtc", query).decode().split()
-    found = files("/srv/usuarios")
-    for database in databases:
+    for database in as_postgres("psql", "-XAtc", query).decode().split():
         if database != "postgres":
-            found.update(postgresql(database))
+            add("database", postgresql(database))
+            add("data", postgresql_data(database))
     for database in ("nomina", "tesoreria"):
         if os.path.isdir(f"/var/lib/mysql/{database}"):
-            found.update(mariadb(database))
+            add("database", mariadb(database))
+            add("data", mariadb_data(database))
     if os.path.exists("/srv/mesa/mesa.db"):
-        found.update(sqlite("/srv/mesa/mesa.db"))
+        add("data", sqlite("/srv/mesa/mesa.db"))
     print(json.dumps(found))
 
 

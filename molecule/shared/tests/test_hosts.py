@@ -1,23 +1,16 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands on the hosts after the shipped playbooks prepared them, backed up, verified, stored and restored."""
+"""What must hold on the hosts of every scenario: owners, modes, keys, secrets, programs, ports, timers."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import shlex
-import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
-import testinfra
 
-ADDRESSES = {"srv-financiero": "10.211.77.11", "srv-misional": "10.211.77.12", "equipo-sistemas": "10.211.77.13"}
-SERVERS = ("srv-financiero", "srv-misional")
 CONFIGURATION = "/etc/infitulua-backup"
 STATE = "/var/lib/infitulua-backup"
 DISK = "/var/backups/infitulua"
@@ -54,54 +47,6 @@ ON_THE_SYSTEMS_COMPUTER = [
 ]
 
 
-@pytest.fixture(scope="session")
-def ephemeral() -> Path:
-    """Where the scenario keeps what it knows of its hosts."""
-    return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
-
-
-@pytest.fixture(scope="session")
-def reach(ephemeral: Path) -> t.Callable[..., t.Any]:
-    """Return a function that gives a host by its name, as root unless ``sudo=False``."""
-
-    def get(name: str, *, sudo: bool = True) -> t.Any:
-        return testinfra.get_host(f"ssh://{ADDRESSES[name]}", ssh_config=str(ephemeral / "ssh_config"), sudo=sudo)
-
-    return get
-
-
-@pytest.fixture(params=SERVERS)
-def server_name(request: pytest.FixtureRequest) -> str:
-    """The name of each server."""
-    return str(request.param)
-
-
-@pytest.fixture
-def server(server_name: str, reach: t.Callable[..., t.Any]) -> t.Any:
-    """Each server, as root."""
-    return reach(server_name)
-
-
-@pytest.fixture
-def systems_computer(reach: t.Callable[..., t.Any]) -> t.Any:
-    """The systems computer, as root."""
-    return reach("equipo-sistemas")
-
-
-@pytest.fixture(scope="session")
-def cloud(ephemeral: Path) -> dict[str, t.Any]:
-    """How the object store is reached, with the keys of all identities."""
-    return t.cast("dict[str, t.Any]", json.loads((ephemeral / "cloud.json").read_text()))
-
-
-@pytest.fixture(scope="session")
-def secrets(ephemeral: Path, cloud: dict[str, t.Any]) -> dict[str, str]:
-    """Every secret that a host was given, by a name that may be shown."""
-    found = {f"secret key of {name}": key["secret"] for name, key in cloud["keys"].items()}
-    found["database password"] = json.loads((ephemeral / "secrets.json").read_text())["database_password"]
-    return found
-
-
 @pytest.mark.parametrize(("path", "mode", "owner"), ON_SERVERS)
 def test_a_servers_files_belong_to_whom_they_should(
     server: t.Any, path: str, mode: int, owner: tuple[str, str]
@@ -118,10 +63,9 @@ def test_the_systems_computers_files_belong_to_whom_they_should(
     assert (oct(file.mode), (file.user, file.group)) == (oct(mode), owner)
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
-def test_an_ordinary_user_reads_no_secret_and_no_backup(name: str, reach: t.Callable[..., t.Any]) -> None:
+def test_an_ordinary_user_reads_no_secret_and_no_backup(host_name: str, reach: t.Callable[..., t.Any]) -> None:
     places = [CONFIGURATION, STATE, DISK, STORAGE]
-    found = reach(name, sudo=False).run(f"find {' '.join(places)} -type f -readable 2>/dev/null").stdout.split()
+    found = reach(host_name, sudo=False).run(f"find {' '.join(places)} -type f -readable 2>/dev/null").stdout.split()
     public = {"recipients", "signing_key.pub", "pull_key.pub", "delivery_key.pub", "known_hosts", "allowed_signers"}
     assert {path.rsplit("/", 1)[1] for path in found} <= public
 
@@ -132,18 +76,18 @@ def test_no_server_holds_a_key_that_reads_backups(server: t.Any) -> None:
     assert found.stdout == ""
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
-def test_no_host_holds_the_directors_key(name: str, reach: t.Callable[..., t.Any], ephemeral: Path) -> None:
+def test_no_host_holds_the_directors_key(host_name: str, reach: t.Callable[..., t.Any], ephemeral: Path) -> None:
     key = next(line for line in (ephemeral / "escrow.identity").read_text().splitlines() if line[0] != "#")
-    found = reach(name).run(f"grep -rsl --devices=skip {key[:30]}''{key[30:]} /etc /home /root /run /srv /tmp /var")
+    found = reach(host_name).run(
+        f"grep -rsl --devices=skip {key[:30]}''{key[30:]} /etc /home /root /run /srv /tmp /var"
+    )
     assert found.stdout == ""
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
 def test_no_secret_is_in_a_log_or_a_temporary_file(
-    name: str, reach: t.Callable[..., t.Any], secrets: dict[str, str]
+    host_name: str, reach: t.Callable[..., t.Any], secrets: dict[str, str]
 ) -> None:
-    host = reach(name)
+    host = reach(host_name)
     for what, secret in secrets.items():
         split = f"{secret[:8]}''{secret[8:]}"
         found = host.run(f"journalctl --no-pager | grep -F -- {split}; grep -rslF -- {split} /tmp /var/tmp /home /root")
@@ -162,14 +106,14 @@ def test_the_account_has_two_keys_each_bound_to_one_directory(server: t.Any) -> 
 
 
 @pytest.fixture
-def session(server_name: str, systems_computer: t.Any) -> t.Callable[..., t.Any]:
+def session(server_name: str, systems_computer: t.Any, addresses: dict[str, str]) -> t.Callable[..., t.Any]:
     """Return a function that runs ssh or rsync on the systems computer, to a server, with one of its keys."""
 
     def run(key: str, program: str, *arguments: str) -> t.Any:
         options = ["IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes"]
         options += [f"UserKnownHostsFile={CONFIGURATION}/known_hosts"]
         ssh = ["ssh", "-F", "none", "-i", f"{CONFIGURATION}/{key}_key", *(f"-o{option}" for option in options)]
-        there = f"{ACCOUNT}@{ADDRESSES[server_name]}"
+        there = f"{ACCOUNT}@{addresses[server_name]}"
         if program == "rsync":
             argv = ["rsync", "-e", shlex.join(ssh), *(text.replace("SERVER:", f"{there}:") for text in arguments)]
         else:
@@ -219,9 +163,8 @@ def test_the_delivery_key_does_not_write_elsewhere(session: t.Callable[..., t.An
     assert server.run(f"find {STATE} {DISK} /etc -name written").stdout == ""
 
 
-@pytest.mark.parametrize("name", SERVERS)
 def test_a_servers_cloud_key_puts_and_nothing_else(
-    name: str, reach: t.Callable[..., t.Any], cloud: dict[str, t.Any]
+    server_name: str, reach: t.Callable[..., t.Any], cloud: dict[str, t.Any]
 ) -> None:
     """With the file that the playbooks wrote, and the operating system's boto3."""
     script = f"""
@@ -235,42 +178,13 @@ def tried(operation, **parameters):
     except botocore.exceptions.ClientError as error:
         return error.response["ResponseMetadata"]["HTTPStatusCode"]
     return "done"
-key = {name!r} + "/.probe"
-print(tried("get_object", Key=key), tried("head_object", Key=key), tried("list_objects_v2", Prefix={name!r}),
+key = {server_name!r} + "/.probe"
+print(tried("get_object", Key=key), tried("head_object", Key=key), tried("list_objects_v2", Prefix={server_name!r}),
       tried("list_object_versions"), tried("delete_object", Key=key), tried("put_object", Key="another/.probe"))
 """
     environment = f"AWS_SHARED_CREDENTIALS_FILE={CONFIGURATION}/cloud_credentials"
-    answer = reach(name).run(f"{environment} python3 -c {shlex.quote(script)}")
+    answer = reach(server_name).run(f"{environment} python3 -c {shlex.quote(script)}")
     assert answer.stdout.split() == ["403"] * 6, answer.stderr
-
-
-def test_the_vault_holds_every_source_signed_and_complete(systems_computer: t.Any) -> None:
-    found = systems_computer.run(f"cd {STORAGE}/vault && ls -d */*/*/").stdout.split()
-    assert sorted(path.rsplit("/", 2)[0] for path in found) == [
-        "srv-financiero/contabilidad",
-        "srv-financiero/nomina",
-        "srv-financiero/usuarios",
-        "srv-misional/cartera",
-        "srv-misional/mesa-de-ayuda",
-        "srv-misional/tesoreria",
-        "srv-misional/usuarios",
-    ]
-    for path in found:
-        enter = f"cd {STORAGE}/vault/{path} &&"
-        manifests = systems_computer.run(f"{enter} sha256sum -c --quiet manifest-sha256.txt tagmanifest-sha256.txt")
-        assert (manifests.rc, manifests.stdout) == (0, ""), path
-        signer = f"-f {CONFIGURATION}/allowed_signers -I {path.split('/', maxsplit=1)[0]} -n infitulua.backup"
-        signature = systems_computer.run(f"{enter} ssh-keygen -Y verify {signer} -s signature <tagmanifest-sha256.txt")
-        assert signature.rc == 0, path
-
-
-def test_a_set_is_read_with_the_directors_key_alone(systems_computer: t.Any, ephemeral: Path, tmp_path: Path) -> None:
-    """The systems computer's key is lost: the escrow identity, used elsewhere, still reads what is stored."""
-    found = systems_computer.run(f"ls {STORAGE}/vault/srv-financiero/contabilidad/*/data/*.age | head -1").stdout
-    stored = tmp_path / "payload.age"
-    stored.write_bytes(base64.b64decode(systems_computer.run(f"base64 {shlex.quote(found.strip())}").stdout))
-    argv = ["age", "-d", "-i", str(ephemeral / "escrow.identity"), str(stored)]
-    assert subprocess.run(argv, capture_output=True, check=True).stdout != b""
 
 
 def test_nothing_of_a_restore_is_left(server: t.Any, systems_computer: t.Any) -> None:
@@ -278,3 +192,29 @@ def test_nothing_of_a_restore_is_left(server: t.Any, systems_computer: t.Any) ->
     assert server.run(f"find {STATE} {DISK} /tmp -name '*identity*' -o -name '*.partial'").stdout == ""
     assert systems_computer.run(f"ls -A {STORAGE}/delivery").stdout == ""
     assert systems_computer.run(f"find {STORAGE} -name '*.partial'").stdout == ""
+
+
+@pytest.mark.parametrize("package", ["age", "zstd", "rsync", "python3-boto3"])
+def test_a_server_has_the_programs_that_its_backups_need(server: t.Any, package: str) -> None:
+    assert server.package(package).is_installed
+
+
+@pytest.mark.parametrize("package", ["age", "zstd", "rsync", "python3-boto3", "openssh-client", "bubblewrap"])
+def test_the_systems_computer_has_the_programs_that_verifying_and_restoring_need(
+    systems_computer: t.Any, package: str
+) -> None:
+    assert systems_computer.package(package).is_installed
+
+
+LISTENS = "ss -lntuH | awk '{ print $1, $5 }' | sort -u"
+TIMERS = "systemctl list-unit-files --type=timer --no-legend | awk '{ print $1, $2 }' | sort"
+
+
+@pytest.mark.parametrize("question", [LISTENS, TIMERS], ids=["no port opened", "no timer added"])
+def test_a_host_is_as_quiet_as_it_was(
+    host_name: str, reach: t.Callable[..., t.Any], ephemeral: Path, question: str
+) -> None:
+    before = (ephemeral / f"quiet-{host_name}").read_text().splitlines()
+    now = reach(host_name).run(question).stdout.splitlines()
+    assert now != []
+    assert set(now) <= set(before)
