@@ -162,25 +162,3 @@ def use_processors(count: int, slot: int) -> None:
     allowed = sorted(os.sched_getaffinity(0))
     count = min(count, len(allowed))
     os.sched_setaffinity(0, {allowed[(slot * count + index) % len(allowed)] for index in range(count)})
-
-
-def merged_status(paths: t.Sequence[str], *, done: int, total: int) -> dict[str, t.Any]:
-    """The progress of several drills as one, as ``_progress`` writes it.
-
-    :param paths: the status file of each that is at work.
-    :param done: how many have ended.
-    :param total: how many there are.
-    """
-    states = []
-    for path in paths:
-        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as stream:
-            states.append(json.load(stream))
-    totals = [state["total_bytes"] for state in states]
-    return {
-        "operation": "drill",
-        "subject": ", ".join([f"{done} of {total} sets done", *(state["subject"] for state in states)]),
-        "stage": ", ".join(dict.fromkeys(state["stage"] for state in states)) or "starting",
-        "bytes": sum(state["bytes"] for state in states),
-        "total_bytes": sum(totals) if totals and None not in totals else None,
-        "bytes_per_second": sum(state["bytes_per_second"] for state in states),
-    }

@@ -34,7 +34,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._drill_limits imp
     ProcessorTime,
     is_waiting,
     lack_in,
-    merged_status,
     reserve_room,
     room_taken,
     use_processors,
@@ -59,7 +58,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._interruption imp
     let_go,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils._progress import replace_status, utc
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import combined, write_status
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT, SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
@@ -243,10 +242,15 @@ class Supervisor:
 
     def _show(self, done: int, total: int) -> None:
         if self._request.status_file is not None and self._running:
-            state = merged_status([running.status_file for running in self._running], done=done, total=total)
+            states = []
+            for running in self._running:
+                with contextlib.suppress(OSError, ValueError), open(running.status_file, encoding="utf-8") as stream:
+                    states.append(json.load(stream))
             started = min(running.started for running in self._running)
-            times = {"started": utc(started), "updated": utc(time.time()), "finished": False}
-            replace_status(self._request.status_file, {**state, **times})
+            write_status(
+                self._request.status_file,
+                combined("drill", self._request.medium_name, states, started=started, ended=done, count=total),
+            )
 
     def _sweep(self) -> None:
         """Removes what drills left whose supervisor was killed."""

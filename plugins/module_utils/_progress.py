@@ -22,12 +22,22 @@ class Progress:
     ``updated`` (UTC), ``finished`` (bool). It is replaced by rename, so a reader never sees half of it, and it is
     only for the eye: nothing decides by it, and failing to write it fails nothing.
 
-    :param path: the status file; None: count only.
+    :param path: the status file; None: none.
     :param total_bytes: how many bytes are expected; None: not known.
+    :param tell: called with what the file would hold, as often as it would be written; None: nobody.
     """
 
-    def __init__(self, path: str | None, *, operation: str, subject: str, total_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        *,
+        operation: str,
+        subject: str,
+        total_bytes: int | None = None,
+        tell: t.Callable[[dict[str, t.Any]], None] | None = None,
+    ) -> None:
         self._path = path
+        self._tell = tell
         self._lock = threading.Lock()
         self._operation = operation
         self._subject = subject
@@ -67,7 +77,7 @@ class Progress:
 
     def _write(self, *, finished: bool) -> None:
         self._written = time.time()
-        if self._path is None:
+        if self._path is None and self._tell is None:
             return
         elapsed = max(self._written - self._started, 1e-6)
         state = {
@@ -81,11 +91,14 @@ class Progress:
             "updated": utc(self._written),
             "finished": finished,
         }
-        replace_status(self._path, state)
+        if self._path is not None:
+            write_status(self._path, state)
+        if self._tell is not None:
+            self._tell(state)
 
 
-def replace_status(path: str, state: t.Mapping[str, t.Any]) -> None:
-    """Writes a status file. Failing to fails nothing."""
+def write_status(path: str, state: t.Mapping[str, t.Any]) -> None:
+    """Replaces a status file, where that can be done."""
     temporary = f"{path}.{os.getpid()}.new"
     with contextlib.suppress(OSError):
         # O_NOFOLLOW: the file may stand where others can put a link in its way.
@@ -95,5 +108,80 @@ def replace_status(path: str, state: t.Mapping[str, t.Any]) -> None:
         os.replace(temporary, path)
 
 
+class SharedStatus:
+    """One status file for several operations that are under way together.
+
+    Where there is only one, it holds that one's state. Otherwise it holds one state for all of them, with what each of
+    those under way has told as ``under_way``.
+
+    :param path: the status file; None: none.
+    :param subject: what they have in common.
+    :param count: how many operations there are.
+    """
+
+    def __init__(self, path: str | None, *, operation: str, subject: str, count: int) -> None:
+        self._path = path
+        self._operation = operation
+        self._subject = subject
+        self._count = count
+        self._started = time.time()
+        self._written = 0.0
+
+    def write(self, told: t.Mapping[int, dict[str, t.Any]], *, under_way: t.Sequence[int], ended: int) -> None:
+        """Writes the state, at most twice a second but for the last.
+
+        :param told: what each operation has told last, by its number.
+        :param under_way: the numbers of those under way.
+        """
+        finished = ended == self._count
+        now = time.time()
+        if self._path is None or not told or (now - self._written < 0.5 and not finished):
+            return
+        self._written = now
+        if self._count == 1:
+            write_status(self._path, told[0])
+            return
+        states = [told[number] for number in under_way if number in told]
+        done = sum(state["bytes"] for state in told.values())
+        state = combined(self._operation, self._subject, states, started=self._started, ended=ended, count=self._count)
+        elapsed = max(now - self._started, 1e-6)
+        write_status(
+            self._path,
+            {
+                **state,
+                "bytes": done,
+                "total_bytes": None,
+                "bytes_per_second": round(done / elapsed),
+                "finished": finished,
+            },
+        )
+
+
+def combined(
+    operation: str, subject: str, states: t.Sequence[dict[str, t.Any]], *, started: float, ended: int, count: int
+) -> dict[str, t.Any]:
+    """One state for several operations that are under way together, with what each has told as ``under_way``.
+
+    :param states: of those under way.
+    :param started: when the first began, seconds since the epoch.
+    :param ended: how many have ended.
+    :param count: how many there are.
+    """
+    totals = [state["total_bytes"] for state in states]
+    return {
+        "operation": operation,
+        "subject": subject,
+        "stage": f"{ended} of {count} done",
+        "bytes": sum(state["bytes"] for state in states),
+        "total_bytes": sum(totals) if totals and None not in totals else None,
+        "bytes_per_second": sum(state["bytes_per_second"] for state in states),
+        "started": utc(started),
+        "updated": utc(time.time()),
+        "finished": False,
+        "under_way": list(states),
+    }
+
+
 def utc(moment: float) -> str:
+    """A moment (seconds since the epoch) as ISO 8601 writes it, UTC, to the second."""
     return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
