@@ -11,7 +11,7 @@ import re
 # What a restore names the database that it makes beside another, and the one that it keeps.
 BESIDE_SUFFIX = "__restoring"
 KEPT_INFIX = "__replaced_"
-_KEPT = re.compile(re.escape(KEPT_INFIX) + r"[0-9]{8}T[0-9]{6}Z(?:_[0-9]+)?")
+_KEPT = re.compile(re.escape(KEPT_INFIX) + r"([0-9]{8}T[0-9]{6}Z)(?:_[0-9]+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +43,14 @@ class FoundDatabase:
     @property
     def left_by_restore(self) -> bool:
         """Whether a restore made it beside another database, or keeps it under a dated name."""
-        if self.name.endswith(BESIDE_SUFFIX):
-            return True
+        return self.name.endswith(BESIDE_SUFFIX) or self.kept_since is not None
+
+    @property
+    def kept_since(self) -> str | None:
+        """When a restore put another database in its place, as set ids write it; None where it is not kept so."""
         _before, infix, stamp = self.name.rpartition(KEPT_INFIX)
-        return _KEPT.fullmatch(infix + stamp) is not None
+        match = _KEPT.fullmatch(infix + stamp)
+        return match.group(1) if match else None
 
     @property
     def holds_data(self) -> bool:
@@ -63,6 +67,7 @@ class Discovery:
     :param version: the server's, in its own words.
     :param databases: by name, the server's own among them.
     :param warnings: what the operator should know, such as that the account may not see all of them.
+    :param identity: the same whichever way the server is reached, and another server's never.
     """
 
     engine: str
@@ -70,3 +75,4 @@ class Discovery:
     version: str
     databases: tuple[FoundDatabase, ...]
     warnings: tuple[str, ...] = ()
+    identity: str = ""
