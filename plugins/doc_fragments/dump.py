@@ -45,6 +45,29 @@ options:
     description: How many payload streams of one source are written at a time.
     type: int
     default: 2
+  concurrency:
+    description:
+      - How many sources are backed up at a time, in the order of the list; each in a process of its own.
+      - Each of them writes O(jobs) streams. A dump waits where those under way still need the medium's room.
+    type: int
+    default: 1
+  nice:
+    description:
+      - How far the module, and each program that it starts, stands back for others where processor time is short, from
+        V(0) (not at all) to V(19). It never makes up for what whoever started it has given up already.
+      - Where no O(io_class) is given, Linux derives the priority of input and output from it.
+      - What a database's server does for a dump, it does with a priority of its own.
+    type: int
+    default: 10
+  io_class:
+    description:
+      - The class of input and output, as C(ionice) sets it, of the module and each program that it starts.
+      - V(idle) is served only when nobody else asks. Whether it counts depends on the disk's scheduler.
+    type: str
+    choices: [best-effort, idle]
+  io_priority:
+    description: The priority within O(io_class=best-effort), V(0) (first) to V(7) (last).
+    type: int
   run_id:
     description:
       - The name of this run. A source that has a complete set of the same run already is left as it is.
@@ -65,6 +88,9 @@ options:
       - Without it, sets are not signed.
     type: path
   status_file:
-    description: Where progress is written as JSON, about once a second.
+    description:
+      - Where progress is written as JSON, about once a second.
+      - With several sources, it tells how many of them are done, and in C(under_way) how far each of those is that are
+        being backed up.
     type: path
 """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -19,7 +20,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils._filters import (
     Encryption,
     Filters,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._priority import PRIORITY_ARGUMENTS
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import SharedStatus
+from ansible_collections.infitulua.backup.plugins.module_utils._room import Room
+from ansible_collections.infitulua.backup.plugins.module_utils._sources import Gone, Source, check_names, expand
 from ansible_collections.infitulua.backup.plugins.module_utils._suspicion import DEFAULT_MINIMUM_FRACTION
+from ansible_collections.infitulua.backup.plugins.module_utils._together import Ended, Together, Work
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium
@@ -37,6 +43,8 @@ DUMP_ARGUMENTS: dict[str, dict[str, t.Any]] = {
         "choices": list(COMPRESSION_LEVELS),
     },
     "jobs": {"type": "int", "default": 2},
+    "concurrency": {"type": "int", "default": 1},
+    **PRIORITY_ARGUMENTS,
     "run_id": {"type": "str"},
     "accept": {"type": "list", "elements": "str", "default": []},
     "signing_key_file": {"type": "path", "no_log": False},
@@ -93,10 +101,14 @@ class SourcesReport:
 
     :param sets: one entry per source that has its set (or, in check mode, would have).
     :param failures: one entry per source that has not, or whose set is suspect.
+    :param gone: sources with sets, whose database the server has no longer.
+    :param warnings: what the operator should know of the list of sources.
     """
 
     sets: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     failures: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    gone: list[Gone] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -117,72 +129,161 @@ class SourcesReport:
         lines = [f"{set_id}\n" for set_id in written]
         return {"before": "", "after": "".join(lines), "before_header": "new sets", "after_header": "new sets"}
 
-    def fail(self, source: str, error: BackupError, suspect: DumpResult | None = None) -> None:
-        """Notes a failure.
-
-        :param suspect: the set of the source that is there all the same.
-        """
-        self.failures.append(
-            {
-                "source": source,
-                "message": error.message,
-                "details": error.details,
-                "changed": suspect is not None and suspect.changed,
-                "suspect": str(suspect.set_id) if suspect else None,
-            }
-        )
-
     def result(self) -> dict[str, t.Any]:
         """The module's return values."""
         return {"changed": self.changed, "sets": self.sets, "failures": self.failures, "diff": self.diff()}
 
+    def gone_sources(self) -> list[dict[str, str]]:
+        """The sources whose database is gone, as a module returns them."""
+        return [dataclasses.asdict(gone) for gone in self.gone]
+
+    def all_warnings(self) -> list[str]:
+        """What the operator should know, of the list and of each set."""
+        of_sets = [f"{entry['subject']}: {warning}" for entry in self.sets for warning in entry["warnings"]]
+        return self.warnings + [gone.describe() for gone in self.gone] + of_sets
+
 
 def dump_sources(params: t.Mapping[str, t.Any], *, check_mode: bool) -> SourcesReport:
-    """Dumps every source of a module's ``sources``; one that fails does not stop the others.
+    """Dumps every source of a module's ``sources``, some at a time; one that fails does not stop the others.
 
     :raises BackupError: when nothing can be done for any source (bad medium, bad recipients).
-    :raises Interrupted: when told to stop.
+    :raises Interrupted: when told to stop; no source is under way any more then.
     """
     medium = make_directory(params["medium"])
     medium.check_present()
     filters = make_filters(params)
-    names = [source["name"] for source in params["sources"]]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    check_names(params["sources"])
+    if params["concurrency"] < 1:
         raise Refused(
             "back sources up",
-            on=", ".join(twice),
-            why="more than one source has this name, and their sets could not be told apart",
-            next_step="Give each source of a host its own name.",
+            on=params["host"],
+            why=f"concurrency is {params['concurrency']}",
+            next_step="Choose 1 (one source after another) or more.",
         )
     report = SourcesReport()
-    for source in params["sources"]:
+    # What comes of each, in the order of the list: a failure at once, or the place of its work.
+    plan: list[dict[str, t.Any] | int] = []
+    requests: list[DumpRequest] = []
+    for entry in params["sources"]:
         try:
-            options = {name: value for name, value in source.items() if name not in ("engine", *SOURCE_ARGUMENTS)}
-            request = DumpRequest(
-                host=params["host"],
-                source=source["name"],
-                engine=make_engine(source.get("engine", "files"), options),
-                medium=medium,
-                series=source["series"],
-                organization=params["organization"],
-                filters=filters,
-                run_id=params["run_id"],
-                minimum_fraction=source["minimum_fraction"],
-                accept=source["name"] in params["accept"],
-                jobs=params["jobs"],
-                signing_key=params["signing_key_file"],
-                status_file=params["status_file"],
-            )
-            result = _predict(request) if check_mode else _dumping.dump(request)
+            options = {name: value for name, value in entry.items() if name not in ("engine", *SOURCE_ARGUMENTS)}
+            expansion = expand(entry, options, host=params["host"], medium=medium)
         except BackupError as error:
-            report.fail(source["name"], error)
+            plan.append(_failure(entry["name"], error))
             continue
-        if result.suspect:
-            report.fail(source["name"], _distrust(request, result, result.suspect), result)
+        plan += [_failure(entry["name"], problem) for problem in expansion.problems]
+        report.warnings += [f"{entry['name']}: {warning}" for warning in expansion.warnings]
+        report.gone += expansion.gone
+        for source in expansion.sources:
+            try:
+                request = _request(params, source, medium, filters)
+            except BackupError as error:
+                plan.append(_failure(source.name, error))
+                continue
+            plan.append(len(requests))
+            requests.append(request)
+    answers = _carry_out(params, requests, check_mode=check_mode)
+    for step in plan:
+        answer = {"failure": step} if isinstance(step, dict) else answers[step]
+        if "failure" in answer:
+            report.failures.append(answer["failure"])
         else:
-            report.sets.append(_entry(request, result))
+            report.sets.append(answer["set"])
     return report
+
+
+def _request(params: t.Mapping[str, t.Any], source: Source, medium: DirectoryMedium, filters: Filters) -> DumpRequest:
+    return DumpRequest(
+        host=params["host"],
+        source=source.name,
+        engine=make_engine(source.entry.get("engine", "files"), source.options),
+        medium=medium,
+        series=source.entry["series"],
+        organization=params["organization"],
+        filters=filters,
+        run_id=params["run_id"],
+        minimum_fraction=source.entry["minimum_fraction"],
+        accept=source.name in params["accept"],
+        jobs=params["jobs"],
+        signing_key=params["signing_key_file"],
+    )
+
+
+def _carry_out(
+    params: t.Mapping[str, t.Any], requests: t.Sequence[DumpRequest], *, check_mode: bool
+) -> list[dict[str, t.Any]]:
+    """Dumps some sources at a time; for each, ``set`` or ``failure``."""
+    status = SharedStatus(params["status_file"], operation="dump", subject=params["host"], count=len(requests))
+    with contextlib.closing(Room(len(requests))) as room:
+
+        def work(index: int, request: DumpRequest) -> Work:
+            share = room.share(index)
+
+            def carry_out(tell: t.Callable[[dict[str, t.Any]], None]) -> dict[str, t.Any]:
+                def told(state: dict[str, t.Any]) -> None:
+                    share.written(state["bytes"])
+                    tell(state)
+
+                return _answer(dataclasses.replace(request, tell=told, share=share), check_mode=check_mode)
+
+            return Work(request.subject, carry_out)
+
+        def after(index: int, ended: Ended) -> None:
+            room.share(index).release()
+            if ended.trouble is not None and not check_mode:
+                _remove_leftovers(requests[index])
+
+        together = Together(
+            at_once=params["concurrency"],
+            watch=lambda now: status.write(now.told, under_way=now.under_way, ended=len(now.ended)),
+        )
+        ends = together.run([work(index, request) for index, request in enumerate(requests)], after=after)
+    return [
+        ended.answer if ended.trouble is None else {"failure": _failure(request.source, _lost(request, ended))}
+        for request, ended in zip(requests, ends)
+    ]
+
+
+def _answer(request: DumpRequest, *, check_mode: bool) -> dict[str, t.Any]:
+    """Dumps one source; its ``set`` or its ``failure``, as the module returns it."""
+    try:
+        result = _predict(request) if check_mode else _dumping.dump(request)
+    except BackupError as error:
+        return {"failure": _failure(request.source, error)}
+    if result.suspect:
+        return {"failure": _failure(request.source, _distrust(request, result, result.suspect), result)}
+    return {"set": _entry(request, result)}
+
+
+def _failure(source: str, error: BackupError, suspect: DumpResult | None = None) -> dict[str, t.Any]:
+    """A failure as the module returns it.
+
+    :param suspect: the set of the source that is there all the same.
+    """
+    return {
+        "source": source,
+        "message": error.message,
+        "details": error.details,
+        "changed": suspect is not None and suspect.changed,
+        "suspect": str(suspect.set_id) if suspect else None,
+    }
+
+
+def _lost(request: DumpRequest, ended: Ended) -> BackupError:
+    return BackupError(
+        "back a source up",
+        on=request.subject,
+        why=ended.trouble or "",
+        next_step="Nothing incomplete was kept, and the other sources went on. Look into the journal (was there too"
+        " little memory?), and run again.",
+        details=ended.details,
+    )
+
+
+def _remove_leftovers(request: DumpRequest) -> None:
+    # Where somebody else is at work on it by now, they have removed them.
+    with contextlib.suppress(BackupError), request.medium.locked(request.host, request.source):
+        pass
 
 
 def _distrust(request: DumpRequest, result: DumpResult, doubt: str) -> BackupError:

@@ -22,6 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._room import Share
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description, total_bytes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
@@ -49,7 +50,8 @@ class DumpRequest:
         one that would be says that it was accepted.
     :param jobs: streams at a time.
     :param signing_key: OpenSSH private key file; None: unsigned.
-    :param status_file: where progress is written; None: nowhere.
+    :param tell: called with the state of its progress now and then; None: nobody.
+    :param share: of the medium's room, where other dumps run at the same time.
     """
 
     host: str
@@ -64,7 +66,8 @@ class DumpRequest:
     accept: bool = False
     jobs: int = 2
     signing_key: str | None = None
-    status_file: str | None = None
+    tell: t.Callable[[dict[str, t.Any]], None] | None = None
+    share: Share | None = None
 
     @property
     def subject(self) -> str:
@@ -172,7 +175,7 @@ def dump(request: DumpRequest) -> DumpResult:
             return found
         examination = preflight(request)
         clock = time.monotonic()
-        progress = Progress(request.status_file, operation="dump", subject=request.subject)
+        progress = Progress(None, operation="dump", subject=request.subject, tell=request.tell)
         try:
             progress.stage("dumping")
             started = _now()
@@ -227,7 +230,6 @@ def _new_id(request: DumpRequest) -> SetId:
 
 
 def _check_space(request: DumpRequest, examination: Examination) -> None:
-    free = request.medium.free_bytes()
     needed = examination.bytes
     basis = "the source holds that much, and there is no earlier set to judge by"
     last = _last_good(request)
@@ -236,6 +238,8 @@ def _check_space(request: DumpRequest, examination: Examination) -> None:
         needed = int(total_bytes(request.medium.path(last.set_id)) * growth * _SPACE_MARGIN)
         basis = f"the last set is {last.stored_bytes} bytes"
     needed += _SPACE_FLOOR
+    free_bytes = request.medium.free_bytes
+    free = request.share.claim(needed, free_bytes) if request.share else free_bytes()
     if free < needed:
         raise BackupError(
             "begin a dump",

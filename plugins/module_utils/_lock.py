@@ -41,8 +41,15 @@ def locked(path: str, *, subject: str) -> t.Iterator[None]:
                 why="another run is at work on it" + (f" (process {holder})" if holder else ""),
                 next_step="Wait for it to end; nothing was touched.",
             ) from None
+        holder_id = os.getpid()
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        os.pwrite(descriptor, f"{holder_id}\n".encode(), 0)
+        try:
+            yield
+        finally:
+            # Closing is not enough: a process that another thread is just starting has a copy until its program
+            # begins. A forked child that unwinds leaves its parent's lock alone.
+            if os.getpid() == holder_id:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import typing as t
 
 
 class Progress:
@@ -21,12 +22,22 @@ class Progress:
     ``updated`` (UTC), ``finished`` (bool). It is replaced by rename, so a reader never sees half of it, and it is
     only for the eye: nothing decides by it, and failing to write it fails nothing.
 
-    :param path: the status file; None: count only.
+    :param path: the status file; None: none.
     :param total_bytes: how many bytes are expected; None: not known.
+    :param tell: called with what the file would hold, as often as it would be written; None: nobody.
     """
 
-    def __init__(self, path: str | None, *, operation: str, subject: str, total_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        *,
+        operation: str,
+        subject: str,
+        total_bytes: int | None = None,
+        tell: t.Callable[[dict[str, t.Any]], None] | None = None,
+    ) -> None:
         self._path = path
+        self._tell = tell
         self._lock = threading.Lock()
         self._operation = operation
         self._subject = subject
@@ -66,7 +77,7 @@ class Progress:
 
     def _write(self, *, finished: bool) -> None:
         self._written = time.time()
-        if self._path is None:
+        if self._path is None and self._tell is None:
             return
         elapsed = max(self._written - self._started, 1e-6)
         state = {
@@ -80,13 +91,72 @@ class Progress:
             "updated": _utc(self._written),
             "finished": finished,
         }
-        temporary = f"{self._path}.{os.getpid()}.new"
-        with contextlib.suppress(OSError):
-            # O_NOFOLLOW: the file may stand where others can put a link in its way.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with open(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as stream:
-                json.dump(state, stream)
-            os.replace(temporary, self._path)
+        if self._path is not None:
+            write_status(self._path, state)
+        if self._tell is not None:
+            self._tell(state)
+
+
+def write_status(path: str, state: t.Mapping[str, t.Any]) -> None:
+    """Replaces a status file, where that can be done."""
+    temporary = f"{path}.{os.getpid()}.new"
+    with contextlib.suppress(OSError):
+        # O_NOFOLLOW: the file may stand where others can put a link in its way.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as stream:
+            json.dump(state, stream)
+        os.replace(temporary, path)
+
+
+class SharedStatus:
+    """One status file for several operations that are under way together.
+
+    Where there is only one, it holds that one's state. Otherwise it holds one state for all of them, with what each of
+    those under way has told as ``under_way``.
+
+    :param path: the status file; None: none.
+    :param subject: what they have in common.
+    :param count: how many operations there are.
+    """
+
+    def __init__(self, path: str | None, *, operation: str, subject: str, count: int) -> None:
+        self._path = path
+        self._operation = operation
+        self._subject = subject
+        self._count = count
+        self._started = time.time()
+        self._written = 0.0
+
+    def write(self, told: t.Mapping[int, dict[str, t.Any]], *, under_way: t.Sequence[int], ended: int) -> None:
+        """Writes the state, at most twice a second but for the last.
+
+        :param told: what each operation has told last, by its number.
+        :param under_way: the numbers of those under way.
+        """
+        finished = ended == self._count
+        now = time.time()
+        if self._path is None or not told or (now - self._written < 0.5 and not finished):
+            return
+        self._written = now
+        if self._count == 1:
+            write_status(self._path, told[0])
+            return
+        done = sum(state["bytes"] for state in told.values())
+        write_status(
+            self._path,
+            {
+                "operation": self._operation,
+                "subject": self._subject,
+                "stage": f"{ended} of {self._count} done",
+                "bytes": done,
+                "total_bytes": None,
+                "bytes_per_second": round(done / max(now - self._started, 1e-6)),
+                "started": _utc(self._started),
+                "updated": _utc(now),
+                "finished": finished,
+                "under_way": [told[number] for number in under_way if number in told],
+            },
+        )
 
 
 def _utc(moment: float) -> str:

@@ -21,6 +21,8 @@ description:
   - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
     end, naming each
     failure, and returns what succeeded.
+  - One entry of O(sources) may stand for many databases of a server, or for all. Each of them is a source, with sets of
+    its own; what is new on the server today is in today's run.
   - Two runs on the same source at the same time are refused.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -49,7 +51,11 @@ options:
     required: true
     suboptions:
       name:
-        description: The source's name in set ids.
+        description:
+          - The source's name in set ids.
+          - With O(sources[].databases), each database is a source with this name, a dot, and its own name, in which
+            whatever is no letter, digit, C(_) or C(-) is written as a dot and two hexadecimal digits for each byte of
+            its UTF-8. With V(servidor), the database C(Año 1) is the source C(servidor.A.c3.b1o.201).
         type: str
         required: true
       series:
@@ -70,8 +76,24 @@ options:
         choices: [mariadb, postgresql, sqlite]
         required: true
       database:
-        description: The database's name (V(mariadb), V(postgresql)).
+        description: The database's name (V(mariadb), V(postgresql)). Either this or O(sources[].databases).
         type: str
+      databases:
+        description:
+          - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(postgresql)).
+            V(*) means all.
+          - A pattern means no database that the server made for itself (C(template0), C(template1), C(mysql),
+            C(information_schema), C(performance_schema), C(sys)), and none that a restore makes beside another or keeps
+            (C(…__restoring), C(…__replaced_…)).
+          - A name that is not on the server, and a pattern that finds nothing, is a failure of the entry, beside the
+            databases that were found.
+          - PostgreSQL is asked through its database C(postgres), or where there is none, C(template1).
+        type: list
+        elements: str
+      except_databases:
+        description: Names and patterns of databases that O(sources[].databases) does not mean.
+        type: list
+        elements: str
       login_host:
         description: The server's host name or address (V(mariadb), V(postgresql)); the local socket
           when not given.
@@ -156,6 +178,24 @@ EXAMPLES = r"""
         path: /srv/helpdesk/helpdesk.db
   register: dump
 
+- name: Back up every database of a server, three at a time, and leave one out
+  infitulua.backup.database_dump:
+    host: "{{ inventory_hostname }}"
+    medium:
+      type: directory
+      path: /var/backups/infitulua
+    recipients_file: /etc/infitulua-backup/recipients
+    concurrency: 3
+    nice: 19
+    io_class: idle
+    sources:
+      - name: tesoreria
+        series: "400.8"
+        engine: mariadb
+        databases: ['*']
+        except_databases: [pruebas_*]
+        login_unix_socket: /run/mysqld/mysqld.sock
+
 - name: Show where the sets are
   ansible.builtin.debug:
     msg: "{{ dump.sets | map(attribute='path') }}"
@@ -220,11 +260,36 @@ failures:
   description:
     - One entry for each source that has no set, or whose set is suspect; each with C(source), C(message), C(details),
       and C(changed), whether a set was written.
+    - What keeps an entry of several databases from being complete is under the entry's own name.
     - C(suspect) is the id of the suspect set, and null where there is no set.
   returned: always
   type: list
   elements: dict
   sample: []
+gone:
+  description:
+    - Sources of an entry with O(sources[].databases) that have sets on the medium, and whose database the server has no
+      longer. Each is warned of; their sets are kept.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The source's name.
+      type: str
+      sample: servidor.nomina
+    entry:
+      description: The entry's name.
+      type: str
+      sample: servidor
+    database:
+      description: The name that the database had.
+      type: str
+      sample: nomina
+    newest:
+      description: The id of the source's newest set.
+      type: str
+      sample: srv-financiero/servidor.nomina/20261122T030000Z
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -236,6 +301,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations 
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
+from ansible_collections.infitulua.backup.plugins.module_utils._sources import MANY_ARGUMENTS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
     DATABASE_ENGINES,
     source_arguments,
@@ -249,6 +316,7 @@ def main() -> None:
         **SOURCE_ARGUMENTS,
         "engine": {"type": "str", "choices": DATABASE_ENGINES, "required": True},
         **source_arguments(DATABASE_ENGINES),
+        **MANY_ARGUMENTS,
     }
     module = AnsibleModule(
         argument_spec={
@@ -260,15 +328,16 @@ def main() -> None:
     )
     try:
         with interruptible("back databases up", on=module.params["host"]):
+            stand_back(module.params)
             report = dump_sources(module.params, check_mode=module.check_mode)
     except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
-    for entry in report.sets:
-        for warning in entry["warnings"]:
-            module.warn(f"{entry['subject']}: {warning}")
+        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[], gone=[])
+    for warning in report.all_warnings():
+        module.warn(warning)
+    result = {**report.result(), "gone": report.gone_sources()}
     if report.failures:
-        module.fail_json(msg=report.message, **report.result())
-    module.exit_json(**report.result())
+        module.fail_json(msg=report.message, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations 
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import source_arguments
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
@@ -162,12 +163,12 @@ def main() -> None:
     )
     try:
         with interruptible("back file trees up", on=module.params["host"]):
+            stand_back(module.params)
             report = dump_sources(module.params, check_mode=module.check_mode)
     except (BackupError, Interrupted) as error:
         module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
-    for entry in report.sets:
-        for warning in entry["warnings"]:
-            module.warn(f"{entry['subject']}: {warning}")
+    for warning in report.all_warnings():
+        module.warn(warning)
     if report.failures:
         module.fail_json(msg=report.message, **report.result())
     module.exit_json(**report.result())

@@ -111,6 +111,9 @@ def describe(state: t.Mapping[str, t.Any]) -> str:
 
     :param state: as :mod:`~.module_utils._progress` writes it.
     """
+    if "under_way" in state:
+        each = "; ".join(describe(one) for one in state["under_way"])
+        return f"{state['operation']} {state['subject']}: {state['stage']}" + (f"; {each}" if each else "")
     done, total, rate = state["bytes"], state.get("total_bytes"), state["bytes_per_second"]
     line = f"{state['operation']} {state['subject']}: {state['stage']}, {readable(done)}"
     if total:

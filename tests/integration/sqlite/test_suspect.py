@@ -60,6 +60,7 @@ class HelpDesk:
             "recipients_file": None,
             "compression_level": 3,
             "jobs": 2,
+            "concurrency": 2,
             "run_id": run_id,
             "accept": list(accept),
             "signing_key_file": None,

@@ -172,6 +172,18 @@ class TestPreflight:
         with pytest.raises(Refused, match=r"back sources up \(a\)"):
             _dump_operations.dump_sources(params, check_mode=False)
 
+    def test_a_source_named_as_if_a_database_of_an_entry_is_refused(self, medium: DirectoryMedium) -> None:
+        params = {
+            "medium": {"type": "directory", "path": medium.root},
+            "sources": [{"name": "a", "databases": ["*"]}, {"name": "a.nomina"}, {"name": "ab"}],
+            "recipients": [],
+            "recipients_file": None,
+            "encryption": UNENCRYPTED,
+            "compression_level": 3,
+        }
+        with pytest.raises(Refused, match=r"back sources up \(a.nomina\).*could not be told apart"):
+            _dump_operations.dump_sources(params, check_mode=False)
+
 
 class TestEncryption:
     CANARY = "canary-7c1f0a94-the-treasurer's-salary"
