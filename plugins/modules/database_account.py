@@ -96,6 +96,10 @@ options:
         given. It needs to read the database C(mysql).
       - With V(false) it may only read how routines are made, and a restore makes no accounts.
     type: bool
+  show_databases:
+    description: Whether it may know the names of all databases (V(mariadb)), which M(infitulua.backup.database_info)
+      needs to tell those that nobody backs up, and patterns of databases to find new ones.
+    type: bool
   login_host:
     description: The server's host name or address; the local socket when not given.
     type: str

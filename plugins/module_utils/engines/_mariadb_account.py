@@ -156,6 +156,8 @@ class MariadbAccount(Account):
 
     def _needed(self, session: Session) -> list[Right]:
         found = [self._right(what, "*.*") for what in _OF_SERVER]
+        if self._request.show_databases:
+            found.append(self._right("SHOW DATABASES", "*.*"))
         levels = [f"{pattern(database)}.*" for database in self._request.databases]
         of_database = list(_OF_DATABASE) + (["LOCK TABLES"] if self._request.lock_tables else [])
         if self._request.read_accounts:

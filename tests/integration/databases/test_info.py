@@ -73,8 +73,8 @@ def world(postgresql: PostgresqlServer, mariadb: MariadbServer, site: Site, usua
         mariadb.sql(f"CREATE DATABASE {name}")
     yield World(postgresql, mariadb, site)
     for name in postgresql.psql("SELECT datname FROM pg_database WHERE datname !~ '^template|^postgres$'").split():
-        postgresql.psql(f"ALTER DATABASE {name} IS_TEMPLATE false")
-        postgresql.psql(f"DROP DATABASE {name}")
+        postgresql.psql(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
+        postgresql.psql(f'DROP DATABASE "{name}"')
     for name in mariadb.sql("SHOW DATABASES").split():
         if name not in ("mysql", "sys", "information_schema", "performance_schema"):
             mariadb.sql(f"DROP DATABASE {name}")
@@ -143,7 +143,7 @@ def test_the_last_good_set_is_told(world: World, tmp_path: Path) -> None:
 
 def test_what_is_the_servers_own_or_a_restores_is_not_unprotected(world: World) -> None:
     kept = "nomina__replaced_20261120T101500Z"
-    world.postgresql.psql(f"ALTER DATABASE nomina RENAME TO {kept}")
+    world.postgresql.psql(f'ALTER DATABASE nomina RENAME TO "{kept}"')
     world.postgresql.psql("CREATE DATABASE molde IS_TEMPLATE true")
     world.postgresql.psql("CREATE DATABASE contabilidad__restoring")
     world.sources = [world.over_network("libro", database="contabilidad"), world.of_mariadb("casa", databases=["*"])]
