@@ -118,6 +118,8 @@ class Institution:
             "backup_reach": "directory",
             "backup_escrow_recipient": escrow,
             "backup_disk_minimum_free_bytes": 100_000_000,
+            # The servers are directories of this machine; its own databases are none of theirs.
+            "backup_unprotected_local": False,
         }
         if self.store is not None:
             everybody["backup_cloud"] = {

@@ -34,12 +34,13 @@ ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "from_host": {"type": "str"},
     "nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]},
     "read_accounts": {"type": "bool"},
+    "show_databases": {"type": "bool"},
     **{name: ARGUMENTS[name] for name in LOGIN_OPTIONS},
 }
 # What one engine only knows.
 _OWN_OPTIONS = {
     "postgresql": ("bypass_row_security",),
-    "mariadb": ("from_host", "nontransactional_tables", "read_accounts"),
+    "mariadb": ("from_host", "nontransactional_tables", "read_accounts", "show_databases"),
 }
 
 
@@ -99,6 +100,7 @@ def make_account(params: t.Mapping[str, t.Any]) -> Account:
         "from_host": params["from_host"],
         "lock_tables": params["nontransactional_tables"] == LOCK,
         "read_accounts": params["read_accounts"],
+        "show_databases": params["show_databases"],
     }
     request = AccountRequest(
         name=params["name"],

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
 import time
-import typing as t
 
 PREFIX = "drill-"
 LOCK = ".lock"

@@ -14,12 +14,15 @@ import os
 import pwd
 import types
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
+
 
 class SecretFile:
     """A secret as a file that only this process and the children it names can open.
 
     :param text: the secret.
     :param user: the operating-system user that the child runs as; None: the current one.
+    :raises NotFound: when there is no such user.
     """
 
     def __init__(self, text: str, *, user: str | None = None) -> None:
@@ -30,7 +33,16 @@ class SecretFile:
             view = view[os.write(self.descriptor, view) :]
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         if user is not None and os.geteuid() == 0:
-            entry = pwd.getpwnam(user)
+            try:
+                entry = pwd.getpwnam(user)
+            except KeyError:
+                self.close()
+                raise NotFound(
+                    "run a program as another user",
+                    on=user,
+                    why="there is no such user on this host",
+                    next_step="Correct the user's name or install the package that makes it.",
+                ) from None
             os.fchown(self.descriptor, entry.pw_uid, entry.pw_gid)
 
     @property

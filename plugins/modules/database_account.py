@@ -13,7 +13,7 @@ short_description: Make the database account that backs up, with the rights it n
 version_added: 0.1.0
 description:
   - Makes an account of a PostgreSQL or MariaDB server that M(infitulua.backup.database_dump) can back the databases of
-    O(databases) up with, and that can change nothing in them.
+    O(databases) up with, and that can change no row of them.
   - The account has exactly the rights that a complete dump needs. What else it holds is taken away, or with
     O(exact=false) reported.
   - Then it logs in as the account, to each of its databases, where that can be done from here.
@@ -25,7 +25,8 @@ description:
   - PostgreSQL 13 has no such role, and is refused. Back it up as its superuser through the local socket
     (O(infitulua.backup.database_dump#module:sources[].login_os_user=postgres)).
   - B(MariaDB). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and C(RELOAD) and
-    C(BINLOG MONITOR) on the server.
+    C(BINLOG MONITOR) on the server. MariaDB has no lesser right to see triggers and events than to make and drop them;
+    what the account made would run with its own rights, and so change no row either.
   - An account that owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is refused and
     left as it is.
 author:
@@ -94,6 +95,10 @@ options:
       - Whether sets hold the accounts that use a database, with their password hashes (V(mariadb)); V(true) when not
         given. It needs to read the database C(mysql).
       - With V(false) it may only read how routines are made, and a restore makes no accounts.
+    type: bool
+  show_databases:
+    description: Whether it may know the names of all databases (V(mariadb)), which M(infitulua.backup.database_info)
+      needs to tell those that nobody backs up, and patterns of databases to find new ones.
     type: bool
   login_host:
     description: The server's host name or address; the local socket when not given.

@@ -68,6 +68,7 @@ class AccountRequest:
     :param bypass_row_security: whether it reads the rows that policies hide (PostgreSQL).
     :param from_host: from where it may connect (MariaDB).
     :param lock_tables: whether it may lock the tables that no snapshot holds for (MariaDB).
+    :param show_databases: whether it may know the names of databases that are not its own (MariaDB).
     :param read_accounts: whether it may read the server's accounts, with their password hashes (MariaDB).
     """
 
@@ -80,6 +81,7 @@ class AccountRequest:
     from_host: str = "localhost"
     lock_tables: bool = False
     read_accounts: bool = True
+    show_databases: bool = False
 
     @property
     def local(self) -> bool:

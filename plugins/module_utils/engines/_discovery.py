@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import kept_since
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import left_by_restore
 
 
@@ -42,6 +43,11 @@ class FoundDatabase:
         return left_by_restore(self.name)
 
     @property
+    def kept_since(self) -> str | None:
+        """When a restore put another database in its place, as set ids write it; None where it is not kept so."""
+        return kept_since(self.name)
+
+    @property
     def holds_data(self) -> bool:
         """Whether it is one that an operator means by "all databases"."""
         return not self.system and not self.left_by_restore
@@ -56,6 +62,7 @@ class Discovery:
     :param version: the server's, in its own words.
     :param databases: by name, the server's own among them.
     :param warnings: what the operator should know, such as that the account may not see all of them.
+    :param identity: the same whichever way the server is reached, and another server's never.
     """
 
     engine: str
@@ -63,3 +70,4 @@ class Discovery:
     version: str
     databases: tuple[FoundDatabase, ...]
     warnings: tuple[str, ...] = ()
+    identity: str = ""

@@ -88,7 +88,6 @@ class MariadbAccount(Account):
 
     def _open(self, stack: contextlib.ExitStack) -> None:
         stack.enter_context(self._connection)
-        stack.enter_context(self._own)
 
     def describe(self) -> str:
         return f"account {self._request.name}@{self._request.from_host} on {self._connection.server}"
@@ -145,7 +144,8 @@ class MariadbAccount(Account):
 
     def _identification(self, found: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         plugin, secret = found.get("plugin"), found.get("authentication_string") or ""
-        only = "auth_or" not in found
+        # An empty entry stands for the one beside the list.
+        only = not any(found.get("auth_or") or ())
         if self._request.password is None:
             fits = only and plugin == _SOCKET and not secret
         else:
@@ -156,6 +156,8 @@ class MariadbAccount(Account):
 
     def _needed(self, session: Session) -> list[Right]:
         found = [self._right(what, "*.*") for what in _OF_SERVER]
+        if self._request.show_databases:
+            found.append(self._right("SHOW DATABASES", "*.*"))
         levels = [f"{pattern(database)}.*" for database in self._request.databases]
         of_database = list(_OF_DATABASE) + (["LOCK TABLES"] if self._request.lock_tables else [])
         if self._request.read_accounts:
@@ -221,7 +223,7 @@ class MariadbAccount(Account):
         return True
 
     def log_in(self) -> None:
-        with Processes() as processes, advising():
+        with Processes() as processes, advising(), self._own:
             for database in self._request.databases:
                 with Session(processes, self._own, database=database):
                     pass

@@ -58,6 +58,7 @@ def discover(options: t.Mapping[str, t.Any], *, sizes: bool) -> Discovery:
         )
         measured = _sizes(session) if sizes else {}
         sees_all = _sees_all(session)
+        identity = session.value("@@hostname, ' ', @@port, ' ', @@datadir, ' ', @@socket") or ""
     found = tuple(
         FoundDatabase(
             engine="mariadb",
@@ -75,7 +76,7 @@ def discover(options: t.Mapping[str, t.Any], *, sizes: bool) -> Discovery:
         if sees_all
         else (f"The account may not see every database of {connection.server}: grant it SHOW DATABASES.",)
     )
-    return Discovery("mariadb", connection.server, version, found, warnings)
+    return Discovery("mariadb", connection.server, version, found, warnings, identity)
 
 
 def _sizes(session: Session) -> dict[str, int]:

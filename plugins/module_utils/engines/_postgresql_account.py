@@ -161,9 +161,9 @@ class PostgresqlAccount(Account):
         self._quoted = quote_identifier(request.name)
 
     def _open(self, stack: contextlib.ExitStack) -> None:
-        for connection in (self._connection, self._own):
-            stack.enter_context(connection)
-            connection.client = clients(connection.client_directory)[0]
+        stack.enter_context(self._connection)
+        self._connection.client = clients(self._connection.client_directory)[0]
+        self._own.client = self._connection.client
 
     def describe(self) -> str:
         return f"role {self._request.name} on {self._connection.server}"
@@ -401,7 +401,7 @@ class PostgresqlAccount(Account):
             session.execute("COMMIT", action="make the account what it should be")
 
     def log_in(self) -> None:
-        with Processes() as processes, advising():
+        with Processes() as processes, advising(), self._own:
             for database in self._request.databases:
                 with Session(processes, self._own, database=database, terse=True):
                     pass

@@ -33,6 +33,12 @@ def stamp_of(name: str, derive: t.Callable[[str], str]) -> str | None:
     return found.group(1)
 
 
+def kept_since(name: str) -> str | None:
+    """When a restore (of whatever target) gave this name to what it replaced, as set ids write it; None: none did."""
+    found = _ENDING.search(name)
+    return found.group(1) if found is not None else None
+
+
 def left_by_restore(name: str) -> bool:
     """Whether a restore (of whatever target) made what has this name, or keeps it."""
-    return name.endswith(BESIDE_SUFFIX) or _ENDING.search(name) is not None
+    return name.endswith(BESIDE_SUFFIX) or kept_since(name) is not None

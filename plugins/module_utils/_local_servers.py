@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database servers of this host, found by their sockets, and how their owners log in."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import pwd
+import re
+import stat
+import typing as t
+
+# Where Debian, Red Hat and the projects themselves put them.
+POSTGRESQL_SOCKETS = ("/run/postgresql/.s.PGSQL.*", "/var/run/postgresql/.s.PGSQL.*", "/tmp/.s.PGSQL.*")  # noqa: S108
+MARIADB_SOCKETS = (
+    "/run/mysqld/*.sock",
+    "/var/run/mysqld/*.sock",
+    "/run/mariadb/*.sock",
+    "/var/lib/mysql/*.sock",
+    "/tmp/mysql*.sock",  # noqa: S108
+)
+_POSTGRESQL_NAME = re.compile(r"\.s\.PGSQL\.([0-9]{1,5})")
+# People, as opposed to services (login.defs, UID_MIN and UID_MAX): anybody can make a socket in /tmp.
+_ORDINARY_USERS = range(1000, 60001)
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalServer:
+    """A socket that a database server listens at.
+
+    :param options: how to log in, in the words of a source.
+    :param doubt: why nobody should log in there; None: nothing is known against it.
+    """
+
+    engine: str
+    path: str
+    options: dict[str, t.Any]
+    doubt: str | None = None
+
+
+def find() -> list[LocalServer]:
+    """The servers whose sockets are in the usual places."""
+    found = []
+    for path, owner in _sockets(POSTGRESQL_SOCKETS):
+        match = _POSTGRESQL_NAME.fullmatch(os.path.basename(path))
+        if match is not None:
+            user = _name(owner)
+            options: dict[str, t.Any] = {"login_unix_socket": os.path.dirname(path), "login_port": int(match.group(1))}
+            if os.geteuid() == 0:
+                options["login_os_user"] = user
+            found.append(LocalServer("postgresql", path, options, _doubt(owner, user)))
+    for path, owner in _sockets(MARIADB_SOCKETS):
+        options = {"login_unix_socket": path, "login_user": _name(os.geteuid())}
+        found.append(LocalServer("mariadb", path, options, _doubt(owner, _name(owner))))
+    return found
+
+
+def _sockets(patterns: t.Sequence[str]) -> t.Iterator[tuple[str, int]]:
+    """Each socket once, however many links lead to it, with the number of its owner."""
+    seen = set()
+    for path in (path for pattern in patterns for path in sorted(glob.glob(pattern))):
+        real = os.path.realpath(path)
+        try:
+            status = os.lstat(real)
+        except OSError:
+            continue
+        if stat.S_ISSOCK(status.st_mode) and real not in seen:
+            seen.add(real)
+            yield real, status.st_uid
+
+
+def _name(number: int) -> str | None:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return None
+
+
+def _doubt(owner: int, name: str | None) -> str | None:
+    if owner in _ORDINARY_USERS and owner != os.geteuid():
+        return f"its socket belongs to {name or owner}, who is an ordinary user and may be no database server"
+    if name is None:
+        return f"its socket belongs to nobody that this host knows (user {owner})"
+    return None

@@ -1,0 +1,266 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists databases, and those that nobody backs up."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_info
+short_description: List the databases of servers, when each was last backed up, and those that no source covers
+version_added: 0.1.0
+description:
+  - Asks every server that a source of O(sources) is on, and every PostgreSQL and MariaDB server whose socket is in one
+    of the usual places of this host, which databases it has.
+  - RV(unprotected) are those that no source covers. The servers' own databases and templates are not among them, nor
+    the database C(postgres) while it holds nothing, nor what a restore makes beside a database or keeps of it.
+  - At the sockets of this host it logs in without a password, in PostgreSQL as the operating-system user that the
+    socket belongs to, in MariaDB as the user that runs the module. A socket that belongs to an ordinary user is not
+    trusted.
+  - A server that cannot be asked, or that shows this account only some of its databases, is in RV(unknown). It is no
+    failure.
+  - A server that is reached in several ways is one.
+  - Files of SQLite are not looked for; those of O(sources) are listed.
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes.info
+  - infitulua.backup.medium
+requirements:
+  - for PostgreSQL, C(psql), C(pg_dump), C(pg_dumpall) and C(pg_restore)
+  - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
+options:
+  host:
+    description: The server's name in set ids, usually V(inventory_hostname).
+    type: str
+    required: true
+  sources:
+    description: The databases that are backed up, as in M(infitulua.backup.database_dump).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The source's name in set ids.
+        type: str
+        required: true
+      series:
+        description: The records series (TRD code) of the source. It does not matter here.
+        type: str
+        default: ''
+      minimum_fraction:
+        description: When a set is suspect. It does not matter here.
+        type: float
+        default: 0.5
+      engine:
+        description: How the database is dumped.
+        type: str
+        choices: [mariadb, postgresql, sqlite]
+        required: true
+      database:
+        description: The database's name.
+        type: str
+      databases:
+        description: Names and patterns of databases.
+        type: list
+        elements: str
+      except_databases:
+        description: Names and patterns of databases that are left out, which nothing covers then.
+        type: list
+        elements: str
+      login_host:
+        description: The server's host name or address; the local socket when not given.
+        type: str
+      login_port:
+        description: The server's port.
+        type: int
+      login_user:
+        description: The database user.
+        type: str
+      login_password:
+        description: The database user's password.
+        type: str
+      login_unix_socket:
+        description: The server's socket, or its directory.
+        type: path
+      login_os_user:
+        description: Run the database's client as this operating-system user.
+        type: str
+      ssl_mode:
+        description: How the connection is encrypted and checked.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: The file with the certificate authorities to trust.
+        type: path
+      client_directory:
+        description: The directory of the client programs.
+        type: path
+      nontransactional_tables:
+        description: What a dump does about such tables. It does not matter here.
+        type: str
+        choices: [lock, refuse]
+      path:
+        description: The database file (V(sqlite)).
+        type: path
+      scratch_directory:
+        description: Where a dump makes its copy. It does not matter here.
+        type: path
+  local:
+    description: Whether to look for servers of this host by their sockets.
+    type: bool
+    default: true
+  ignore:
+    description: What is left unprotected, or unknown, on purpose.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      database:
+        description: The database's name, or a pattern. Only with V(*), servers that cannot be asked are ignored too.
+        type: str
+        default: '*'
+      server:
+        description: The server as RV(databases[].server) or RV(unknown[].server) tells it, or a pattern.
+        type: str
+        default: '*'
+      engine:
+        description: Only databases of this engine.
+        type: str
+        choices: [mariadb, postgresql]
+      reason:
+        description: Why nobody needs to back it up.
+        type: str
+        required: true
+seealso:
+  - module: infitulua.backup.database_dump
+  - module: infitulua.backup.database_account
+  - module: infitulua.backup.set_info
+"""
+
+EXAMPLES = r"""
+- name: List the databases of this host, and what no source covers
+  infitulua.backup.database_info:
+    host: "{{ inventory_hostname }}"
+    medium:
+      type: directory
+      path: /var/backups/infitulua
+    sources: "{{ backup_databases }}"
+    ignore:
+      - database: prueba_*
+        reason: test data, made anew every night
+  register: found
+
+- name: Name what was not backed up for more than a day
+  ansible.builtin.debug:
+    msg: "{{ found.databases | selectattr('last_backup') | selectattr('last_backup.age_seconds', 'gt', 86400)
+      | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+databases:
+  description: Every database of every server, and every file of a source.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    engine:
+      description: The engine that can back it up.
+      type: str
+      sample: postgresql
+    server:
+      description: The server in a few words; null for a file.
+      type: str
+      sample: /run/postgresql:5432
+    name:
+      description: The database's name, or the file's path.
+      type: str
+      sample: contabilidad
+    version:
+      description: The server's version; null for a file.
+      type: str
+      sample: 17.2 (Debian 17.2-1)
+    bytes:
+      description: Its size as its engine measures it; null where this account may not know.
+      type: int
+      sample: 524288000
+    encoding:
+      description: The character set that it stores text in.
+      type: str
+      sample: UTF8
+    collation:
+      description: The order that it sorts text in.
+      type: str
+      sample: es_CO.UTF-8
+    owner:
+      description: The role that owns it; null where databases have no owner.
+      type: str
+      sample: contabilidad
+    kind:
+      description:
+        - V(user) for one that holds somebody's data; V(system) for the server's own; V(template) (PostgreSQL);
+          V(restoring) for what a restore makes, or left when it was killed; V(replaced) for what a restore keeps.
+      type: str
+      sample: user
+    source:
+      description: The source that backs it up; null where none does.
+      type: str
+      sample: contabilidad
+    last_backup:
+      description: The newest set of that source on the medium that is not suspect, with C(id), C(time) (UTC),
+        C(age_seconds) and C(path); null where there is none.
+      type: dict
+      sample: {"id": "srv-financiero/contabilidad/20261122T030000Z", "time": "20261122T030000Z", "age_seconds": 32400,
+        "path": "/var/backups/infitulua/srv-financiero/contabilidad/20261122T030000Z"}
+unprotected:
+  description: The databases that no source covers, each with C(engine), C(server), C(name) and C(bytes).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"engine": "mariadb", "server": "/run/mysqld/mysqld.sock", "name": "tienda", "bytes": 1048576}]
+replaced:
+  description:
+    - What restores have kept of what they replaced, until somebody drops it.
+    - Each has C(engine), C(server), C(name), C(bytes), C(database), which it was, and C(since), when it was replaced.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"engine": "postgresql", "server": "/run/postgresql:5432", "name": "nomina__replaced_20261120T101500Z",
+    "bytes": 8388608, "database": "nomina", "since": "20261120T101500Z"}]
+ignored:
+  description: What would be in RV(unprotected), were it not for O(ignore), each with C(reason).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"engine": "postgresql", "server": "/run/postgresql:5432", "name": "prueba_1", "bytes": 8388608,
+    "reason": "test data, made anew every night"}]
+unknown:
+  description: The servers that could not be looked into, each with C(engine), C(server), C(why) and C(message).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._database_operations import INFO_ARGUMENTS, survey
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
+from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule(argument_spec=INFO_ARGUMENTS, supports_check_mode=True)
+    try:
+        with interruptible("list databases", on=module.params["host"]):
+            report = survey(module.params)
+    except (BackupError, Interrupted) as error:
+        module.fail_json(msg=error.message, details=error.details)
+    module.exit_json(changed=False, **report.result())
+
+
+if __name__ == "__main__":
+    main()

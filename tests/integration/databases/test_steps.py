@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps 1 and 2 with accounts that back up, on real servers: what they make, what they find, and what nobody sees."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from development.demonstration.institution import Institution
+from development.services.mariadb import MariadbServer
+from development.services.postgresql import PostgresqlServer
+from tests.integration.postgresql.test_secrets import Watcher
+
+# An operating-system user that every Debian has.
+ACCOUNT = "backup"
+SERVER = "srv-financiero"
+PASSWORD = "canario-Cl4ve-de-copias"
+
+
+@pytest.fixture
+def house(postgresql: PostgresqlServer, mariadb: MariadbServer, tmp_path: Path) -> Iterator[Institution]:
+    """An institution whose server has one database that is backed up, by an account of its own, and others."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the client as another user")
+    rules = postgresql.data / "pg_hba.conf"
+    before = rules.read_text(encoding="utf-8")
+    rules.write_text(f"local all {ACCOUNT} peer\n{before}", encoding="utf-8")
+    postgresql.psql("ALTER SYSTEM SET log_statement = 'all'")
+    postgresql.psql("SELECT pg_reload_conf()")
+    for name in ("libro", "olvidada", "olvidada_a_proposito", "libro__replaced_20261120T101500Z"):
+        postgresql.psql(f'CREATE DATABASE "{name}"')
+    postgresql.psql("CREATE TABLE asiento AS SELECT generate_series(1, 100) i", "libro")
+    mariadb.sql("SET GLOBAL general_log_file = 'general.log'; SET GLOBAL general_log = 1")
+    mariadb.sql("CREATE DATABASE tesoro; CREATE TABLE tesoro.asiento (i INT)")
+    place = {"login_unix_socket": str(postgresql.socket), "login_port": postgresql.port}
+    network = {"login_host": mariadb.host, "login_port": mariadb.port, "ssl_mode": "disable"}
+    yield Institution(
+        tmp_path,
+        {
+            SERVER: {
+                "backup_databases": [
+                    {
+                        "name": "libro",
+                        "engine": "postgresql",
+                        "database": "libro",
+                        **place,
+                        "login_user": ACCOUNT,
+                        "login_os_user": ACCOUNT,
+                    },
+                    {
+                        "name": "tesoro",
+                        "engine": "mariadb",
+                        "database": "tesoro",
+                        **network,
+                        "login_user": ACCOUNT,
+                        "login_password": PASSWORD,
+                    },
+                ],
+                "backup_database_accounts": [
+                    {
+                        "engine": "postgresql",
+                        "name": ACCOUNT,
+                        "databases": ["libro"],
+                        **place,
+                        "login_user": "postgres",
+                        "login_os_user": "postgres",
+                    },
+                    {
+                        "engine": "mariadb",
+                        "name": ACCOUNT,
+                        "databases": ["tesoro"],
+                        "authentication": "password",
+                        "password": PASSWORD,
+                        "from_host": "%",
+                        "show_databases": True,
+                        **network,
+                        "login_user": mariadb.user,
+                        "login_password": mariadb.password,
+                    },
+                ],
+                "backup_unprotected_ignore": [{"database": "olvidada_a_*", "reason": "se rehace cada noche"}],
+            }
+        },
+        store=None,
+    )
+    for name in ("libro", "olvidada", "olvidada_a_proposito", "libro__replaced_20261120T101500Z"):
+        postgresql.psql(f'DROP DATABASE "{name}"')
+    postgresql.psql(f"DROP ROLE IF EXISTS {ACCOUNT}")
+    mariadb.sql(f"DROP DATABASE tesoro; DROP USER IF EXISTS {ACCOUNT}")
+    rules.write_text(before, encoding="utf-8")
+    postgresql.psql("SELECT pg_reload_conf()")
+
+
+def test_accounts_are_made_used_and_what_they_see_is_told(
+    house: Institution, postgresql: PostgresqlServer, mariadb: MariadbServer
+) -> None:
+    house.build()
+    roles = "SELECT count(*) FROM pg_roles"
+    before = postgresql.psql(roles)
+    secrets = (PASSWORD, mariadb.password)
+
+    with Watcher(*secrets) as watcher:
+        predicted = house.run("step1_prepare_media", "--check", "--diff")
+        assert postgresql.psql(roles) == before
+        made = house.run("step1_prepare_media", "--diff", "-vvvv")
+        again = house.run("step1_prepare_media")
+        day = house.run("step2_back_up", "-vvvv")
+
+    for run in (predicted, made, again, day):
+        assert run.status == 0, run.output
+        assert not [secret for secret in secrets if secret in run.output]
+    assert "+member of pg_read_all_data" in predicted.output
+    assert "+member of pg_read_all_data" in made.output
+    assert again.changed == 0, again.output
+    told = "\n".join(day.report)
+    assert f"{SERVER}/libro/" in told
+    assert f"{SERVER}/tesoro/" in told
+    assert "sin protección: la base de datos olvidada (postgresql en " in told
+    assert "olvidada_a_proposito" not in told
+    assert "libro__replaced_20261120T101500Z" in told
+    assert "2026" in told.split("es libro como era antes de la restauración de ")[1]
+    assert "no se pudo mirar" not in told
+    assert watcher.found == []
+    for log in (postgresql.directory / "postgresql.log", mariadb.data / "general.log"):
+        text = log.read_bytes()
+        assert b"pg_read_all_data" in text or b"tesoro" in text
+        assert not [secret for secret in secrets if secret.encode() in text]
+
+
+def test_a_search_that_fails_fails_no_backup(house: Institution, postgresql: PostgresqlServer, tmp_path: Path) -> None:
+    sources: dict[str, t.Any] = house.servers[SERVER]
+    # As the owner of the server, whom step 1 need not make; and a source whose server is down.
+    login = {"login_unix_socket": str(postgresql.socket), "login_port": postgresql.port, "login_os_user": "postgres"}
+    sources.pop("backup_database_accounts")
+    sources["backup_databases"] = [{"name": "libro", "engine": "postgresql", "database": "libro", **login}]
+    sources["backup_unprotected_ignore"] = [{"database": "olvidada"}]  # without a reason
+    house.build()
+    assert house.run("step1_prepare_media").status == 0
+    day = house.run("step2_back_up")
+    assert day.status == 0, day.output
+    told = "\n".join(day.report)
+    assert f"{SERVER}/libro/" in told
+    assert "no se sabe qué bases de datos quedan sin protección" in told
+    assert "reason" in told
