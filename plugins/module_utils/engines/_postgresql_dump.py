@@ -285,8 +285,8 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.S
         *(f"{_filters.by_hand(paths[part])} | {restore}" for part in data),
         f"{_filters.by_hand(paths[SCHEMA])} | {restore} --section=post-data",
     ]
-    commands.append(f"# How the server was set up, for reading only: {_filters.by_hand(paths[SETTINGS])}")
     statements = property_statements(facts["database"], name, warnings=[])
     for statement in statements + limit_statements(facts["database"], name):
         commands.append(f"psql --no-psqlrc {target} --command={shlex.quote(statement)}")
+    commands.append(f"# How the server was set up, for reading only: {_filters.by_hand(paths[SETTINGS])}")
     return commands

@@ -207,8 +207,7 @@ class Restoration:
         )
 
     def _create_beside(self, work: RestoreWork, *, tablespaces: bool) -> tuple[int, int, bool]:
-        """Makes the empty database; the server's major version, its memory for maintenance (MiB), whether we are its
-        superuser."""
+        """Makes the empty database; the server's major version, memory for maintenance (MiB), if we are superuser."""
         facts = self.access.database(work.reader.description.engine_facts)
         with self._maintenance(work.processes) as session:
             self._drop_beside(session)
