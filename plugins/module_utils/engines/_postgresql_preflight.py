@@ -60,7 +60,7 @@ def examine(
         f" WHERE datname = {quote_literal(name)} AND backend_type = 'client backend'"
     )
     if connected:
-        warnings.append(f"{connected} connections to it end when the restored database takes its place")
+        warnings.append(f"Connections to it that end when the restored database takes its place: {connected}")
     return warnings
 
 

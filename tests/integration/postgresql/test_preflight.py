@@ -131,7 +131,7 @@ def test_too_few_connections_are_told_and_those_that_will_end(server: Postgresql
     finally:
         user.kill()
         user.wait(10)
-    assert "1 connections to it end when the restored database takes its place" in restored.warnings
+    assert "Connections to it that end when the restored database takes its place: 1" in restored.warnings
 
 
 def test_tablespaces_come_back_where_they_are_and_are_told_where_they_are_not(
