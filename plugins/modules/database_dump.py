@@ -130,6 +130,15 @@ options:
         description: The directory of the client programs (V(mariadb), V(postgresql)); when not given, the one that is
           installed, or of several the one that suits the server.
         type: path
+      content_digest:
+        description:
+          - Whether to read every row once more, in the dump's own snapshot, for a digest of what each table holds
+            (V(postgresql)). Every restore and every drill of the set then compares what it restored with it, value by
+            value, and not only by the number of rows.
+          - It costs about as much processor time again as the dump, and a drill or a restore the same reading.
+          - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
+            that the guess is right, and whoever sees two sets, which tables are the same in both.
+        type: bool
       nontransactional_tables:
         description:
           - What to do about tables of engines that know no transactions, such as MyISAM, for which no snapshot holds

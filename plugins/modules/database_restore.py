@@ -76,6 +76,21 @@ options:
       client_directory:
         description: The directory of the client programs (C(mariadb), C(postgresql)); one that suits when not given.
         type: path
+      owner:
+        description:
+          - The role to whom the database and everything in it shall belong (sets of the engine C(postgresql)); it must
+            exist. When not given, to those whom the set names, who are made where the server lacks them.
+          - Extensions, event triggers, foreign-data wrappers and publications stay with the user that restores.
+        type: str
+      access:
+        description:
+          - What becomes of the privileges that the set names (sets of the engine C(postgresql)). V(keep), which is what
+            happens when it is not given, restores them, and makes the roles that the server lacks.
+          - V(none) restores no privileges, on the database and on what is in it, no default privileges, and no settings
+            of single roles. Only who owns it may use what is restored, and what PostgreSQL lets everybody do.
+          - Roles that a policy or a user mapping names are made in any case, since it cannot be made without them.
+        type: str
+        choices: [keep, none]
       path:
         description: The database file (sets of the engine C(sqlite)).
         type: path
@@ -100,6 +115,22 @@ EXAMPLES = r"""
       database: contabilidad_revision
       login_unix_socket: /run/postgresql
       login_os_user: postgres
+
+- name: Restore a copy for the auditors, which belongs to their role and to nobody else
+  infitulua.backup.database_restore:
+    ticket: MDA-2026-0119
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-financiero
+    source: contabilidad
+    identity_file: /etc/infitulua-backup/restore.identity
+    target:
+      database: contabilidad_auditoria
+      login_unix_socket: /run/postgresql
+      login_os_user: postgres
+      owner: auditoria
+      access: none
 
 - name: Put the newest set in the place of the damaged database
   infitulua.backup.database_restore:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import kept_since
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import left_by_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import kept_since, left_by_restore
 
 
 @dataclasses.dataclass(frozen=True)

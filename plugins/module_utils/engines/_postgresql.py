@@ -73,6 +73,7 @@ class PostgresqlEngine(Engine):
             "locale_provider": str,
             "locale": (str, type(None)),
             "icu_rules": (str, type(None)),
+            "collation_version": (str, type(None)),
             "tablespace": str,
             "comment": (str, type(None)),
             "has_access_list": bool,
@@ -84,7 +85,18 @@ class PostgresqlEngine(Engine):
         "extensions": Named(str),
         "roles": {"owners": [str], "grantees": [str], "named": [str]},
         "member_roles": [str],
-        "tablespaces": [str],
+        "tablespaces": Named(str),
+        "collations": [
+            {
+                "name": str,
+                "system": bool,
+                "provider": str,
+                "locale": (str, type(None)),
+                "collate": (str, type(None)),
+                "ctype": (str, type(None)),
+                "version": (str, type(None)),
+            }
+        ],
         "subscriptions": [str],
         "indexes": Named([str]),
         "invalid_indexes": [str],

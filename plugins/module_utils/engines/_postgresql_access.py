@@ -25,14 +25,20 @@ _BATCH = 100
 # What has an owner: its catalogue, the column, and which rows of it. Left out is what changes with something else (row
 # types, arrays, multiranges, sequences of columns), and what an ordinary role may not own (event triggers,
 # foreign-data wrappers, some publications, extensions with all that is theirs).
+_TYPES = (
+    "o.typtype IN ('b', 'c', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)"
+    " AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind <> 'c')"
+)
+_RELATIONS = (
+    "o.relkind IN ('r', 'p', 'v', 'm', 'f') OR (o.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d"
+    " WHERE d.classid = 'pg_class'::regclass AND d.objid = o.oid AND d.refclassid = 'pg_class'::regclass"
+    " AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')))"
+)
 _OWNED = (
     ("pg_namespace", "nspowner", "true"),
-    ("pg_type", "typowner", "o.typtype IN ('b', 'c', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_class c"
-     " WHERE c.oid = o.typrelid AND c.relkind <> 'c') AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)"),
+    ("pg_type", "typowner", _TYPES),
     ("pg_proc", "proowner", "true"),
-    ("pg_class", "relowner", "o.relkind IN ('r', 'p', 'v', 'm', 'f') OR (o.relkind = 'S' AND NOT EXISTS ("
-     "SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = o.oid"
-     " AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')))"),
+    ("pg_class", "relowner", _RELATIONS),
     ("pg_operator", "oprowner", "true"),
     ("pg_opfamily", "opfowner", "true"),
     ("pg_opclass", "opcowner", "true"),
@@ -44,7 +50,7 @@ _OWNED = (
     ("pg_statistic_ext", "stxowner", "true"),
     ("pg_ts_config", "cfgowner", "true"),
     ("pg_ts_dict", "dictowner", "true"),
-)  # fmt: skip
+)
 # Objects with lower numbers are the server's own (PostgreSQL, FirstNormalObjectId).
 _FIRST_OBJECT = 16384
 
@@ -107,8 +113,8 @@ class Access:
             session.execute(f"SET {without_event_triggers(session.major)}")
         query = " UNION ALL ".join(
             f"SELECT {position} AS position, '{_class(catalogue)}'::regclass::oid AS class, o.oid AS object"
-            f" FROM {catalogue} o"
-            f" WHERE ({rows}) AND o.oid >= {_FIRST_OBJECT} AND pg_get_userbyid(o.{column}) <> {quote_literal(owner)}"
+            f" FROM {catalogue} o WHERE ({rows}) AND o.oid >= {_FIRST_OBJECT}"
+            f" AND pg_get_userbyid(o.{column}) <> {quote_literal(owner)}"
             f" AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = o.oid"
             " AND d.objsubid = 0 AND d.deptype = 'e')"
             for position, (catalogue, column, rows) in enumerate(_OWNED)

@@ -117,8 +117,9 @@ SELECT e.extname AS name, e.extversion AS version FROM pg_extension e WHERE e.ex
 _LARGE_OBJECTS = "SELECT count(*) AS value FROM pg_largeobject_metadata"
 
 _TABLESPACES = """
-SELECT DISTINCT s.spcname AS name FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace
-WHERE s.spcname !~ '^pg_' ORDER BY name
+SELECT s.spcname AS name, pg_tablespace_location(s.oid) AS location FROM pg_tablespace s
+WHERE s.spcname !~ '^pg_' AND (s.oid IN (SELECT c.reltablespace FROM pg_class c)
+    OR s.oid = (SELECT b.dattablespace FROM pg_database b WHERE b.datname = current_database())) ORDER BY name
 """
 
 _SUBSCRIPTIONS = """
@@ -176,15 +177,44 @@ def _properties_query(major: int) -> str:
     provider = "b.datlocprovider::text" if major >= 15 else "'c'"
     locale = "b.datlocale" if major >= 17 else "b.daticulocale" if major >= 15 else "NULL"
     rules = "b.daticurules" if major >= 16 else "NULL"
+    version = "pg_database_collation_actual_version(b.oid)" if major >= 15 else "NULL"
     return f"""
 SELECT b.datname AS name, pg_get_userbyid(b.datdba) AS owner, pg_encoding_to_char(b.encoding) AS encoding,
     b.datcollate AS collate, b.datctype AS ctype,
     {provider} AS locale_provider, {locale} AS locale, {rules} AS icu_rules,
+    {version} AS collation_version,
     s.spcname AS tablespace, b.datconnlimit AS connection_limit, b.datistemplate AS is_template,
     shobj_description(b.oid, 'pg_database') AS comment, b.datacl IS NOT NULL AS has_access_list
 FROM pg_database b JOIN pg_tablespace s ON s.oid = b.dattablespace
 WHERE b.datname = current_database()
 """
+
+
+def _collations_query(major: int) -> str:
+    """Collations that were made here, and those of the server's own that anything here uses."""
+    locale = "c.colllocale" if major >= 17 else "c.colliculocale" if major >= 15 else "c.collcollate"
+    return f"""
+SELECT CASE WHEN n.nspname = 'pg_catalog' THEN c.collname::text ELSE format('%I.%I', n.nspname, c.collname) END AS name,
+    n.nspname = 'pg_catalog' AS system, c.collprovider AS provider,
+    CASE WHEN c.collprovider = 'i' THEN {locale} END AS locale, c.collcollate AS collate, c.collctype AS ctype,
+    pg_collation_actual_version(c.oid) AS version
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE (n.nspname = 'pg_catalog' OR {_USER_SCHEMA}) AND (n.nspname <> 'pg_catalog' OR c.oid IN (
+    SELECT d.refobjid FROM pg_depend d WHERE d.refclassid = 'pg_collation'::regclass))
+ORDER BY name
+"""
+
+
+def sorts_by_another_library(session: Session) -> bool:
+    """Whether the operating system's library sorts in another way since the database, and so its indexes, was made."""
+    return (
+        session.major >= 15
+        and session.value(
+            "SELECT datcollversion <> pg_database_collation_actual_version(oid) AS value FROM pg_database"
+            " WHERE datname = current_database()"
+        )
+        is True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,7 +320,8 @@ def properties(session: Session) -> dict[str, t.Any]:
         },
         "roles": roles,
         "member_roles": _names(session.rows(_MEMBERS)),
-        "tablespaces": _names(session.rows(_TABLESPACES)),
+        "tablespaces": {row["name"]: row["location"] for row in session.rows(_TABLESPACES)},
+        "collations": session.rows(_collations_query(session.major)),
         "subscriptions": _names(session.rows(_SUBSCRIPTIONS)),
     }
 

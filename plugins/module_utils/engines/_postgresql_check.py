@@ -53,10 +53,6 @@ def check(session: Session, facts: t.Mapping[str, t.Any], warnings: list[str]) -
     ]
     broken = sorted(set(found["invalid_indexes"]) - set(facts["invalid_indexes"]))
     checks.append(Check("indexes", not broken, f"invalid: {', '.join(broken)}" if broken else "all valid"))
-    for name, version in found["extensions"].items():
-        if facts["extensions"].get(name) != version:
-            before = facts["extensions"].get(name)
-            warnings.append(f"The extension {name} is {version} here and was {before} where it was dumped")
     return checks
 
 

@@ -22,7 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_digest
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_digest, _postgresql_settings
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -43,6 +43,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 SCHEMA = "schema"
 GLOBALS = "globals"
 DATA = "data"
+SETTINGS = "settings"
 # How long a dump waits for a table that another session has locked, seconds.
 LOCK_WAIT_SECONDS = 60
 # Every pg_dump reads the whole catalogue first; below this much data per group that would cost more than it gains.
@@ -104,6 +105,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool 
             warnings.append("Large objects have no digest: this user may not read pg_largeobject")
         groups = plan_groups(tables, jobs)
         streams, facts["indexes"] = _streams(connection, writer, session, snapshot, tables, groups, warnings)
+        streams.append(_settings_stream(connection, writer, warnings))
         readable = [table for table in tables if table.name not in lost]
         with advising():
             read = functools.partial(_postgresql_digest.read if digests else _count, session, readable)
@@ -111,7 +113,7 @@ def dump(connection: Connection, writer: SetWriter, *, jobs: int, digests: bool 
     data = sorted(stream.part for stream in streams if stream.part.startswith(DATA))
     paths = {stream.part: f"data/{stream.name}{writer.filters.suffix(compress=stream.compress)}" for stream in streams}
     return Dumped(
-        parts=[GLOBALS, SCHEMA, *data],
+        parts=[GLOBALS, SCHEMA, *data, SETTINGS],
         content={"rows": sum(facts["row_counts"].values())},
         facts=facts,
         warnings=warnings,
@@ -152,6 +154,11 @@ def _warn_about(facts: dict[str, t.Any], session: Session, warnings: list[str]) 
     if facts["invalid_indexes"]:
         names = ", ".join(facts["invalid_indexes"])
         warnings.append(f"Invalid indexes are not in the set (pg_dump leaves them out); rebuild them: {names}")
+    if catalogue.sorts_by_another_library(session):
+        warnings.append(
+            "The system's library sorts texts in another way than when this database was made: its indexes on texts may"
+            " be wrong. REINDEX DATABASE, then ALTER DATABASE … REFRESH COLLATION VERSION; a restored copy is right"
+        )
     if facts["objects"].get("foreign tables"):
         warnings.append("Foreign tables are in the set without their rows, which are on another server")
     client = facts["client"]
@@ -217,6 +224,16 @@ def _streams(
     return streams, indexes
 
 
+def _settings_stream(connection: Connection, writer: SetWriter, warnings: list[str]) -> Stream:
+    text, hidden = _postgresql_settings.read(writer.processes, connection)
+    if hidden is not None:
+        warnings.append(
+            f"How the server is set up is not all in the set: this user may not see {hidden}. A superuser may"
+        )
+    action = f"store how {connection.server} is set up"
+    return Stream(SETTINGS, f"{SETTINGS}.json", [], action, _NEXT_STEP, stdin=text)
+
+
 def _count(session: Session, tables: t.Sequence[Table]) -> tuple[dict[str, int], None]:
     return catalogue.count_rows(session, tables), None
 
@@ -271,4 +288,5 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], data: t.S
     statements = property_statements(facts["database"], name, warnings=[])
     for statement in statements + limit_statements(facts["database"], name):
         commands.append(f"psql --no-psqlrc {target} --command={shlex.quote(statement)}")
+    commands.append(f"# How the server was set up, for reading only: {_filters.by_hand(paths[SETTINGS])}")
     return commands

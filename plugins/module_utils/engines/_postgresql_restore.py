@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import typing as t
 import zlib
@@ -23,6 +24,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Replaced,
@@ -103,14 +105,14 @@ class Restoration:
             self.connection.client = choose_for_restore(available, facts["client"], server_major=session.major)
             self._check_roles(work, session)
             exists = session.rows(f"SELECT datallowconn FROM pg_database WHERE datname = {quote_literal(self.name)}")
-            missing = self._missing_extensions(session, facts)
-        if missing:
-            raise NotFound(
-                "restore a database",
+            work.warnings += _postgresql_preflight.examine(
+                session,
+                functools.partial(self._maintenance, work.processes),
+                facts,
+                name=self.name,
+                jobs=work.jobs,
+                source_bytes=work.reader.description.source_bytes,
                 on=self.connection.describe(),
-                why=f"the set needs extensions that the server has not got: {', '.join(missing)}",
-                next_step="Install them on the server: the package postgresql-contrib has many,"
-                f" postgresql-{session.major}-<extension> (Debian, Ubuntu) others.",
             )
         empty = True
         if exists and exists[0]["datallowconn"]:
@@ -129,10 +131,6 @@ class Restoration:
                 why=f"the set was taken from PostgreSQL {facts['version']} and the server is {session.major}",
                 next_step=f"Restore into PostgreSQL {dumped} or newer.",
             )
-
-    def _missing_extensions(self, session: Session, facts: t.Mapping[str, t.Any]) -> list[str]:
-        available = {row["name"] for row in session.rows("SELECT name FROM pg_available_extensions")}
-        return sorted(set(facts["extensions"]) - available)
 
     def _check_roles(self, work: RestoreWork, session: Session) -> None:
         needed, _members = self._missing_roles(work, session)
@@ -182,7 +180,8 @@ class Restoration:
             tablespaces = {row["spcname"] for row in session.rows("SELECT spcname FROM pg_tablespace")}
             missing = sorted({*facts["tablespaces"], facts["database"]["tablespace"]} - tablespaces)
             if missing:
-                work.warnings.append(f"The server has no tablespace {', '.join(missing)}: all is in the default one")
+                shown = ", ".join(f"{name} (it was {facts['tablespaces'].get(name) or 'nowhere'})" for name in missing)
+                work.warnings.append(f"The server has no tablespace {shown}: all is in the default one")
         if facts["subscriptions"]:
             names = ", ".join(facts["subscriptions"])
             work.warnings.append(f"Subscriptions are in the set and were not restored; create them anew: {names}")

@@ -23,7 +23,8 @@ from tests.integration.postgresql.support import (
 # To whom the objects belong that are not the server's own or an extension's.
 OWNERS = """
 SELECT string_agg(DISTINCT owner, ',') FROM (
-    SELECT relowner::regrole::text AS owner FROM pg_class c WHERE oid >= 16384 AND relnamespace <> 'pg_toast'::regnamespace
+    SELECT relowner::regrole::text AS owner FROM pg_class c WHERE oid >= 16384
+        AND relnamespace <> 'pg_toast'::regnamespace
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
   UNION ALL SELECT proowner::regrole::text FROM pg_proc p WHERE oid >= 16384
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
@@ -42,7 +43,8 @@ SELECT string_agg(DISTINCT owner, ',') FROM (
 """
 NOTED = """
 CREATE SCHEMA notas; CREATE TABLE notas.vistas (que text);
-CREATE FUNCTION notas.anota() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO notas.vistas VALUES (tg_tag); END $$;
+CREATE FUNCTION notas.anota() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO notas.vistas VALUES (tg_tag); END $$;
 CREATE EVENT TRIGGER anota ON ddl_command_end EXECUTE FUNCTION notas.anota();
 """
 
@@ -100,6 +102,22 @@ def test_privileges_are_kept_under_another_owner(server: PostgresqlServer, site:
     may += " has_database_privilege('app reader', current_database(), 'CONNECT'),"
     may += " has_database_privilege('la revisora', current_database(), 'CREATE')"
     assert server.psql(may, "revisión") == "t|t|f|t|t"
+
+
+def test_a_database_s_own_event_triggers_leave_its_restore_alone(server: PostgresqlServer, site: Site) -> None:
+    """Otherwise what they write down of the restore would be in the restored database, and not in the set."""
+    server.psql("CREATE DATABASE vigilada")
+    server.psql(
+        NOTED + "CREATE MATERIALIZED VIEW m AS SELECT 1; CREATE EVENT TRIGGER otro ON ddl_command_start"
+        " EXECUTE FUNCTION notas.anota()",
+        "vigilada",
+    )
+    dumped = site.dump(engine(server, "vigilada"))
+    site.restore(engine(server, "copia"), dumped.set_id)
+    rows = "SELECT count(*) FROM notas.vistas"
+    assert server.psql(rows, "copia") == server.psql(rows, "vigilada")
+    server.psql("CREATE TABLE nueva ()", "copia")
+    assert int(server.psql(rows, "copia")) > int(server.psql(rows, "vigilada"))
 
 
 def test_an_owner_that_is_not_there_is_told_before_anything_is_made(server: PostgresqlServer, site: Site) -> None:
