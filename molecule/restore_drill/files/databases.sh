@@ -7,13 +7,15 @@ set -eu
 cd /
 runuser -u postgres -- createdb hostil
 runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -d hostil <<'SQL'
-CREATE FUNCTION trampa() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+CREATE FUNCTION trampa() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE $sql$COPY (SELECT 1) TO PROGRAM 'cat >/tmp/hostile-mark'$sql$;
   RETURN '';
 END $$;
+-- What an index calls says of itself that it changes nothing; what that calls is not looked at.
+CREATE FUNCTION inocente() RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.trampa(); END';
 CREATE TABLE cebo (id integer PRIMARY KEY);
 INSERT INTO cebo VALUES (1);
-CREATE INDEX con_trampa ON cebo ((id::text || public.trampa()));
+CREATE INDEX con_trampa ON cebo ((id::text || public.inocente()));
 SQL
 # Where nothing confines it, it does what it wants: the proof that it could.
 test -e /tmp/hostile-mark

@@ -87,11 +87,12 @@ def test_no_host_holds_the_directors_key(host_name: str, reach: t.Callable[..., 
 def test_no_secret_is_in_a_log_or_a_temporary_file(
     host_name: str, reach: t.Callable[..., t.Any], secrets: dict[str, str]
 ) -> None:
-    host = reach(host_name)
-    for what, secret in secrets.items():
-        split = f"{secret[:8]}''{secret[8:]}"
-        found = host.run(f"journalctl --no-pager | grep -F -- {split}; grep -rslF -- {split} /tmp /var/tmp /home /root")
-        assert found.stdout == "", what
+    # Split, so that the command does not find itself.
+    words = " ".join(f"-e {secret[:8]}''{secret[8:]}" for secret in secrets.values())
+    found = reach(host_name).run(
+        f"journalctl --no-pager | grep -F {words}; grep -rslF {words} /tmp /var/tmp /home /root"
+    )
+    assert found.stdout == ""
 
 
 def test_the_account_has_two_keys_each_bound_to_one_directory(server: t.Any) -> None:
