@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import typing as t
 from pathlib import Path
