@@ -106,6 +106,11 @@ def test_the_policy_and_the_budget_decide_and_say_what_is_left_out(place: Range)
     assert {entry["reason"] for entry in newest.left_out} == {"not the newest of its source"}
     assert [entry["id"] for entry in newest.left_out] == [old]
 
+    # Of a full round only the set is left that has not been drilled itself.
+    assert place.drill(policy="full_interval", check_mode=True).planned == []
+    whole = place.drill(policy="full_interval", interval_days=0, check_mode=True)
+    assert len(whole.planned) == 3
+
     recent = place.drill(policy="interval")
     assert recent.planned == []
     assert recent.overdue == []
