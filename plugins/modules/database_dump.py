@@ -148,13 +148,23 @@ options:
         type: str
         choices: [lock, refuse]
       path:
-        description: The database file (V(sqlite)).
+        description:
+          - The database file (V(sqlite)).
+          - A database that an application attaches to another is a source of its own. The file does not tell that it is
+            attached, and each is copied at a moment of its own. Where transactions change several files, stop the
+            application while they are dumped, or put their tables into one.
         type: path
       scratch_directory:
         description:
           - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)).
           - The database's own directory when not given.
         type: path
+      content_digest:
+        description:
+          - Whether a digest of every row of each table is kept in the set (V(sqlite)), with which a restored table is proven
+            to hold exactly what was dumped, and not only as many rows.
+          - It costs a second reading of the copy, by one processor, about a second for every million values.
+        type: bool
 seealso:
   - module: infitulua.backup.database_restore
   - module: infitulua.backup.set_verify

@@ -15,13 +15,18 @@ description:
   - Restores each chosen set, from whatever medium, into an instance that exists for this only, checks what came out,
     and measures how long it took.
     Then nothing of it is left, whatever happened.
-  - A PostgreSQL set is restored into a server of the major version that it was taken from. The server runs as an
-    unprivileged user on a socket of its own, confined by bubblewrap(1) to its own files, without network and
-    without any program it could run, since what is in a set may be hostile. A SQLite set is restored into a file, a set
-    of files into a directory.
-  - The checks are those of every restore (row counts against the snapshot, objects, constraints, indexes, the engine's
-    own integrity check; for files the entries by type and their bytes), C(pg_amcheck) where it is installed, and
-    the O(queries).
+  - Whatever handles a set's content may be taken over by it. It runs as an unprivileged user, confined by bubblewrap(1)
+    to its own files and the system's libraries, without network and without any program that it does not need. A
+    PostgreSQL set is restored into a server of the major version that it was taken from, on a socket of its own; a
+    SQLite set into a file, a set of files into a directory, by a process that is handed plain streams. Verifying,
+    decrypting and decompressing stay with the module, so that no key, no set and nothing of the module's memory is within
+    reach of what is restored.
+  - The checks are those of every restore (row counts against the snapshot, objects, constraints, indexes, content digests
+    where the set has them, the engine's own integrity check; for files the entries by type and their bytes),
+    C(pg_amcheck) where it is installed, C(CHECK TABLE), each restored file against the archive (content, mode, time of
+    modification, links), and the O(queries).
+  - Owners of files are not restored in a drill, since only root can give files away. They stand in the archive, of which
+    every byte has been verified.
   - Every drill is written down in O(record_directory), one line of JSON in C(<host>/<source>.jsonl).
   - One set that fails does not stop the others; the module then fails at the end, naming each.
 author:
@@ -46,8 +51,10 @@ options:
       - V(newest) drills the newest chosen set of each source.
       - V(interval) drills the newest chosen set of each source that no set of has passed a drill within
         O(interval_days).
+      - V(full_interval) drills every chosen set that has not itself passed a drill within O(interval_days). With the
+        default of 7 that is a full round each week.
     type: str
-    choices: [every_set, newest, interval]
+    choices: [every_set, newest, interval, full_interval]
     default: every_set
   interval_days:
     description:
@@ -62,7 +69,8 @@ options:
   budget_minutes:
     description:
       - After so many minutes no further drill begins; the sets that are left are returned as RV(left_out).
-      - The source whose last passed drill is the oldest comes first, so that each has its turn.
+      - The source whose last passed drill is the oldest comes first, and of its sets the one whose own is, so that each has
+        its turn.
     type: float
   identity_file:
     description: The age identity that reads the sets.
@@ -83,8 +91,11 @@ options:
     type: path
     default: /var/lib/infitulua-backup/drills
   user:
-    description: The operating-system user that throw-away servers and their clients run as where the module runs as
-      root.
+    description:
+      - The operating-system user that throw-away servers, their clients, and whatever restores SQLite databases and files
+        run as where the module runs as root.
+      - While a drill lasts, what is restored belongs to this user, mode 0700. A user of its own, that no other service
+        runs as, keeps it from those too.
     type: str
     default: nobody
   programs_directory:
@@ -117,7 +128,8 @@ options:
         description: Only for sets of this source.
         type: str
   max_seconds:
-    description: A drill that takes longer is ended, seconds; it counts as not done.
+    description: A drill that takes longer is ended, seconds; it counts as not done. Waiting for the room that another
+      drill takes does not count.
     type: int
     default: 3600
   max_bytes:
@@ -128,22 +140,38 @@ options:
     description: Address space that each process of a drill may take, bytes.
     type: int
     default: 8589934592
+  max_cpu_seconds:
+    description: A drill whose processes together take more seconds of processor time is ended; it counts as not done.
+    type: int
+  max_processors:
+    description: How many processors a drill may use, with everything that it starts. Drills side by side use different ones
+      while there are enough. Without it, all of them, at a low priority.
+    type: int
+  concurrency:
+    description:
+      - How many drills run at a time.
+      - One that would not fit into O(work_directory) beside those that are at work, of this run or of another, waits for
+        them; so it does while less than 512 MiB of memory are available.
+    type: int
+    default: 1
   jobs:
-    description: How many streams are restored at a time.
+    description: How many streams of one set are restored at a time.
     type: int
     default: 2
   set_aside:
     description:
       - Whether a set that failed is moved to C(.rejected) below the medium's root (directory media), where nothing
         lists it and somebody can look at it.
-      - A set whose drill was not done stays where it is.
+      - A set whose drill was not done stays where it is. A drill is not done, and the set not to blame, where this host
+        lacks a program, room, memory, time or processor time, or something was killed.
     type: bool
     default: false
   status_file:
     description: Where progress is written as JSON, about once a second.
     type: path
 requirements:
-  - bubblewrap, and the PostgreSQL server programs of the set's major version, for sets of PostgreSQL
+  - bubblewrap
+  - the PostgreSQL server programs of the set's major version, for sets of PostgreSQL
 seealso:
   - module: infitulua.backup.set_verify
   - module: infitulua.backup.database_restore
@@ -227,7 +255,7 @@ sets:
       sample: 41.2
     restore_seconds:
       description: How long it took from reading the set to checked data, the recovery time that was really reached
-        (RTO).
+        (RTO). Comparing files with their archive is not part of it.
       type: float
       sample: 36.9
     source_bytes:

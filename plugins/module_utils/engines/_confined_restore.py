@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib.util
 import io
 import json
+import marshal
 import os
 import pwd
 import signal
@@ -48,6 +50,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance
 
 _PACKAGE = "ansible_collections.infitulua.backup.plugins.module_utils"
 _CODE = "/code.zip"
+# What compiled code begins with where no source is to be compared with it (PEP 552); the interpreter is the same one.
+_COMPILED = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
 _BOOT = f"import sys; sys.path.insert(0, {_CODE!r}); from {_confined_process.__name__} import main; main()"
 # A line of its answers; what is longer is none.
 _LONGEST_ANSWER = 64 * 1024 * 1024
@@ -278,14 +282,13 @@ class _Code:
     def __enter__(self) -> _Code:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
-            parts = _PACKAGE.split(".")
-            for depth in range(1, len(parts)):
-                archive.writestr("/".join([*parts[:depth], "__init__.py"]), "")
+            for depth in range(1, _PACKAGE.count(".") + 1):
+                archive.writestr("/".join([*_PACKAGE.split(".")[:depth], "__init__.py"]), "")
             for name, module in sorted(sys.modules.items()):
                 if name == _PACKAGE or name.startswith(_PACKAGE + "."):
-                    source = getattr(module.__loader__, "get_source", lambda _name: None)(name)
-                    path = name.replace(".", "/") + ("/__init__.py" if hasattr(module, "__path__") else ".py")
-                    archive.writestr(path, source or "")
+                    code = getattr(module.__loader__, "get_code", lambda _name: None)(name)
+                    path = name.replace(".", "/") + ("/__init__.pyc" if hasattr(module, "__path__") else ".pyc")
+                    archive.writestr(path, _COMPILED + marshal.dumps(code or compile("", path, "exec")))
         self.descriptor = os.memfd_create("code", os.MFD_CLOEXEC)
         with open(os.dup(self.descriptor), "wb") as stream:
             stream.write(buffer.getvalue())

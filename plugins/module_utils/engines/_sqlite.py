@@ -48,8 +48,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     TargetState,
     is_count,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import (
+    CONTENT_DIGEST_ARGUMENT,
+    compare_digests,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX, stamp_of
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_digest import digest_table
 
 PART = "database"
 FILE_NAME = "database.sqlite3"
@@ -79,13 +84,15 @@ class SqliteEngine(Engine):
     """One database file.
 
     Source options: ``path`` (links are resolved), ``scratch_directory`` (where the copy takes its space; the
-    database's own directory when not given). Target options: ``path``.
+    database's own directory when not given), ``content_digest`` (whether every row counts for a digest of its table).
+    Target options: ``path``.
     """
 
     name = "sqlite"
     source_arguments = {
         "path": {"type": "path"},
         "scratch_directory": {"type": "path"},
+        **CONTENT_DIGEST_ARGUMENT,
     }
     target_arguments = {
         "path": {"type": "path"},
@@ -102,6 +109,7 @@ class SqliteEngine(Engine):
             )
         self._path = os.path.realpath(path)
         self._scratch = options.get("scratch_directory") or os.path.dirname(self._path)
+        self._digests = bool(options.get("content_digest"))
         self._restoring = -1  # Descriptor of the file beside the target.
         self._swapped = False
 
@@ -179,7 +187,7 @@ class SqliteEngine(Engine):
         with contextlib.ExitStack() as stack:
             copy, how = self._filled(stack)
             try:
-                found = copy.inspect()
+                found = copy.inspect(digests=self._digests)
             except sqlite3.Error as error:
                 raise self._damaged([str(error)]) from error
             if found.damage:
@@ -371,7 +379,7 @@ class SqliteEngine(Engine):
         try:
             # Not read-only: SQLite does not look at CHECK constraints then, and would find less than the dump did.
             with _without_log(self._restoring), contextlib.closing(_connect(self._beside, "rw")) as connection:
-                found = _Found.of(connection)
+                found = _Found.of(connection, digests=facts["content_digests"] is not None)
         except sqlite3.Error as error:
             return [Check("integrity", False, str(error))]
         is_whole = not found.damage
@@ -392,7 +400,7 @@ class SqliteEngine(Engine):
         ]
         total = f"{sum(facts['rows'].values())} in {len(facts['rows'])} tables"
         checks.append(Check("rows", not differing, "; ".join(differing[:20]) or total))
-        return checks
+        return checks + _compare_digests(facts["content_digests"], found.digests or {})
 
     def swap(self, work: RestoreWork) -> str | None:
         """By rename, the old database settled first so that nothing of it can be applied to the new one."""
@@ -693,13 +701,13 @@ class _Copy:
         """Copies the source, from the beginning, so many pages at a time."""
         source.backup(self._connections[0], pages=pages, progress=watch, sleep=0.05)
 
-    def inspect(self) -> _Found:
+    def inspect(self, *, digests: bool) -> _Found:
         """Checks and counts the copy, which is then ready to be read through its descriptor."""
         writer, reader = self._connections
         writer.close()
         try:
             with _without_log(self.descriptor):
-                return _Found.of(reader)
+                return _Found.of(reader, digests=digests)
         finally:
             reader.close()
             os.lseek(self.descriptor, 0, os.SEEK_SET)
@@ -731,6 +739,7 @@ class _Found:
     :param rules_broken: how many rows break a rule (NOT NULL, CHECK, STRICT) of their own table.
     :param foreign_key_violations: None: cannot be told.
     :param unchecked: why its integrity could not be checked as a whole.
+    :param digests: of each table; None within it: cannot be told; None: not asked for.
     """
 
     fixed: dict[str, t.Any] = dataclasses.field(default_factory=dict)
@@ -742,9 +751,10 @@ class _Found:
     rules_broken: int = 0
     foreign_key_violations: int | None = None
     unchecked: str | None = None
+    digests: dict[str, str | None] | None = None
 
     @classmethod
-    def of(cls, connection: sqlite3.Connection) -> _Found:
+    def of(cls, connection: sqlite3.Connection, *, digests: bool) -> _Found:
         """Looks at everything.
 
         :raises sqlite3.DatabaseError: when it cannot be read.
@@ -754,7 +764,7 @@ class _Found:
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "temp_store=MEMORY", "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
         connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
-        found = cls()
+        found = cls(digests={} if digests else None)
         found._check(connection)
         if found.damage:
             return found
@@ -773,6 +783,8 @@ class _Found:
                 [found.rows[table]] = connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()
             except sqlite3.OperationalError as error:
                 found.not_counted.append(f"{table} ({error})")
+            if found.digests is not None:
+                found.digests[table] = digest_table(connection, quoted)
         try:
             found.foreign_key_violations = sum(1 for violation in connection.execute("PRAGMA foreign_key_check"))
         except sqlite3.OperationalError:
@@ -804,6 +816,7 @@ class _Found:
             "integrity": self.unchecked or "ok",
             "rules_broken": self.rules_broken,
             "foreign_key_violations": self.foreign_key_violations,
+            "content_digests": self.digests,
         }
 
     def warnings(self) -> list[str]:
@@ -817,7 +830,19 @@ class _Found:
             warnings.append(f"{self.foreign_key_violations} rows refer to rows that are not there (foreign keys)")
         if self.not_counted:
             warnings.append(f"rows could not be counted: {', '.join(self.not_counted[:10])}")
+        without = sorted(table for table, digest in (self.digests or {}).items() if digest is None)
+        if without:
+            warnings.append(f"tables without a content digest, which need the application: {', '.join(without[:10])}")
         return warnings
+
+
+def _compare_digests(expected: t.Mapping[str, str | None] | None, found: t.Mapping[str, str | None]) -> list[Check]:
+    """Where a table could not be digested when it was dumped there is nothing to compare."""
+    if expected is None:
+        return []
+    wanted = {table: digest for table, digest in expected.items() if digest is not None}
+    there = {table: digest or "none" for table, digest in found.items() if expected.get(table, "") is not None}
+    return compare_digests(wanted, there)
 
 
 def _connect(path: str, mode: str, *, immutable: bool = False, timeout: float | None = None) -> sqlite3.Connection:
@@ -874,6 +899,9 @@ def _facts(work: RestoreWork) -> t.Mapping[str, t.Any]:
         good = good and all(is_count(count) for count in facts["rows"].values())
         good = good and bool(re.fullmatch(r"[0-7]{4}", facts["mode"])) and all(name in facts for name in _FIXED)
         good = good and all(name in facts for name in ("objects", "rules_broken", "foreign_key_violations"))
+        digests = facts["content_digests"]
+        good = good and (digests is None or isinstance(digests, dict))
+        good = good and all(digest is None or isinstance(digest, str) for digest in (digests or {}).values())
     except (KeyError, TypeError):
         good = False
     if not good:

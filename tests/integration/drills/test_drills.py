@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import typing as t
 from pathlib import Path
@@ -107,6 +105,11 @@ def test_the_policy_and_the_budget_decide_and_say_what_is_left_out(place: Range)
     newest = place.drill(policy="newest")
     assert {entry["reason"] for entry in newest.left_out} == {"not the newest of its source"}
     assert [entry["id"] for entry in newest.left_out] == [old]
+
+    # Of a full round only the set is left that has not been drilled itself.
+    assert place.drill(policy="full_interval", check_mode=True).planned == []
+    whole = place.drill(policy="full_interval", interval_days=0, check_mode=True)
+    assert len(whole.planned) == 3
 
     recent = place.drill(policy="interval")
     assert recent.planned == []

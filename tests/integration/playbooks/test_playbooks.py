@@ -304,6 +304,27 @@ def test_what_does_not_pass_its_trial_restore_is_not_stored(house: House) -> Non
 
 
 @pytest.mark.slow
+def test_a_drill_is_rehearsed_in_check_mode_and_one_that_is_long_due_is_told(house: House) -> None:
+    chosen = ("--limit", f"localhost,{FINANCE},{SYSTEMS_COMPUTER}", "-e", "backup_drill_source=contabilidad")
+    before = house.listing()
+    run = house.institution.run("restore_drill", *chosen, "--check")
+    assert run.status == 0, run.output
+    (told,) = (line for line in run.report if "se restauraría de prueba" in line)
+    assert f"{FINANCE}/contabilidad/" in told
+    assert house.listing() == before
+    assert "ninguna copia ha pasado" not in run.output
+
+    # With no day to spare, even today's is too long ago.
+    run = house.institution.run("restore_drill", *chosen, "--check", "-e", "backup_drill_interval_days=0")
+    assert run.status == 0, run.output
+    last = drills(house, FINANCE, "contabilidad")[-1]["drilled"]
+    warning = (
+        f"ADVERTENCIA: {FINANCE}/contabilidad: ninguna copia ha pasado la restauración de prueba en el plazo; la última"
+    )
+    assert any(warning in line and last in line for line in run.report), run.report
+
+
+@pytest.mark.slow
 def test_a_drill_from_the_cloud_and_one_that_fails_which_a_restore_heeds(house: House) -> None:
     chosen = ("--limit", f"localhost,{FINANCE},{SYSTEMS_COMPUTER}", "-e", "backup_drill_source=contabilidad")
     run = house.institution.run("restore_drill", *chosen, "-e", "backup_drill_from=cloud", "-e", asking("800"))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import typing as t
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._drilling import 
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services.postgresql import PostgresqlServer
+from tests.integration.drills.support import descendants, wait_for
 from tests.integration.postgresql.support import Site, create_everything, drop_everything, engine
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
@@ -217,6 +220,66 @@ def test_a_drill_that_takes_too_long_is_ended_and_nothing_is_left(
     assert found.outcome == "not_done"
     assert "it took longer than 6 seconds" in (found.message or "")
     assert servers_below(work) == []
+
+
+# Computing its index never ends.
+ENDLESS = """
+CREATE FUNCTION gira(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE n int := 0; BEGIN
+    WHILE current_setting('app.prisa', true) IS NULL LOOP n := 1 - n; END LOOP;
+    RETURN i;
+END $$;
+CREATE TABLE rueda (id int PRIMARY KEY);
+INSERT INTO rueda VALUES (1);
+SET app.prisa = 'sí';
+CREATE INDEX con_rueda ON rueda (gira(id));
+"""
+
+
+def test_a_set_that_burns_processor_time_is_ended_and_nothing_is_left(
+    server17: PostgresqlServer, site: Site, work: Path
+) -> None:
+    server17.psql("CREATE DATABASE rueda")
+    try:
+        server17.psql(ENDLESS, "rueda")
+        dumped = site.dump(engine(server17, "rueda"))
+    finally:
+        drop_everything(server17, "rueda")
+    limits = Limits(seconds=120, bytes=None, memory_bytes=8 * GIBIBYTE, cpu_seconds=6)
+    found = drill(request(site, work, server17, limits=limits), dumped.set_id)
+    assert found.outcome == "not_done"
+    assert "it took more than 6 seconds of processor time" in (found.message or "")
+    assert servers_below(work) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_server_that_the_kernel_ends_is_no_verdict_on_the_set(
+    server17: PostgresqlServer, site: Site, work: Path
+) -> None:
+    """As it does where memory runs out: its clients only see that the connection is gone."""
+    server17.psql("CREATE DATABASE ajena")
+    try:
+        dumped = site.dump(engine(server17, "ajena"))
+    finally:
+        drop_everything(server17, "ajena")
+
+    def is_asleep(process: int) -> bool:
+        with contextlib.suppress(OSError):
+            words = Path("/proc", str(process), "cmdline").read_bytes()
+            return words.startswith(b"postgres:") and b"SELECT" in words
+        return False
+
+    def kill() -> None:
+        wait_for(lambda: servers_below(work))
+        (one, *_more) = wait_for(lambda: [each for each in descendants(os.getpid()) if is_asleep(each)])
+        os.kill(one, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    slow = Query("sleeps", "SELECT pg_sleep(60)", "")
+    found = drill(request(site, work, server17, queries=(slow,)), dumped.set_id)
+    killer.join()
+    assert found.outcome == "not_done"
+    assert "Nothing is known of the set" in (found.message or "")
 
 
 _CHILD = """

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import random
 import shutil
@@ -21,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _sqlite
 from tests.integration.files.support import IS_ROOT, House, run_child, small_file_system, stub
 
@@ -511,3 +513,119 @@ def test_it_is_restored_by_hand(house: House, home: Path) -> None:
     dumped = house.dump("sqlite", {"path": str(home / "bank.db")})
     house.by_hand(dumped.set_id, home / "by-hand.db", "TARGET_FILE")
     assert contents(home / "by-hand.db") == contents(home / "bank.db")
+
+
+def everything(path: Path) -> None:
+    """A database with every kind of value and of table."""
+    execute(
+        path,
+        "CREATE TABLE typed (value, twice GENERATED ALWAYS AS (value || value) VIRTUAL)",
+        "CREATE TABLE pairs (k TEXT, v BLOB, PRIMARY KEY (k, v)) WITHOUT ROWID",
+        "CREATE TABLE named (rowid TEXT, oid REAL, _rowid_ BLOB)",
+        "CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+        'CREATE TABLE "odd ""name"" ñ" (x)',
+        "CREATE TABLE vacant (x)",
+        "CREATE VIRTUAL TABLE words USING fts5(text)",
+        "INSERT INTO words VALUES ('el veloz murciélago hindú'), ('otro')",
+        "INSERT INTO counted DEFAULT VALUES",
+    )
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        odd: list[t.Any] = [None, 2**63 - 1, -(2**63), 1, 1.0, "1", b"1", float("inf"), -float("inf"), float("nan")]
+        odd += [5e-324, 0.1, "", b"", "\x00nul\x00", b"\x00", "línea\n", b"\xff" * 5000]
+        connection.executemany("INSERT INTO typed VALUES (?)", [(value,) for value in odd])
+        connection.execute("INSERT INTO typed VALUES (CAST(x'ff00fe' AS TEXT))")  # A text that is no UTF-8.
+        connection.executemany("INSERT INTO pairs VALUES (?, ?)", [(str(i), bytes([i])) for i in range(256)])
+        connection.executemany("INSERT INTO named VALUES (?, ?, ?)", [("a", 0.5, b"b"), ("a", 0.5, b"b")])
+        connection.execute('INSERT INTO "odd ""name"" ñ" VALUES (1)')
+        connection.commit()
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16be"])
+def test_a_restored_table_is_proven_to_hold_what_was_dumped(house: House, home: Path, encoding: str) -> None:
+    database = home / "typed.db"
+    execute(database, f"PRAGMA encoding='{encoding}'")
+    everything(database)
+    dumped = house.dump("sqlite", {"path": str(database), "content_digest": True})
+    assert dumped.description is not None
+    digests = dumped.description.engine_facts["content_digests"]
+    assert {"typed", "pairs", "named", "counted", 'odd "name" ñ', "vacant", "words_content", "words_data"} <= set(
+        digests
+    )
+    assert "words" not in digests  # A virtual table's rows are those of its own tables.
+    assert all(digest.startswith("sha256-sum:") for digest in digests.values())
+    assert digests == house_digests(house, home, database)
+
+    restored = house.restore(dumped.set_id, "sqlite", {"path": str(home / "again.db")})
+    (check,) = (check for check in restored.checks if check.name == "content digests")
+    assert check.passed
+    assert check.detail == f"{len(digests)} tables hold exactly what was dumped"
+
+
+def house_digests(house: House, home: Path, database: Path) -> dict[str, str]:
+    """The digests of the same rows in another order on the disk."""
+    copy = home / "vacuumed.db"
+    execute(database, f"VACUUM INTO '{copy}'")
+    dumped = house.dump("sqlite", {"path": str(copy), "content_digest": True}, source="vacuumed")
+    assert dumped.description is not None
+    return t.cast("dict[str, str]", dumped.description.engine_facts["content_digests"])
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE typed SET value = 1.0 WHERE rowid = 4", "typed"),
+        ("UPDATE typed SET value = '1' WHERE rowid = 7", "typed"),
+        ("UPDATE typed SET value = -value WHERE rowid = 8", "typed"),
+        ("UPDATE typed SET value = CAST(x'ff00ff' AS TEXT) WHERE value = CAST(x'ff00fe' AS TEXT)", "typed"),
+        ("UPDATE typed SET rowid = 1000 WHERE rowid = 1", "typed"),
+        ("UPDATE pairs SET v = x'00' WHERE k = '7'", "pairs"),
+        ("UPDATE named SET _rowid_ = 'b' WHERE oid = 0.5", "named"),
+    ],
+)
+def test_as_many_rows_with_one_other_value_are_other_content(house: House, home: Path, change: str, table: str) -> None:
+    database = home / "typed.db"
+    everything(database)
+    dumped = house.dump("sqlite", {"path": str(database), "content_digest": True})
+    execute(database, change)
+    changed = house.dump("sqlite", {"path": str(database), "content_digest": True}, source="changed")
+    assert dumped.description is not None
+    assert changed.description is not None
+    before, after = (each.description.engine_facts for each in (dumped, changed))
+    assert before["rows"] == after["rows"]
+    differing = {name for name in before["content_digests"]
+                 if before["content_digests"][name] != after["content_digests"][name]}  # fmt: skip
+    assert differing == {table}
+
+
+def test_a_database_that_is_not_what_its_digests_say_does_not_replace_anything(house: House, home: Path) -> None:
+    database = home / "typed.db"
+    everything(database)
+    engine = _sqlite.SqliteEngine({"path": str(database), "content_digest": True})
+    dump = engine.dump
+
+    def lying(*args: t.Any, **more: t.Any) -> t.Any:
+        dumped = dump(*args, **more)
+        dumped.facts["content_digests"]["typed"] = "sha256-sum:" + "0" * 64
+        return dumped
+
+    engine.dump = lying  # type: ignore[method-assign]
+    request = dataclasses.replace(house.request("sqlite", {"path": str(database)}), engine=engine)
+    made = _dumping.dump(request)
+    with pytest.raises(SetInvalid, match="content digests: the content differs in typed"):
+        house.restore(made.set_id, "sqlite", {"path": str(home / "again.db")})
+    assert files_of(home) == ["typed.db"]
+
+
+def test_rows_that_only_the_application_can_compute_have_no_digest(house: House, home: Path) -> None:
+    database = home / "app.db"
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.create_function("secret", 1, lambda value: value, deterministic=True)
+        connection.execute("CREATE TABLE plain (x)")
+        connection.execute("CREATE TABLE needy (x, y GENERATED ALWAYS AS (secret(x)) VIRTUAL)")
+        connection.execute("INSERT INTO needy VALUES (1)")
+    dumped = house.dump("sqlite", {"path": str(database), "content_digest": True})
+    assert dumped.description is not None
+    assert dumped.description.engine_facts["content_digests"]["needy"] is None
+    assert any("needy" in warning and "content digest" in warning for warning in dumped.description.warnings)
+    restored = house.restore(dumped.set_id, "sqlite", {"path": str(home / "again.db")})
+    assert all(check.passed for check in restored.checks)
