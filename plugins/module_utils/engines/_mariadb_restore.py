@@ -34,7 +34,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines import _m
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
     ACCOUNTS,
     PROGRAMS,
@@ -332,11 +334,14 @@ class Restoration:
         with advising(), Session(work.processes, self.connection) as session:
             counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
             found = catalogue.count_objects(session, self.beside)
+            expected = facts["content_digests"]
+            held = digests(work.processes, self.connection, self.beside, jobs=work.jobs) if expected is not None else {}
         return [
             compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
             compare(
                 "objects", facts["objects"], found, ", ".join(f"{n} × {kind}" for kind, n in sorted(found.items()))
             ),
+            *compare_digests(expected, held),
         ]
 
     # Swapping
