@@ -96,11 +96,13 @@ class MariadbServer:
 
     Through the socket, whoever reaches its directory is its administrator; through TCP, :attr:`user` has a random
     password. As root, the server runs as ``mysql``, or as ``nobody`` where that user does not exist.
+
+    :param settings: of the server, besides ours or in their place; None: as the server comes.
     """
 
     host = LOOPBACK
 
-    def __init__(self, version: str, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, version: str, *, settings: Mapping[str, str | None] | None = None) -> None:
         self.version = version
         self.installation = find(version)
         self.user = "dba"
@@ -109,7 +111,7 @@ class MariadbServer:
         self.directory = Path(tempfile.mkdtemp(prefix=f"m{version}-"))
         self.socket = self.directory / "socket"
         self._account = _unprivileged_account()
-        self._settings = {
+        self._settings: dict[str, str | None] = {
             "bind-address": self.host,
             "port": str(self.port),
             "innodb-buffer-pool-size": "256M",
@@ -198,7 +200,7 @@ class MariadbServer:
         log.touch()
         self._hand_over(log)
         argv = [*self._argv, f"--socket={self.socket}", f"--pid-file={self.directory}/pid"]
-        argv += [f"--{name}={value}" for name, value in self._settings.items()]
+        argv += [f"--{name}={value}" for name, value in self._settings.items() if value is not None]
         account = self._account
         self._server = Server(
             argv,

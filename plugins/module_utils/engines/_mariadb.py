@@ -23,6 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, find_client
@@ -42,13 +43,18 @@ class MariadbEngine(Engine):
     """One MariaDB database. As a target, ``database`` is the name to restore as."""
 
     name = "mariadb"
-    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        **ARGUMENTS,
+        **NONTRANSACTIONAL,
+        **CONTENT_DIGEST_ARGUMENT,
+    }
     target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **SELECTION_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str, "comment": str},
         "objects": Named(int),
         "row_counts": Named(int),
+        "content_digests": (dict, type(None)),
         "sequence_defaults": [[str]],
         "lower_case_table_names": int,
         "token": str,
@@ -105,7 +111,8 @@ class MariadbEngine(Engine):
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
         with self._connection:
             choice = self._options.get("nontransactional_tables") or REFUSE
-            return Dump(self._connection, writer, jobs=jobs, choice=choice).run()
+            digests = bool(self._options.get("content_digest"))
+            return Dump(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         with self._connection:

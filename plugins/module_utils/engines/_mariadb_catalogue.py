@@ -16,13 +16,17 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _PERIOD = ("ROW START", "ROW END")
+# When a row stopped being so: of a row that is so still, the end of all times, which is another one in newer servers.
+ROW_END = "timestamp row end"
+_IMPLICIT_PERIOD = ("row_start", "timestamp"), ("row_end", ROW_END)
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
     """A column whose values a set holds.
 
-    :param type: the name of its data type, in lower case, without length.
+    :param type: the name of its data type, in lower case, without length; for what the server writes into a table
+        with history, what that is as well.
     """
 
     name: str
@@ -63,10 +67,7 @@ def tables(session: Session, database: str) -> list[Table]:
         f"information_schema.COLUMNS WHERE {same_name('TABLE_SCHEMA', database)} ORDER BY TABLE_NAME, ORDINAL_POSITION",
     ):
         if row["generated"] == "NEVER" or row["expression"] in _PERIOD:
-            # By transaction numbers instead of times.
-            exact = row["expression"] in _PERIOD and row["type"] == "bigint"
-            kind = f"{row['type']} row start" if exact else row["type"]
-            columns.setdefault(row["table"], []).append(Column(row["name"], kind))
+            columns.setdefault(row["table"], []).append(_column(row))
     keys = {
         row["table"]: row["column"]
         for row in session.rows(
@@ -93,7 +94,8 @@ def tables(session: Session, database: str) -> list[Table]:
         if row["versioned"] and not any(column.name.lower() == "row_start" for column in own):
             # Implicit ones are in no list of columns.
             explicit = _period_columns(session, database, name)
-            own += [column for column in explicit or _IMPLICIT_PERIOD if column not in own]
+            implicit = [Column(*pair) for pair in _IMPLICIT_PERIOD]
+            own += [column for column in explicit or implicit if column not in own]
         key = keys.get(name)
         integer = any(column.name == key and column.type in _INTEGERS for column in own)
         found.append(
@@ -110,14 +112,21 @@ def tables(session: Session, database: str) -> list[Table]:
     return found
 
 
-_IMPLICIT_PERIOD = [Column("row_start", "timestamp"), Column("row_end", "timestamp")]
+def _column(row: t.Mapping[str, t.Any]) -> Column:
+    kind = row["type"]
+    if row["expression"] in _PERIOD and kind == "bigint":
+        # By transaction numbers instead of times.
+        kind = "bigint row start"
+    elif row["expression"] == "ROW END":
+        kind = ROW_END
+    return Column(row["name"], kind)
 
 
 def _period_columns(session: Session, database: str, table: str) -> list[Column]:
     return [
-        Column(row["name"], row["type"])
+        _column(row)
         for row in session.rows(
-            {"name": "COLUMN_NAME", "type": "LOWER(DATA_TYPE)"},
+            {"name": "COLUMN_NAME", "type": "LOWER(DATA_TYPE)", "expression": "GENERATION_EXPRESSION"},
             f"information_schema.COLUMNS WHERE {same_name('TABLE_SCHEMA', database)}"
             f" AND {same_name('TABLE_NAME', table)}"
             " AND GENERATION_EXPRESSION IN ('ROW START', 'ROW END') ORDER BY ORDINAL_POSITION",

@@ -30,6 +30,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
     _mariadb_catalogue as catalogue,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mariadb_digest as digest,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
     _mariadb_objects as objects,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
@@ -123,18 +126,23 @@ class Dump:
     """One dump at work.
 
     :param choice: what to do about tables that know no snapshot: ``lock`` them while they are read, or ``refuse``.
+    :param digests: whether to digest what the tables hold.
     """
 
-    def __init__(self, connection: Connection, writer: SetWriter, *, jobs: int, choice: str) -> None:
+    def __init__(
+        self, connection: Connection, writer: SetWriter, *, jobs: int, choice: str, digests: bool = False
+    ) -> None:
         self.connection = connection
         self.writer = writer
         self.jobs = jobs
         self.choice = choice
+        self.digests = digests
         self.database = connection.database
         self.token = secrets.token_hex(16)
         self.warnings: list[str] = []
         self._stack = contextlib.ExitStack()
         self._lock: Session | None = None
+        self._digests: list[tuple[str, str]] = []
 
     def run(self) -> Dumped:
         """Stores everything.
@@ -154,6 +162,7 @@ class Dump:
             self._check_unaltered(witness, tables, facts)
             facts["streams"] = self._number(streams)
             facts["row_counts"] = self._store(witness, tables, streams, sessions, texts)
+            facts["content_digests"] = digest.join(self._digests) if self.digests else None
         return self._dumped(facts, streams, list(texts))
 
     def _open(self) -> Session:
@@ -345,7 +354,15 @@ class Dump:
             # Beside: a long script waits for a client that waits for somebody to read its rows.
             sending = threading.Thread(target=session.send_all, args=(self._script(stream),), daemon=True)
             sending.start()
-            self.writer.store(Stream(part, f"{part}.tsv", [], action, _NEXT_STEP, stdin=session.output))
+            with contextlib.ExitStack() as stack:
+                output: t.IO[bytes] | int = session.output
+                if self.digests:
+                    names = [piece.table.name for piece in stream.pieces]
+                    tee = stack.enter_context(digest.Tee(session.output, names, self.token))
+                    output = tee.output
+                self.writer.store(Stream(part, f"{part}.tsv", [], action, _NEXT_STEP, stdin=output))
+                if self.digests:
+                    self._digests += tee.digests()
             sending.join()
             session.wait(action)
             if stream.locked and self._lock is not None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import os
 import secrets
 import subprocess
@@ -14,6 +15,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_indexes as indexes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_rows as rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import RestoreWork
@@ -97,6 +99,7 @@ def fill(
         # Tables refer to others that do not exist yet.
         session.execute("SET SESSION foreign_key_checks = 0, check_constraint_checks = 0")
         make(session, structure, action="restore a table")
+        deferred = indexes.defer(session, facts["row_counts"])
     chosen = facts["tables"] if chosen is None else chosen
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
     parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
@@ -104,16 +107,38 @@ def fill(
     for file in parts:
         for table in facts["streams"][file.part]:
             several[table] = several.get(table, 0) + 1
+    missing = dict(several)
+    waiting: list[t.Callable[[], list[str]]] = [
+        functools.partial(_load, connection, work, database, file, several, chosen) for file in parts
+    ]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
-        futures = [pool.submit(_load, connection, work, database, file, several, chosen) for file in parts]
+        running: set[concurrent.futures.Future[list[str]]] = set()
         try:
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
+            while waiting or running:
+                while waiting and len(running) < max(1, work.jobs):
+                    running.add(pool.submit(waiting.pop(0)))
+                done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for table in (table for future in done for table in future.result()):
+                    missing[table] -= 1
+                    if not missing[table] and table in deferred:
+                        # Before other rows: the largest table's come first, and its indexes would be alone at the end.
+                        waiting.insert(0, functools.partial(_index, connection, work, database, deferred[table]))
         except BaseException:
-            for future in futures:
-                future.cancel()
             work.processes.cancel()
             raise
+
+
+def _index(connection: Connection, work: RestoreWork, database: str, deferred: indexes.Deferred) -> list[str]:
+    """Makes the indexes of a table whose rows are there."""
+    try:
+        with Session(work.processes, connection, database=database) as session:
+            deferred.make(session)
+    except ProcessFailed as error:
+        if not indexes.lacks_room(error):
+            raise
+        with Session(work.processes, connection, database=database) as session:
+            deferred.make_slowly(session)
+    return []
 
 
 def _load(
@@ -123,7 +148,8 @@ def _load(
     file: PayloadFile,
     several: t.Mapping[str, int],
     chosen: t.Collection[str],
-) -> None:
+) -> list[str]:
+    """Restores the rows of one payload file; the tables that they are of."""
     facts = work.reader.description.engine_facts
     tables = facts["streams"][file.part]
     action = f"restore the rows of the {connection.describe(database)}"
@@ -146,6 +172,7 @@ def _load(
                     next_step="Verify the set with set_verify and restore from another one.",
                 ) from error
     work.progress.advance(file.bytes)
+    return t.cast("list[str]", tables)
 
 
 def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str, *, alone: bool) -> Command:

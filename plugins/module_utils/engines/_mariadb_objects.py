@@ -182,6 +182,16 @@ def without_database(statement: str, database: str) -> str:
     return "".join(kept)
 
 
+def split_outside_quotes(text: str, separator: str) -> list[str]:
+    """A text of the server's in parts, where a separator stands outside of strings and names."""
+    parts = [""]
+    for piece in _PIECES.findall(text):
+        first, *others = [piece] if piece[0] in "'`" else piece.split(separator)
+        parts[-1] += first
+        parts += others
+    return parts
+
+
 def structure(session: Session, database: str, tables: t.Sequence[str], sequences: t.Sequence[str]) -> list[Definition]:
     """The sequences and tables of a database; sequences first, because tables take values from them."""
     found = []

@@ -39,7 +39,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_discovery import SYSTEM_DATABASES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
     ACCOUNTS,
@@ -342,11 +344,14 @@ class Restoration:
         with advising(), Session(work.processes, self.connection) as session:
             counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
             found = catalogue.count_objects(session, self.beside)
+            expected = facts["content_digests"]
+            held = digests(work.processes, self.connection, self.beside, jobs=work.jobs) if expected is not None else {}
         return [
             compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
             compare(
                 "objects", facts["objects"], found, ", ".join(f"{n} × {kind}" for kind, n in sorted(found.items()))
             ),
+            *compare_digests(expected, held),
         ]
 
     # Swapping

@@ -10,6 +10,9 @@ text that is this word, or begins with the enclosure, gets enclosures.
 Rows, and not statements, because rows can do nothing but be rows; because mariadb-dump writes a FLOAT with six digits
 only, so that 16777216 comes back as 16777200; and because LOAD DATA is faster.
 
+Where a row of a table with history is so still, its end is NULL, and not the server's end of all times: a newer
+server would take that for a day of the past.
+
 Several tables in one stream: before the rows of each stands a line with the stream's token and the table's number.
 """
 
@@ -17,7 +20,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Column, Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import (
+    ROW_END,
+    Column,
+    Table,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import quote_identifier
 
 _ENCLOSURE = "x'01'"
@@ -35,6 +42,8 @@ _DIGITS = frozenset(
         *("geometrycollection", "vector", "uuid", "inet6", "inet4"),
     ]
 )
+# The last moment that a server's TIMESTAMP knows: since MariaDB 11.5 one of the year 2106, before that of 2038.
+_END_OF_TIMES = "/*M!110500 COALESCE('2106-02-07 06:28:15.999999', */ '2038-01-19 03:14:07.999999' /*M!110500 ) */"
 FORMAT = (
     f"CHARACTER SET binary FIELDS TERMINATED BY '\\t' OPTIONALLY ENCLOSED BY {_ENCLOSURE} ESCAPED BY '\\\\'"
     " LINES TERMINATED BY '\\n'"
@@ -45,6 +54,8 @@ def _expression(column: Column) -> str:
     name = quote_identifier(column.name)
     if column.type in _PLAIN:
         return name
+    if column.type == ROW_END:
+        return f"NULLIF({name}, {_END_OF_TIMES})"
     if column.type == "float":
         return f"CAST({name} AS DOUBLE)"
     if column.type == "bit":
@@ -78,10 +89,11 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     assignments = []
     for number, (name, kind) in enumerate(columns):
         quoted = quote_identifier(name)
-        if kind == "bit" or kind in _DIGITS:
+        if kind in ("bit", ROW_END) or kind in _DIGITS:
             variable = f"@v{number}"
             names.append(variable)
-            assignments.append(f"{quoted} = {'CAST(%s AS UNSIGNED)' if kind == 'bit' else 'UNHEX(%s)'}" % variable)
+            taken = {"bit": f"CAST({variable} AS UNSIGNED)", ROW_END: f"COALESCE({variable}, {_END_OF_TIMES})"}
+            assignments.append(f"{quoted} = {taken.get(kind, f'UNHEX({variable})')}")
         else:
             names.append(quoted)
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"

@@ -17,7 +17,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import No
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import PROGRAMS, STRUCTURE
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_fill import read_text
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import Restoration, compare
@@ -109,8 +111,14 @@ class SelectedRestoration(Restoration):
         said = work.reader.description.engine_facts["row_counts"]
         with advising(), Session(work.processes, self.connection) as session:
             counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
-        expected = {name: said[name] for name in self._tables if name in said}
-        return [compare("row counts", expected, counts, f"{sum(counts.values())} rows in {len(counts)} tables")]
+            expected = work.reader.description.engine_facts["content_digests"]
+            chosen = {name: expected[name] for name in self._tables if name in expected} if expected else None
+            held = digests(work.processes, self.connection, self.beside, jobs=work.jobs) if chosen is not None else {}
+        counted = {name: said[name] for name in self._tables if name in said}
+        return [
+            compare("row counts", counted, counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
+            *compare_digests(chosen, held),
+        ]
 
     def swap(self, work: RestoreWork) -> str | None:
         """Puts the tables in place."""

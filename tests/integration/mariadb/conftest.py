@@ -67,7 +67,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spreads even small tables over several streams, and cuts them up."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_dump
+    """Spreads even small tables over several streams, cuts them up, and makes their indexes after their rows."""
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_dump, _mariadb_indexes
 
     monkeypatch.setattr(_mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(_mariadb_indexes, "_LARGE_ROWS", 1)
