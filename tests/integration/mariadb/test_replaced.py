@@ -23,8 +23,8 @@ OLD = "__replaced_20200101T000000Z"
 @pytest.fixture(params=["libro", "l" * 60])
 def ledger(request: pytest.FixtureRequest, server: MariadbServer) -> Iterator[str]:
     drop_all(server)
-    server.sql(f"CREATE DATABASE {request.param}; CREATE TABLE {request.param}.t (id int); INSERT INTO {request.param}.t"
-               " VALUES (1)")  # fmt: skip
+    server.sql(f"CREATE DATABASE {request.param}")
+    server.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)", request.param)
     yield str(request.param)
     drop_all(server)
 
