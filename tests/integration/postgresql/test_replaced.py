@@ -49,7 +49,7 @@ def unmake(server: PostgresqlServer, *names: str) -> None:
 def test_it_is_removed_by_a_restore_or_without_one(server: PostgresqlServer, ledger: str, site: Site) -> None:
     dumped = site.dump(engine(server, ledger))
     old = make(server, derived_name(ledger, OLD))
-    alike = [make(server, name) for name in (f"libros{OLD}", f"libro{OLD}_x", f"{'l' * 38}{OLD}")]
+    alike = [make(server, name) for name in (f"libros{OLD}", f"libro{OLD}_x", f"{'l' * 37}{OLD}")]
     try:
         restored = site.restore(engine(server, ledger), dumped.set_id, replace=True, keep_replaced_days=30)
         assert [(entry.name, entry.since) for entry in restored.removed] == [(old, "20200101T000000Z")]
