@@ -17,18 +17,15 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import is_name
 from ansible_collections.infitulua.backup.plugins.module_utils._sources import MANY_ARGUMENTS, expand
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import (
-    BESIDE_SUFFIX,
-    KEPT_INFIX,
-    Discovery,
-    FoundDatabase,
-)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery, FoundDatabase
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_discovery import is_unused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
     DATABASE_ENGINES,
     find_databases,
     source_arguments,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import BESIDE_SUFFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
 INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {

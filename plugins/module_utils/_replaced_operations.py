@@ -14,6 +14,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._restore_operatio
     checked_keep_days,
     describe_replaced,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._sources import MANY_ARGUMENTS, target_databases
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
     ENGINES,
     make_engine,
@@ -37,6 +38,7 @@ REPLACED_ARGUMENTS: dict[str, dict[str, t.Any]] = {
         "options": {
             "name": {"type": "str", "required": True},
             "engine": {"type": "str", "choices": sorted(ENGINES), "default": "files"},
+            **MANY_ARGUMENTS,
             **_TARGET_ARGUMENTS,
         },
     },
@@ -79,24 +81,32 @@ def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Replac
     :raises Refused: when ``keep_days`` is none.
     """
     keep_days = checked_keep_days(params["keep_days"])
-    places = {target[option] for target in params["targets"] for option in _PLACES if target[option]}
-    places |= {path for target in params["targets"] for path in target["paths"] or ()}
     report = ReplacedReport()
+    wanted: list[tuple[str, str, dict[str, t.Any]]] = []
     for target in params["targets"]:
         options = {name: value for name, value in target.items() if name not in ("name", "engine")}
         try:
-            engine = make_engine(target["engine"], options, target=True)
-            pruned = _replaced.prune(engine, keep_days=keep_days, check_mode=check_mode, protected=places)
+            found = target_databases(target["engine"], target["name"], options)
         except BackupError as error:
             report.failures.append({"source": target["name"], "message": error.message, "details": error.details})
             continue
+        wanted += [(target["name"], target["engine"], one) for one in found]
+    places = {options[option] for _name, _engine, options in wanted for option in _PLACES if options[option]}
+    places |= {path for _name, _engine, options in wanted for path in options["paths"] or ()}
+    for name, kind, options in wanted:
+        try:
+            engine = make_engine(kind, options, target=True)
+            pruned = _replaced.prune(engine, keep_days=keep_days, check_mode=check_mode, protected=places)
+        except BackupError as error:
+            report.failures.append({"source": name, "message": error.message, "details": error.details})
+            continue
         for failure in pruned.failures:
-            report.failures.append({"source": target["name"], "message": failure.message, "details": failure.details})
+            report.failures.append({"source": name, "message": failure.message, "details": failure.details})
         entries = [(entry, True) for entry in pruned.removed] + [(entry, False) for entry in pruned.left]
         for entry, removed in sorted(entries, key=lambda pair: (pair[0].since, pair[0].name)):
             report.replaced.append(
                 {
-                    "source": target["name"],
+                    "source": name,
                     **describe_replaced(entry),
                     "in_use": entry.in_use,
                     "removed": removed,

@@ -154,14 +154,12 @@ def expand(
     :raises BackupError: when it cannot be known.
     """
     own = {name: value for name, value in options.items() if name not in MANY_ARGUMENTS}
-    wanted, unwanted = options.get("databases"), options.get("except_databases")
-    _check(entry["name"], own, wanted, unwanted)
-    if wanted is None:
+    _check(entry["name"], options)
+    if options.get("databases") is None:
         return Expansion([Source(entry["name"], entry, own)])
-    discovery = find_databases(entry["engine"], own)
-    chosen, missing = _choose(discovery, wanted, unwanted or [])
+    discovery, chosen, missing = _find(entry["engine"], options)
     expansion = Expansion([])
-    if any(_WILD.search(pattern) for pattern in wanted):
+    if any(_WILD.search(pattern) for pattern in options["databases"]):
         expansion.warnings += discovery.warnings
     if missing:
         expansion.problems.append(_nothing_found(entry["name"], discovery, missing))
@@ -177,14 +175,35 @@ def expand(
     return expansion
 
 
-def _check(
-    name: str, own: t.Mapping[str, t.Any], wanted: t.Sequence[str] | None, unwanted: t.Sequence[str] | None
-) -> None:
+def target_databases(engine: str, name: str, options: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The options of each target that an entry stands for: of one, or of those databases that the server has now.
+
+    :param name: the entry's.
+    :param options: its engine's, and those of :data:`MANY_ARGUMENTS`.
+    :raises BackupError: when it cannot be known.
+    """
+    own = {option: value for option, value in options.items() if option not in MANY_ARGUMENTS}
+    _check(name, options)
+    if options.get("databases") is None:
+        return [own]
+    _discovery, chosen, _missing = _find(engine, options)
+    return [{**own, "database": database} for database in chosen]
+
+
+def _find(engine: str, options: t.Mapping[str, t.Any]) -> tuple[Discovery, list[str], list[str]]:
+    """What the server has, the databases that are meant, and those names and patterns that find none."""
+    own = {name: value for name, value in options.items() if name not in MANY_ARGUMENTS}
+    discovery = find_databases(engine, own)
+    return (discovery, *_choose(discovery, options["databases"], options.get("except_databases") or []))
+
+
+def _check(name: str, options: t.Mapping[str, t.Any]) -> None:
+    wanted, unwanted = options.get("databases"), options.get("except_databases")
     why = None
     if wanted is None:
         if unwanted is not None:
             why = "except_databases was given without databases"
-    elif own.get("database") is not None:
+    elif options.get("database") is not None:
         why = "database and databases were both given"
     elif not [pattern for pattern in wanted if pattern]:
         why = "databases is empty"

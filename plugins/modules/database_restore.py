@@ -18,6 +18,11 @@ description:
     It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated
     name.
   - A restore that fails leaves the target exactly as it was.
+  - Some tables alone can be restored too (O(target.tables)). For PostgreSQL they appear, whole or not at all, in a new
+    schema of the live database, of which nothing else is touched; for MariaDB, in a database of their own. They belong to
+    the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to what was not chosen.
+  - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there
+    (C(ATTACH DATABASE 'restored.db' AS copia; INSERT INTO t SELECT * FROM copia.t)).
   - Without a help-desk ticket nothing is restored.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -43,7 +48,9 @@ options:
     required: true
     suboptions:
       database:
-        description: The name to restore as (sets of the engines C(mariadb) and C(postgresql)).
+        description: The name to restore as (sets of the engines C(mariadb) and C(postgresql)). With O(target.tables) or
+          O(target.schemas), the live database that gets the new schema (C(postgresql)), or the name of a database that
+          does not exist yet (C(mariadb)).
         type: str
       login_host:
         description: The server's host name or address (C(mariadb), C(postgresql)); the local socket
@@ -94,6 +101,22 @@ options:
       path:
         description: The database file (sets of the engine C(sqlite)).
         type: path
+      tables:
+        description:
+          - Restore only these tables.
+          - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where a name needs them; a partitioned
+            table brings its partitions, a partition alone becomes a table by itself.
+          - For C(mariadb), the tables' names.
+        type: list
+        elements: str
+      schemas:
+        description: Restore only the tables of these schemas (C(postgresql)).
+        type: list
+        elements: str
+      into_schema:
+        description: The new schema that O(target.tables) and O(target.schemas) are put into (C(postgresql)). One that
+          exists is refused.
+        type: str
 seealso:
   - module: infitulua.backup.database_dump
   - module: infitulua.backup.set_info
@@ -148,6 +171,22 @@ EXAMPLES = r"""
       login_os_user: postgres
   register: restored
 
+- name: Bring back two tables into a schema of their own, next to the live ones
+  infitulua.backup.database_restore:
+    ticket: MDA-2026-0121
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-financiero
+    source: contabilidad
+    identity_file: /etc/infitulua-backup/restore.identity
+    target:
+      database: contabilidad
+      tables: [contable.cuenta, contable.movimiento]
+      into_schema: restaurado_mda_2026_0121
+      login_unix_socket: /run/postgresql
+      login_os_user: postgres
+
 - name: Show where the damaged database is kept
   ansible.builtin.debug:
     var: restored.kept
@@ -179,6 +218,25 @@ kept:
   returned: success
   type: str
   sample: contabilidad__replaced_20261122T171503Z
+removed:
+  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check mode,
+    what would be removed of what is there already.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name under which it was kept.
+      type: str
+      sample: contabilidad__replaced_20261001T171503Z
+    since:
+      description: When it was replaced (UTC).
+      type: str
+      sample: 20261001T171503Z
+    bytes:
+      description: Its size, as its engine measures it.
+      type: int
+      sample: 734003200
 checks:
   description: The comparisons of the restored data with what the set says, each with C(name), C(passed) and
     C(detail). Empty in check mode.

@@ -18,6 +18,7 @@ description:
     It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated
     name.
   - A restore that fails leaves the target exactly as it was.
+  - Some files alone can be restored too (O(target.only)), into a directory of their own.
   - Without a help-desk ticket nothing is restored.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -49,6 +50,16 @@ options:
         description: Only these of the set's paths, absolute as they were archived; all of them when not given.
         type: list
         elements: path
+      only:
+        description:
+          - Restore only what these patterns mean, with the directories that lead to it; a directory brings all in it.
+          - V(/srv/usuarios/ana/carta.odt) and V(/srv/usuarios/ana/*.odt) are whole paths, as they were archived;
+            V(carta.odt) and V(*.odt) are names, wherever they are. V(*) stands for any characters, slashes too, V(?) for
+            one, and V([[]) for a bracket.
+          - Each of them must mean something. A hard link brings the name along that holds its content.
+          - They are never put in the place of the whole tree, so there must be nothing yet at O(target.directory).
+        type: list
+        elements: str
 seealso:
   - module: infitulua.backup.files_archive
   - module: infitulua.backup.set_info
@@ -67,6 +78,21 @@ EXAMPLES = r"""
     identity_file: /etc/infitulua-backup/restore.identity
     target:
       directory: /srv/restaurado
+
+- name: Bring back the letters that Ana has lost, into a directory of their own
+  infitulua.backup.files_restore:
+    ticket: MDA-2026-0122
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-archivos
+    source: datos-usuarios
+    identity_file: /etc/infitulua-backup/restore.identity
+    target:
+      directory: /srv/restaurado/MDA-2026-0122
+      only:
+        - /srv/usuarios/ana/Documentos/*.odt
+  register: restored
 
 - name: Put one tree back in its place
   infitulua.backup.files_restore:
@@ -109,6 +135,25 @@ kept:
   returned: success
   type: str
   sample: /srv/usuarios__replaced_20261122T171503Z
+removed:
+  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check mode,
+    what would be removed of what is there already.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name under which it was kept.
+      type: str
+      sample: /srv/usuarios__replaced_20261001T171503Z
+    since:
+      description: When it was replaced (UTC).
+      type: str
+      sample: 20261001T171503Z
+    bytes:
+      description: Its size, as its engine measures it.
+      type: int
+      sample: 734003200
 checks:
   description: The comparisons of the restored data with what the set says, each with C(name), C(passed) and
     C(detail). Empty in check mode.

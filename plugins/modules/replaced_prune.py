@@ -52,6 +52,15 @@ options:
       database:
         description: The database's name (C(mariadb), C(postgresql)).
         type: str
+      databases:
+        description: Names and patterns of databases of the server instead of one (C(mariadb), C(postgresql)), as in the
+          sources of M(infitulua.backup.database_dump). A target for each that the server has now.
+        type: list
+        elements: str
+      except_databases:
+        description: Names and patterns of databases that O(targets[].databases) does not mean.
+        type: list
+        elements: str
       login_host:
         description: The server's host name or address (C(mariadb), C(postgresql)); the local socket
           when not given.

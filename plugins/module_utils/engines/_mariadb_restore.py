@@ -74,13 +74,22 @@ _RETURN_SECONDS = 60
 _PROGRAMS_TABLE = "infitulua_programs"
 
 
-def derived_name(name: str, suffix: str) -> str:
+def derived_name(name: str, suffix: str, *, characters: int = _NAME_CHARACTERS) -> str:
     """The name of a database beside another, cut (and told apart by a digest) where it would be too long."""
-    room = _NAME_CHARACTERS - len(suffix)
+    room = characters - len(suffix)
     if len(name) > room:
         digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
         name = name[: room - len(digest) - 1] + "~" + digest
     return name + suffix
+
+
+def beside_name(name: str) -> str:
+    """The name to restore under. GRANT takes it with backslashes before its wildcards, and counts those, too."""
+    for characters in range(_NAME_CHARACTERS, 0, -1):
+        beside = derived_name(name, BESIDE_SUFFIX, characters=characters)
+        if len(beside) + sum(beside.count(mark) for mark in "_%\\") <= _NAME_CHARACTERS:
+            return beside
+    raise AssertionError("unreachable")
 
 
 class Restoration:
@@ -89,7 +98,7 @@ class Restoration:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.name = connection.database
-        self.beside = derived_name(self.name, BESIDE_SUFFIX)
+        self.beside = beside_name(self.name)
         self._account = f"infitulua-restore-{zlib.crc32(self.beside.encode('utf-8')):08x}"
         self._guard: contextlib.ExitStack | None = None
         self._programs: list[Definition] = []
@@ -611,9 +620,9 @@ class Restoration:
         return sorted(found, key=lambda entry: (entry.since, entry.name))
 
     def _users(self, session: Session, database: str) -> str | None:
-        who = "DISTINCT CONCAT(USER, ' from ', HOST)"
+        who = "CONCAT(USER, ' from ', HOST)"
         users = session.rows({"who": who}, f"information_schema.PROCESSLIST WHERE {same_name('DB', database)}")
-        return ", ".join(row["who"] for row in users) or None
+        return ", ".join(sorted({row["who"] for row in users})) or None
 
     def check_live(self) -> None:
         """Sees that the database is there and holds something.

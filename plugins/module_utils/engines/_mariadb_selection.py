@@ -95,7 +95,7 @@ class SelectedRestoration(Restoration):
                 "referred": "REFERENCED_TABLE_NAME",
             },
             f"information_schema.REFERENTIAL_CONSTRAINTS WHERE {same_name('CONSTRAINT_SCHEMA', self.beside)}"
-            " ORDER BY 1, 2",
+            " ORDER BY TABLE_NAME, CONSTRAINT_NAME",
         )
         for key in keys:
             if key["schema"] == self.beside and key["referred"] in self._tables:

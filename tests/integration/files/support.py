@@ -66,7 +66,15 @@ class House:
         return _dumping.dump(self.request(engine, options, source=source))
 
     def restore(
-        self, set_id: SetId | None, engine: str, options: dict[str, t.Any], *, replace: bool = False, jobs: int = 2
+        self,
+        set_id: SetId | None,
+        engine: str,
+        options: dict[str, t.Any],
+        *,
+        replace: bool = False,
+        jobs: int = 2,
+        keep_replaced_days: int | None = None,
+        check_mode: bool = False,
     ) -> RestoreResult:
         """Restore a set."""
         assert set_id is not None
@@ -79,7 +87,9 @@ class House:
                 identity_files=(str(self.identity),),
                 replace=replace,
                 jobs=jobs,
-            )
+                keep_replaced_days=keep_replaced_days,
+            ),
+            check_mode=check_mode,
         )
 
     def sets(self, source: str = "data") -> list[SetId]:

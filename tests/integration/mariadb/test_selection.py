@@ -72,7 +72,7 @@ def test_what_is_there_is_not_replaced_by_a_few_tables(server: MariadbServer, bo
     dumped = site.dump(engine(server, books))
     live = fingerprint(server, books)
     for replace in (False, True):
-        with pytest.raises(Refused, match="would be replaced by those few tables.*does not exist yet"):
+        with pytest.raises(Refused, match=r"would be replaced by those few tables.*does not exist yet"):
             site.restore(engine(server, books, tables=["asiento"]), dumped.set_id, replace=replace)
     with pytest.raises(NotFound, match=r"\(asientos\).*does not hold them; it holds .*asiento"):
         site.restore(engine(server, "otra", tables=["asientos"]), dumped.set_id)

@@ -208,6 +208,52 @@ def test_a_damaged_tree_comes_back_from_the_vault_and_what_was_there_is_kept(hou
 
 
 @pytest.mark.slow
+def test_one_lost_file_comes_back_beside_the_live_ones(house: House) -> None:
+    before = read_tree(house.documents)
+    lost = next(path for path in sorted(house.documents.rglob("*")) if path.is_file() and not path.is_symlink())
+    content = lost.read_bytes()
+    run = house.restore(FILES, "datos-usuarios", "-e", json.dumps({"backup_restore_only": str(lost)}))
+    assert run.status == 0, run.output
+    found = house.directory / FILES / "var" / "restored" / "mda_2026_0117"
+    restored = Path(str(found) + str(lost))
+    assert restored.read_bytes() == content
+    assert [path for path in found.rglob("*") if path.is_file()] == [restored]
+    assert any(str(restored) in line for line in run.report)
+    assert read_tree(house.documents) == before
+    again = house.restore(FILES, "datos-usuarios", "-e", json.dumps({"backup_restore_only": "no-existe.odt"}))
+    assert again.status != 0
+    assert "has such a name" in again.output
+    assert left_of_a_restore(house) == []
+
+
+@pytest.mark.slow
+def test_what_restores_have_replaced_is_told_every_day_and_removed_when_its_time_is_over(house: House) -> None:
+    old = house.documents.with_name(f"{house.documents.name}__replaced_20200101T000000Z")
+    recent = house.documents.with_name(f"{house.documents.name}__replaced_29991231T235959Z")
+    for path in (old, recent):
+        path.mkdir()
+        (path / "nota.txt").write_text("de antes")
+    try:
+        kept = house.institution.run("step4_store_media")
+        assert (kept.status, kept.changed) == (0, 0), kept.output
+        for path in (old, recent):
+            assert any("se conserva lo reemplazado" in line and str(path) in line for line in kept.report)
+        limit = ("-e", "backup_restore_keep_replaced_days=30")
+        predicted = house.institution.run("step4_store_media", "--check", *limit)
+        assert (predicted.status, predicted.changed) == (0, 1), predicted.output
+        assert any("se borraría lo reemplazado" in line and str(old) in line for line in predicted.report)
+        assert old.exists()
+        removed = house.institution.run("step4_store_media", *limit)
+        assert (removed.status, removed.changed) == (0, 1), removed.output
+        assert any("borrado lo reemplazado" in line and str(old) in line for line in removed.report)
+        assert recent.exists()
+        assert not old.exists()
+    finally:
+        for path in (old, recent):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.mark.slow
 def test_a_target_that_holds_data_is_refused_and_stays_as_it_is(house: House) -> None:
     before = read_everything(house.database), set(house.database.parent.iterdir())
     run = house.restore(FINANCE, "contabilidad")
