@@ -28,6 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check_sequences
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
@@ -39,6 +40,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_create import (
     NAME_BYTES,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_digest import read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_dump import DATA
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_fill import (
     UNTOUCHED,
@@ -488,7 +490,11 @@ class SelectedRestoration(Restoration):
         facts = work.reader.description.engine_facts
         with Session(work.processes, self.connection, database=self.beside) as session:
             there = [table for table in catalogue.tables(session) if table.schema == self._selection.into]
-            counted = catalogue.count_rows(session, there)
+            digests: dict[str, str] = {}
+            if facts["content_digests"] is None:
+                counted = catalogue.count_rows(session, there)
+            else:
+                counted, digests = read(session, there)
             found = catalogue.contents(session)
         names = {table.name: self._tables.get(table.relation) for table in there if table.holds_rows}
         wrong = []
@@ -502,6 +508,11 @@ class SelectedRestoration(Restoration):
         wrong += [f"{name} is missing" for name in sorted(missing)]
         summary = f"{sum(counted.values())} rows in {len(counted)} tables"
         checks = [Check("row counts", not wrong, "; ".join(wrong[:_SHOWN]) or summary)]
+        if facts["content_digests"] is not None:
+            held = {original: digests[name] for name, original in names.items() if original and name in digests}
+            # What was not read where it was dumped has none.
+            said = {name: facts["content_digests"][name] for name in held if name in facts["content_digests"]}
+            checks += compare_digests(said, {name: held[name] for name in said})
         expected_sequences = {new: facts["sequences"][old] for new, old in self._sequences.items()}
         checks.append(
             check_sequences(
