@@ -28,6 +28,7 @@ Tell = t.Callable[[State], None]
 # How long a child that was told to stop has for removing what it began, seconds.
 _GRACE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+_WATCH_EVERY_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Together:
     """Carries work out.
 
     :param at_once: how many pieces at a time, at least one.
-    :param watch: called whenever a piece tells how far it is, with this object.
+    :param watch: called about once a second, and whenever a piece tells how far it is, with this object.
     """
 
     def __init__(self, *, at_once: int, watch: t.Callable[[Together], None]) -> None:
@@ -98,7 +99,7 @@ class Together:
             while waiting or self._children:
                 while waiting and len(self._children) < self._at_once:
                     self._begin(*waiting.pop(0))
-                for key, _events in self._selector.select():
+                for key, _events in self._selector.select(_WATCH_EVERY_SECONDS):
                     child = t.cast("_Child", key.data)
                     if not self._listen(child):
                         self.ended[child.index] = self._reap(child)

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport, dump_sources
+from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport
 
 HOST = "srv-pruebas"
 _RUN = """
@@ -91,26 +89,11 @@ class Running:
         """What it printed, once it has ended."""
         return self.process.communicate(timeout=90)[0]
 
-
-@dataclasses.dataclass
-class Here:
-    """A run in a thread of this process, which forks as the module does."""
-
-    parameters: dict[str, t.Any]
-    report: SourcesReport | None = None
-
-    def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        self.report = dump_sources(self.parameters, check_mode=False)
-
-    def end(self) -> SourcesReport:
-        """What it returned."""
-        self._thread.join(90)
-        assert self.report is not None
-        return self.report
+    def made(self) -> list[str]:
+        """The sources that have their set, once it has ended without a failure."""
+        report = json.loads(self.said())
+        assert report["failures"] == [], report["failures"]
+        return [made["source"] for made in report["sets"]]
 
 
 def wait_for(condition: Callable[[], t.Any], *, seconds: float = 60.0) -> t.Any:

@@ -21,7 +21,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._set_id import Se
 from ansible_collections.infitulua.backup.plugins.module_utils._sources import database_of
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
 from development.services.postgresql import PostgresqlServer
-from tests.integration.many import Here, Running, leftovers, names, parameters, wait_for
+from tests.integration.many import Running, leftovers, names, parameters, wait_for
 from tests.integration.postgresql.support import Site, engine, identifier
 from tests.integration.postgresql.test_discovery import login
 
@@ -172,18 +172,20 @@ def test_as_many_sources_as_were_asked_for_are_under_way_together(
     sources = entry(filled17, "Caja", "nomina", "nomina_2025")
     status = tmp_path / "status.json"
     with held(filled17, "Caja", "nomina", "nomina_2025"):
-        alone = Here(parameters(site.root, site.recipient, [sources]))
+        alone = Running(parameters(site.root, site.recipient, [sources]))
         wait_for(lambda: under_way(filled17))
         assert under_way(filled17) == {"Caja"}
-    assert names(alone.end()) == ["todo.Caja", "todo.nomina", "todo.nomina_2025"]
+    assert alone.made() == ["todo.Caja", "todo.nomina", "todo.nomina_2025"]
     with held(filled17, "Caja", "nomina", "nomina_2025"):
-        two = Here(parameters(site.root, site.recipient, [sources], concurrency=2, status_file=str(status)))
+        two = Running(parameters(site.root, site.recipient, [sources], concurrency=2, status_file=str(status)))
         wait_for(lambda: len(under_way(filled17)) > 1)
         assert under_way(filled17) == {"Caja", "nomina"}
+        # The file is written twice a second.
+        wait_for(lambda: len(json.loads(status.read_text(encoding="utf-8"))["under_way"]) == 2)
         state = json.loads(status.read_text(encoding="utf-8"))
         assert state["stage"] == "0 of 3 done"
         assert {each["subject"].split(".")[1] for each in state["under_way"]} == {"Caja", "nomina"}
-    assert names(two.end()) == ["todo.Caja", "todo.nomina", "todo.nomina_2025"]
+    assert two.made() == ["todo.Caja", "todo.nomina", "todo.nomina_2025"]
     state = json.loads(status.read_text(encoding="utf-8"))
     assert (state["stage"], state["finished"], state["under_way"]) == ("3 of 3 done", True, [])
     assert state["bytes"] > 0
