@@ -159,7 +159,7 @@ def expand(
     if wanted is None:
         return Expansion([Source(entry["name"], entry, own)])
     discovery = find_databases(entry["engine"], own)
-    chosen, missing = _choose(discovery, wanted, unwanted or [])
+    chosen, missing = choose(discovery, wanted, unwanted or [])
     expansion = Expansion([])
     if any(_WILD.search(pattern) for pattern in wanted):
         expansion.warnings += discovery.warnings
@@ -198,7 +198,7 @@ def _check(
         )
 
 
-def _choose(discovery: Discovery, wanted: t.Sequence[str], unwanted: t.Sequence[str]) -> tuple[list[str], list[str]]:
+def choose(discovery: Discovery, wanted: t.Sequence[str], unwanted: t.Sequence[str]) -> tuple[list[str], list[str]]:
     """The databases that are meant, and those names and patterns that find none."""
     chosen: dict[str, None] = {}
     missing = []

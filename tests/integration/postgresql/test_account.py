@@ -211,6 +211,13 @@ def test_what_is_too_much_is_told_or_taken(books: PostgresqlServer) -> None:
     assert held == "5"
 
 
+def test_all_databases_are_meant_by_a_pattern(books: PostgresqlServer) -> None:
+    report = done(books, databases=["otr*", "libro"])
+    assert {"CONNECT on DATABASE libro", "CONNECT on DATABASE otra"} <= set(report.after)
+    with pytest.raises(NotFound, match=r"none for ninguna\*"):
+        settle(request(books, databases=["libro", "ninguna*"]), check_mode=False)
+
+
 def test_large_objects_made_later_are_found(books: PostgresqlServer) -> None:
     done(books)
     books.psql("SELECT lo_from_bytea(424299, 'otro')", "libro")
