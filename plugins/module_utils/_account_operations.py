@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._sources import choose
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import (
     LOCAL,
     LOGIN_OPTIONS,
@@ -22,6 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._account 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account_registry import ACCOUNTS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
 
 ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "engine": {"type": "str", "choices": sorted(ACCOUNTS), "required": True},
@@ -104,13 +106,33 @@ def make_account(params: t.Mapping[str, t.Any]) -> Account:
     }
     request = AccountRequest(
         name=params["name"],
-        databases=tuple(dict.fromkeys(params["databases"])),
+        databases=_databases(params),
         authentication=params["authentication"],
         password=params["password"],
         login={name: params[name] for name in LOGIN_OPTIONS},
         **{name: value for name, value in given.items() if value is not None},
     )
     return ACCOUNTS[params["engine"]](request)
+
+
+def _databases(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The databases that are meant; the server is asked only where there are patterns.
+
+    :raises BackupError: when the server cannot be asked, or has none for one of them.
+    """
+    wanted = list(dict.fromkeys(params["databases"]))
+    if not any(character in pattern for pattern in wanted for character in "*?["):
+        return tuple(wanted)
+    discovery = find_databases(params["engine"], {name: params[name] for name in LOGIN_OPTIONS})
+    found, missing = choose(discovery, wanted, [])
+    if missing:
+        raise NotFound(
+            "find the databases of an account",
+            on=f"{params['name']}, {discovery.engine} on {discovery.server}",
+            why=f"the server has none for {', '.join(missing)}",
+            next_step="Correct the names and patterns of its databases, or create them.",
+        )
+    return tuple(found)
 
 
 def settle(params: t.Mapping[str, t.Any], *, check_mode: bool) -> AccountReport:

@@ -194,7 +194,7 @@ def _find(engine: str, options: t.Mapping[str, t.Any]) -> tuple[Discovery, list[
     """What the server has, the databases that are meant, and those names and patterns that find none."""
     own = {name: value for name, value in options.items() if name not in MANY_ARGUMENTS}
     discovery = find_databases(engine, own)
-    return (discovery, *_choose(discovery, options["databases"], options.get("except_databases") or []))
+    return (discovery, *choose(discovery, options["databases"], options.get("except_databases") or []))
 
 
 def _check(name: str, options: t.Mapping[str, t.Any]) -> None:
@@ -217,7 +217,7 @@ def _check(name: str, options: t.Mapping[str, t.Any]) -> None:
         )
 
 
-def _choose(discovery: Discovery, wanted: t.Sequence[str], unwanted: t.Sequence[str]) -> tuple[list[str], list[str]]:
+def choose(discovery: Discovery, wanted: t.Sequence[str], unwanted: t.Sequence[str]) -> tuple[list[str], list[str]]:
     """The databases that are meant, and those names and patterns that find none."""
     chosen: dict[str, None] = {}
     missing = []

@@ -56,7 +56,10 @@ options:
     type: str
     required: true
   databases:
-    description: The names of the databases that it backs up; all of them must be there.
+    description:
+      - The databases that it backs up, by names and patterns (V(*) for all that hold somebody's data), as in
+        O(infitulua.backup.database_dump#module:sources[].databases). Each must find one.
+      - A database that is made later is given to it when this is run again.
     type: list
     elements: str
     required: true

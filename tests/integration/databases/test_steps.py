@@ -127,6 +127,12 @@ def test_accounts_are_made_used_and_what_they_see_is_told(
     assert "2026" in told.split("es libro como era antes de la restauración de ")[1]
     assert "no se pudo mirar" not in told
     assert watcher.found == []
+    # The account cannot restore: the administrator who made it does.
+    chosen = ("-e", f"backup_restore_server={SERVER}", "-e", "backup_restore_source=libro")
+    postgresql.psql("DROP DATABASE libro")
+    restored = house.run("step5_restore", "-e", "backup_ticket=MDA-1", "-e", "backup_restore_from=disk", *chosen)
+    assert restored.status == 0, restored.output
+    assert postgresql.psql("SELECT count(*) FROM asiento", "libro") == "100"
     for log in (postgresql.directory / "postgresql.log", mariadb.data / "general.log"):
         text = log.read_bytes()
         assert b"pg_read_all_data" in text or b"tesoro" in text
