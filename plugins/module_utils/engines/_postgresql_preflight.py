@@ -10,6 +10,7 @@ a restore that fails later leaves the target as it was anyway.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import typing as t
@@ -21,7 +22,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 )
 
 # Locales that are a part of the C library.
-_BUILT_IN = ("", "C", "POSIX")
+_BUILT_IN = ("C", "POSIX")
+# Each locale that is missing costs a session: after so many it is clear what is wrong.
+_SHOWN = 5
 _LIBRARIES = {"c": "the C library", "i": "ICU"}
 # Of a restore, besides its jobs: the session that holds the lock, the leader of parallel jobs, one at work.
 _OTHER_SESSIONS = 3
@@ -90,7 +93,7 @@ def _check_extensions(session: Session, needed: t.Mapping[str, str], on: str) ->
 
 
 def _version_key(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)]
+    return [int(number) for number in re.findall(r"\d{1,9}", version)]
 
 
 def _check_locales(
@@ -101,11 +104,8 @@ def _check_locales(
     names = {database["collate"], database["ctype"]}
     names |= {entry[key] for entry in own if entry["provider"] == "c" for key in ("collate", "ctype")}
     # Names of locales in the C library, which every parameter of this kind is checked against.
-    missing = [
-        name
-        for name in sorted(name for name in names if name is not None and name not in _BUILT_IN)
-        if not _has_locale(open_session, name)
-    ]
+    asked = (name for name in sorted(filter(None, names)) if name not in _BUILT_IN)
+    missing = list(itertools.islice((name for name in asked if not _has_locale(open_session, name)), _SHOWN))
     if missing:
         raise NotFound(
             "restore a database",

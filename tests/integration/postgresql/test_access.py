@@ -104,6 +104,25 @@ def test_privileges_are_kept_under_another_owner(server: PostgresqlServer, site:
     assert server.psql(may, "revisión") == "t|t|f|t|t"
 
 
+def test_a_user_without_powers_restores_for_a_role_of_its_own(server: PostgresqlServer, site: Site) -> None:
+    server.psql("CREATE DATABASE libro")
+    server.psql(
+        "CREATE SCHEMA s; CREATE TABLE s.t (i serial, j int GENERATED ALWAYS AS IDENTITY); CREATE VIEW s.v AS SELECT i"
+        " FROM s.t; CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT SELECT ON s.t TO PUBLIC",
+        "libro",
+    )
+    server.psql("CREATE ROLE obrera LOGIN CREATEDB PASSWORD 'x' IN ROLE \"la revisora\"")
+    try:
+        dumped = site.dump(engine(server, "libro"))
+        target = engine(server, "copia", owner="la revisora", access="none", login_user="obrera", login_password="x")
+        site.restore(target, dumped.set_id)
+        assert server.psql(OWNERS, "copia") == '"la revisora"'
+        assert server.psql("SELECT relacl FROM pg_class WHERE oid = 's.t'::regclass", "copia") == ""
+    finally:
+        drop_everything(server, *databases(server))
+        server.psql("DROP ROLE obrera")
+
+
 def test_a_database_s_own_event_triggers_leave_its_restore_alone(server: PostgresqlServer, site: Site) -> None:
     """Otherwise what they write down of the restore would be in the restored database, and not in the set."""
     server.psql("CREATE DATABASE vigilada")

@@ -277,10 +277,11 @@ def test_a_replica_is_dumped_and_says_what_it_cannot_read(server: PostgresqlServ
     try:
         replica.start()
         assert replica.psql("SELECT pg_is_in_recovery()") == "t"
-        dumped = site.dump(engine(replica, "principal"))
+        dumped = site.dump(engine(replica, "principal", content_digest=True))
         assert dumped.description is not None
         assert [line for line in dumped.description.warnings if "unlogged tables" in line and "public.cache" in line]
         assert "public.cache" not in dumped.description.engine_facts["row_counts"]
+        assert set(dumped.description.engine_facts["content_digests"]) == {"public.asiento", "large objects"}
         restored = site.restore(engine(server, "copia"), dumped.set_id)
         assert all(check.passed for check in restored.checks)
         assert server.psql(content, "copia") == before
