@@ -48,17 +48,17 @@ class Kind:
 KINDS = {
     "corrupted": Kind("usuarios", "verify", "mismatch: data/"),
     "truncated": Kind("mesa-de-ayuda", "verify", "mismatch: data/"),
-    "signed by nobody": Kind("usuarios", "verify", "signature"),
-    "signed by another": Kind("tesoreria", "verify", "signature"),
-    "of another format": Kind("cartera", "verify", "format"),
-    "of another id": Kind("mesa-de-ayuda", "verify", "mismatch"),
+    "signed by nobody": Kind("usuarios", "verify", "mismatch: signature"),
+    "signed by another": Kind("usuarios", "verify", "mismatch: signature"),
+    "of another format": Kind("mesa-de-ayuda", "verify", "its format is 99"),
+    "of another id": Kind("mesa-de-ayuda", "verify", "it describes the set 'srv-financiero/"),
     "with a path outside": Kind("usuarios", "verify", "outside the bag"),
-    "corrupted and signed": Kind("cartera", "drill", "age"),
-    "truncated and signed": Kind("tesoreria", "drill", "age"),
+    "corrupted and signed": Kind("usuarios", "drill", "failed to decrypt"),
+    "truncated and signed": Kind("mesa-de-ayuda", "drill", "failed to decrypt"),
     "wrongly keyed": Kind("usuarios", "drill", "no identity matched"),
-    "with a file outside": Kind("usuarios", "drill", r"\.\."),
-    "with a way through a link": Kind("usuarios", "drill", "link"),
-    "with a client's commands": Kind("tesoreria", "drill", "mariadb"),
+    "with a file outside": Kind("usuarios", "drill", r"\.\./.* outside of usuarios"),
+    "with a way through a link": Kind("usuarios", "drill", "usuarios/way outside of usuarios"),
+    "with a client's commands": Kind("tesoreria", "drill", "structure.*what stands at character 0"),
 }
 
 
