@@ -65,6 +65,7 @@ MOLECULE_PACKAGES = [
     Package("podman", programs=("podman",)),
     # The runtime for control groups of the first version (molecule/shared/containers.conf); podman itself brings crun.
     Package("runc", programs=("runc",)),
+    Package("iptables", programs=("iptables",)),
     Package("mmdebstrap", programs=("mmdebstrap",)),
     Package("openssh-client", programs=("ssh", "ssh-keygen")),
 ]

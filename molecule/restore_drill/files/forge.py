@@ -32,7 +32,8 @@ MARK = "/tmp/hostile-mark"
 class Kind:
     """One way for a set to be wrong.
 
-    :param caught_by: ``verify``, before anything of it is decrypted, or ``drill``, which restores it.
+    :param caught_by: which part of step 3 finds it: ``pull``, which reads what it says of itself; ``verify``, before
+        anything of it is decrypted; or ``drill``, which restores it.
     :param words: what the reason says, a regular expression.
     """
 
@@ -48,17 +49,17 @@ class Kind:
 KINDS = {
     "corrupted": Kind("usuarios", "verify", "mismatch: data/"),
     "truncated": Kind("mesa-de-ayuda", "verify", "mismatch: data/"),
-    "signed by nobody": Kind("usuarios", "verify", "signature"),
-    "signed by another": Kind("tesoreria", "verify", "signature"),
-    "of another format": Kind("cartera", "verify", "format"),
-    "of another id": Kind("mesa-de-ayuda", "verify", "mismatch"),
+    "signed by nobody": Kind("usuarios", "verify", "mismatch: signature"),
+    "signed by another": Kind("usuarios", "verify", "mismatch: signature"),
+    "of another format": Kind("mesa-de-ayuda", "pull", "its format is 99"),
+    "of another id": Kind("mesa-de-ayuda", "pull", "it describes the set 'srv-financiero/"),
     "with a path outside": Kind("usuarios", "verify", "outside the bag"),
-    "corrupted and signed": Kind("cartera", "drill", "age"),
-    "truncated and signed": Kind("tesoreria", "drill", "age"),
+    "corrupted and signed": Kind("usuarios", "drill", "failed to decrypt"),
+    "truncated and signed": Kind("mesa-de-ayuda", "drill", "failed to decrypt"),
     "wrongly keyed": Kind("usuarios", "drill", "no identity matched"),
-    "with a file outside": Kind("usuarios", "drill", r"\.\."),
-    "with a way through a link": Kind("usuarios", "drill", "link"),
-    "with a client's commands": Kind("tesoreria", "drill", "mariadb"),
+    "with a file outside": Kind("usuarios", "drill", r"\.\./.* outside of usuarios"),
+    "with a way through a link": Kind("usuarios", "drill", "usuarios/way outside of usuarios"),
+    "with a client's commands": Kind("tesoreria", "drill", "structure.*what stands at character 0"),
 }
 
 
