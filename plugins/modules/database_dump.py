@@ -161,9 +161,9 @@ options:
         type: path
       content_digest:
         description:
-          - Whether a digest of every row of each table is kept in the set (V(sqlite)), with which a restored table is proven
-            to hold exactly what was dumped, and not only as many rows.
-          - It costs a second reading of the copy, by one processor, about a second for every million values.
+          - Whether a digest of every row of each table is kept in the set (V(sqlite)), with which a restored table is
+            proven to hold exactly what was dumped, and not only as many rows.
+          - It costs another reading of the copy by one processor, about half a second for every million values.
         type: bool
 seealso:
   - module: infitulua.backup.database_restore

@@ -19,14 +19,14 @@ description:
     to its own files and the system's libraries, without network and without any program that it does not need. A
     PostgreSQL set is restored into a server of the major version that it was taken from, on a socket of its own; a
     SQLite set into a file, a set of files into a directory, by a process that is handed plain streams. Verifying,
-    decrypting and decompressing stay with the module, so that no key, no set and nothing of the module's memory is within
-    reach of what is restored.
-  - The checks are those of every restore (row counts against the snapshot, objects, constraints, indexes, content digests
-    where the set has them, the engine's own integrity check; for files the entries by type and their bytes),
+    decrypting and decompressing stay with the module, so that no key, no set and nothing of the module's memory is
+    within reach of what is restored.
+  - The checks are those of every restore (row counts against the snapshot, objects, constraints, indexes, content
+    digests where the set has them, the engine's own integrity check; for files the entries by type and their bytes),
     C(pg_amcheck) where it is installed, C(CHECK TABLE), each restored file against the archive (content, mode, time of
     modification, links), and the O(queries).
-  - Owners of files are not restored in a drill, since only root can give files away. They stand in the archive, of which
-    every byte has been verified.
+  - Owners of files are not restored in a drill, since only root can give files away. They stand in the archive, of
+    which every byte has been verified.
   - Every drill is written down in O(record_directory), one line of JSON in C(<host>/<source>.jsonl).
   - One set that fails does not stop the others; the module then fails at the end, naming each.
 author:
@@ -69,8 +69,8 @@ options:
   budget_minutes:
     description:
       - After so many minutes no further drill begins; the sets that are left are returned as RV(left_out).
-      - The source whose last passed drill is the oldest comes first, and of its sets the one whose own is, so that each has
-        its turn.
+      - The source whose last passed drill is the oldest comes first, and of its sets the one whose own is, so that
+        each has its turn.
     type: float
   identity_file:
     description: The age identity that reads the sets.
@@ -92,8 +92,8 @@ options:
     default: /var/lib/infitulua-backup/drills
   user:
     description:
-      - The operating-system user that throw-away servers, their clients, and whatever restores SQLite databases and files
-        run as where the module runs as root.
+      - The operating-system user that throw-away servers, their clients, and whatever restores SQLite databases and
+        files run as where the module runs as root.
       - While a drill lasts, what is restored belongs to this user, mode 0700. A user of its own, that no other service
         runs as, keeps it from those too.
     type: str
@@ -144,14 +144,14 @@ options:
     description: A drill whose processes together take more seconds of processor time is ended; it counts as not done.
     type: int
   max_processors:
-    description: How many processors a drill may use, with everything that it starts. Drills side by side use different ones
-      while there are enough. Without it, all of them, at a low priority.
+    description: How many processors a drill may use, with everything that it starts. Drills side by side use different
+      ones while there are enough. Without it, all of them, at a low priority.
     type: int
   concurrency:
     description:
       - How many drills run at a time.
-      - One that would not fit into O(work_directory) beside those that are at work, of this run or of another, waits for
-        them; so it does while less than 512 MiB of memory are available.
+      - One that would not fit into O(work_directory) beside those that are at work, of this run or of another, waits
+        for them; so it does while less than 512 MiB of memory are available.
     type: int
     default: 1
   jobs:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,4 +16,6 @@ from tests.integration.drills.support import Range
 @pytest.fixture
 def place(tmp_path: Path) -> Range:
     """A house with a ledger and a tree."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
     return Range(tmp_path)

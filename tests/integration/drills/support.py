@@ -49,7 +49,7 @@ class Range:
 
     def dump(self) -> tuple[Path, Path]:
         """A set of each; where they lie."""
-        ledger = self.house.dump("sqlite", {"path": str(self.database)}, source="ledger")
+        ledger = self.house.dump("sqlite", {"path": str(self.database), "content_digest": True}, source="ledger")
         tree = self.house.dump("files", {"paths": [str(self.tree)]}, source="tree")
         return self.house.set_path(ledger.set_id), self.house.set_path(tree.set_id)
 

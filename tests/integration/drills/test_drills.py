@@ -30,7 +30,9 @@ def test_sets_are_restored_checked_timed_and_written_down(place: Range) -> None:
     ledger, tree = sorted(report.sets, key=lambda entry: str(entry["engine"]), reverse=True)
     assert {"name": "it balances", "passed": True, "detail": "0"} in ledger["checks"]
     assert {"name": "rows", "passed": True, "detail": "4 in 1 tables"} in ledger["checks"]
+    assert {"integrity", "foreign key violations", "content digests"} <= {check["name"] for check in ledger["checks"]}
     assert "1 files" in str(tree["checks"])
+    assert "every file is what the archive holds" in str(tree["checks"])
     for entry in report.sets:
         assert entry["restore_seconds"] > 0
         assert 0 <= entry["age_seconds"] < 300
