@@ -40,7 +40,7 @@ _AS_WRITTEN = (
     "SET @warnings = @@warning_count",
     "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
     (
-        f"BEGIN NOT ATOMIC IF @warnings > {rows.NO_MEMBER_COUNT} THEN"
+        f"BEGIN NOT ATOMIC IF @warnings > {rows.NO_MEMBERS} THEN"
         " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @warning; END IF; END"
     ),
 )
@@ -161,7 +161,7 @@ def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str,
         _LOADING,
         *([_HISTORY] if table in facts["history"] else []),
         f"USE {quote_identifier(database)}",
-        f"SET {rows.NO_MEMBER_COUNT} = 0",
+        f"SET {rows.NO_MEMBERS} = 0",
         rows.load(table, facts["tables"][table], path="/dev/stdin"),
         *_AS_WRITTEN,
     ]

@@ -44,14 +44,21 @@ _DIGITS = frozenset(
 )
 # The last moment that a server's TIMESTAMP knows: since MariaDB 11.5 one of the year 2106, before that of 2038.
 _END_OF_TIMES = "/*M!110500 COALESCE('2106-02-07 06:28:15.999999', */ '2038-01-19 03:14:07.999999' /*M!110500 ) */"
-# What an ENUM holds where it was given none of its members. It is shown as an empty text, which may be a member too.
-_NO_MEMBER = "'-0000'"
-# Where LOAD DATA counts those that it has read.
-NO_MEMBER_COUNT = "@no_member"
 FORMAT = (
     f"CHARACTER SET binary FIELDS TERMINATED BY '\\t' OPTIONALLY ENCLOSED BY {_ENCLOSURE} ESCAPED BY '\\\\'"
     " LINES TERMINATED BY '\\n'"
 )
+
+
+# Where LOAD DATA counts the values of ENUM that are none of its members: the server warns of each, and takes it.
+NO_MEMBERS = "@no_members"
+# What is assigned from a variable, which holds the bytes of the value.
+_ASSIGNED = {
+    "bit": "CAST({0} AS UNSIGNED)",
+    "enum": f"IF({{0}} = 0 AND ({NO_MEMBERS} := {NO_MEMBERS} + 1), 0, CAST({{0}} AS UNSIGNED))",
+    ROW_END: f"COALESCE({{0}}, {_END_OF_TIMES})",
+    **dict.fromkeys(_DIGITS, "UNHEX({0})"),
+}
 
 
 def _expression(column: Column) -> str:
@@ -62,15 +69,15 @@ def _expression(column: Column) -> str:
         return f"NULLIF({name}, {_END_OF_TIMES})"
     if column.type == "float":
         return f"CAST({name} AS DOUBLE)"
-    if column.type == "bit":
+    # A value of ENUM by its number: 0, which what is no value became once, reads as the text of none.
+    if column.type in ("bit", "enum"):
         return f"{name} + 0"
     if column.type in _DIGITS:
         return f"HEX({name})"
-    text = (
+    return (
         f"IF(ASCII({name}) = 1 OR (ASCII({name}) = 78 AND LENGTH({name}) = 4),"
         f" CONCAT({_ENCLOSURE}, REPLACE({name}, {_ENCLOSURE}, x'0101'), {_ENCLOSURE}), {name})"
     )
-    return f"IF({name} + 0 = 0, {_NO_MEMBER}, {text})" if column.type == "enum" else text
 
 
 def select(database: str, table: Table, *, condition: str | None = None) -> str:
@@ -94,16 +101,10 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     assignments = []
     for number, (name, kind) in enumerate(columns):
         quoted = quote_identifier(name)
-        if kind in ("bit", "enum", ROW_END) or kind in _DIGITS:
+        if kind in _ASSIGNED:
             variable = f"@v{number}"
             names.append(variable)
-            counted = f"({NO_MEMBER_COUNT} := {NO_MEMBER_COUNT} + 1)"
-            taken = {
-                "bit": f"CAST({variable} AS UNSIGNED)",
-                "enum": f"IF({variable} = {_NO_MEMBER} AND {counted}, {variable}, {variable})",
-                ROW_END: f"COALESCE({variable}, {_END_OF_TIMES})",
-            }
-            assignments.append(f"{quoted} = {taken.get(kind, f'UNHEX({variable})')}")
+            assignments.append(f"{quoted} = {_ASSIGNED[kind].format(variable)}")
         else:
             names.append(quoted)
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"
