@@ -43,6 +43,8 @@ sanity: ## ansible-test sanity and units on the oldest and the newest supported 
 
 bench: ## dump, restore and verify measured against the raw tools
 	@$(DEV) python -m bench.postgresql
+	@$(DEV) python -m bench.mariadb
+	@$(DEV) python -m bench.sqlite
 
 build: ## build the artifact, look into it, install it offline and try it
 	@$(STAGES) build

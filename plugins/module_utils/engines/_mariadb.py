@@ -56,6 +56,7 @@ class MariadbEngine(Engine):
         "row_counts": Named(int),
         "content_digests": (dict, type(None)),
         "sequence_defaults": [[str]],
+        "references": [[str]],
         "lower_case_table_names": int,
         "token": str,
         "tables": Named([[str]]),
@@ -81,6 +82,7 @@ class MariadbEngine(Engine):
             "streams": sorted(parts) != sorted(facts["streams"]),
             "tables": not named <= set(facts["tables"])
             or any(len(column) != 2 for columns in facts["tables"].values() for column in columns),
+            "references": any(len(entry) != 2 for entry in facts["references"]),
             "sequence_defaults": any(len(entry) != 3 for entry in facts["sequence_defaults"]),
         }
         for name, is_wrong in wrong.items():

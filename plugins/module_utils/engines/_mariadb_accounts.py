@@ -33,6 +33,10 @@ _GRANT = re.compile(
     rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)"
     r"(?P<more>(?: WITH GRANT OPTION)?)"
 )
+_MEMBERSHIP = re.compile(
+    rf"GRANT (?P<role>{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)(?P<more>(?: WITH ADMIN OPTION)?)"
+)
+_DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account>{_NAME}@{_NAME})")
 _HELD = re.compile(rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO ")
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
@@ -77,10 +81,17 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
         chosen = ", ".join(quote_literal(name) for name in sorted(definers))
         sources.append(f"SELECT User, Host FROM mysql.global_priv WHERE CONCAT(User, '@', Host) IN ({chosen})")
     existing = "EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = a.User AND g.Host = a.Host)"
+    # Members of a role have its rights, and members of a role that is a member. Not who only made the role.
+    members = (
+        "SELECT m.User, m.Host FROM mysql.roles_mapping m"
+        " JOIN a ON m.Role = a.User AND a.Host = '' AND m.Admin_option = 'N'"
+    )
     return [
         Account(row["user"], row["host"])
         for row in session.rows(
-            {"user": "a.User", "host": "a.Host"}, f"({' UNION '.join(sources)}) AS a WHERE {existing} ORDER BY 1"
+            {"user": "a.User", "host": "a.Host"},
+            f"(WITH RECURSIVE a AS ({' UNION '.join(sources)} UNION {members}) SELECT * FROM a) AS a WHERE {existing}"
+            " ORDER BY 1",
         )
         if row["user"] not in ("root", "mariadb.sys", "mysql", "PUBLIC", "")
     ]
@@ -97,7 +108,29 @@ def statements(session: Session, database: str, found: t.Sequence[Account]) -> l
             made.append(session.execute(f"SHOW CREATE USER {account.quoted}")[0][0])
         else:
             made.append(f"CREATE ROLE {account.quoted}")
-    return made + rights(session, found, database)
+    return made + rights(session, found, database) + _memberships(session, found)
+
+
+def _memberships(session: Session, found: t.Sequence[Account]) -> list[str]:
+    """What makes these accounts members of those of them that are roles, as they are."""
+    roles = {account.user for account in found if not account.host}
+    made = []
+    for row in session.rows(
+        {"user": "User", "host": "Host", "role": "Role", "admin": "Admin_option"},
+        "mysql.roles_mapping ORDER BY Role, User, Host",
+    ):
+        account = Account(row["user"], row["host"])
+        if account in found and row["role"] in roles:
+            option = " WITH ADMIN OPTION" if row["admin"] == "Y" else ""
+            made.append(f"GRANT {quote_identifier(row['role'])} TO {account.quoted}{option}")
+    for row in session.rows(
+        {"user": "User", "host": "Host", "role": "JSON_VALUE(Priv, '$.default_role')"},
+        "mysql.global_priv WHERE JSON_VALUE(Priv, '$.default_role') <> ''",
+    ):
+        account = Account(row["user"], row["host"])
+        if account in found and row["role"] in roles:
+            made.append(f"SET DEFAULT ROLE {quote_identifier(row['role'])} FOR {account.quoted}")
+    return made
 
 
 def _plain(quoted: str) -> str:
@@ -136,6 +169,28 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
         session.execute(immediate(kind), action="create the accounts that the database needs")
         new.append(account)
     return new
+
+
+def make_members(session: Session, made: t.Sequence[str], new: t.Collection[Account]) -> list[str]:
+    """Makes accounts members of the roles that were made for this restore, which have rights on its database only.
+
+    :param made: the set's statements.
+    :param new: the accounts and roles that were made.
+    :returns: the statements that were left out: a role that was there has rights that the set knows nothing of.
+    :raises ProcessFailed: when this account may not do that.
+    """
+    left = []
+    known = named(made)
+    for statement in made:
+        membership, default = _MEMBERSHIP.fullmatch(statement), _DEFAULT_ROLE.fullmatch(statement)
+        match = membership or default
+        if match is None or _parse(match["account"]) not in known:
+            continue
+        if Account(_unquote(match["role"]), "") in new and (membership or _parse(match["account"]) in new):
+            session.execute(immediate(statement), action="give accounts the roles that they had")
+        elif _parse(match["account"]) in new:
+            left.append(statement)
+    return left
 
 
 def named(made: t.Sequence[str]) -> list[Account]:

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
     quote_identifier,
+    quote_literal,
     same_name,
 )
 
@@ -178,6 +179,17 @@ def count_objects(session: Session, database: str) -> dict[str, int]:
         ):
             counts[row["kind"]] = int(row["count"])
     return counts
+
+
+def references(session: Session, database: str) -> list[list[str]]:
+    """Tables of other databases that foreign keys refer to: database, table."""
+    found = session.rows(
+        {"database": "UNIQUE_CONSTRAINT_SCHEMA", "table": "REFERENCED_TABLE_NAME"},
+        f"information_schema.REFERENTIAL_CONSTRAINTS WHERE {same_name('CONSTRAINT_SCHEMA', database)}"
+        f" AND UNIQUE_CONSTRAINT_SCHEMA <> {quote_literal(database)} COLLATE utf8mb4_bin ORDER BY 1",
+    )
+    pairs = {(row["database"], row["table"]) for row in found}
+    return [list(pair) for pair in sorted(pairs)]
 
 
 def properties(session: Session, database: str) -> dict[str, str] | None:

@@ -211,6 +211,13 @@ _ADVICE = Advice(
             ),
         ),
         (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
+        (
+            r"ERROR (?:3|1026|1878)\b",
+            (
+                "Free space where the server keeps its temporary files (tmpdir), or name a directory that has it (SET"
+                " GLOBAL innodb_tmpdir)."
+            ),
+        ),
         (r"ERROR (?:1021|1114|1030)\b|No space left on device", "Free space where the server keeps its data."),
         (r"unknown option '--sandbox'|unknown variable 'sandbox'", "Install a newer client: 10.11.8, 11.4.2 or later."),
     )

@@ -283,12 +283,17 @@ class Dump:
             self.warnings.append(
                 f"These tables know no transactions; they are as they were while locked: {', '.join(locked[:20])}"
             )
+        references = catalogue.references(witness, self.database)
+        if references:
+            names = ", ".join(".".join(pair) for pair in references[:20])
+            self.warnings.append(f"Its tables refer to other databases, which are not in the set: {names}")
         return {
             "version": _release(witness.value("VERSION()") or ""),
             "database": catalogue.properties(witness, self.database),
             "position": position,
             "objects": catalogue.count_objects(witness, self.database),
             "sequence_defaults": objects.sequence_defaults(witness, self.database),
+            "references": references,
             "lower_case_table_names": int(witness.value("@@lower_case_table_names") or 0),
             "token": self.token,
             "tables": {table.name: [[column.name, column.type] for column in table.columns] for table in tables},
@@ -431,8 +436,7 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[s
     name = facts["database"]["name"]
     client = "mariadb --sandbox --local-infile=1 --default-character-set=utf8mb4 --init-command=" + shlex.quote(
         "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,NO_DIR_IN_CREATE', time_zone='+00:00', foreign_key_checks=0,"
-        " unique_checks=0, check_constraint_checks=0"
-        + (", system_versioning_insert_history=1" if facts["history"] else "")
+        " check_constraint_checks=0" + (", system_versioning_insert_history=1" if facts["history"] else "")
     )
     database = shlex.quote(name)
     create = f"CREATE DATABASE {quote_identifier(name)} CHARACTER SET {facts['database']['character_set']}"

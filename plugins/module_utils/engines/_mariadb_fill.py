@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import os
@@ -30,13 +31,18 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 UNTOUCHED = "The target was left as it was; correct the cause and run again."
 # The text of tables or of programs; more than this is not one.
 _SMALL_PART_BYTES = 1024 * 1024 * 1024
-# The rows are as they were: what they obeyed there is not asked again.
-_LOADING = "SET SESSION foreign_key_checks = 0, unique_checks = {unique}, check_constraint_checks = 0"
-# A warning says that a value is not what it was: NULL for what a type does not take, or a part of it.
+# The rows are as they were: what they obeyed there is not asked again. Without unique_checks the server would sort them
+# in its temporary files, for which there may be no room, and save no more than a tenth.
+_LOADING = "SET SESSION foreign_key_checks = 0, unique_checks = 1, check_constraint_checks = 0"
+# A warning says that a value is not what it was: NULL for what a type does not take, or a part of it. And one there is
+# for each value of an ENUM that is none of its members, as it was.
 _AS_WRITTEN = (
-    "GET DIAGNOSTICS @warnings = NUMBER",
+    "SET @warnings = @@warning_count",
     "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
-    "BEGIN NOT ATOMIC IF @warnings > 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @warning; END IF; END",
+    (
+        f"BEGIN NOT ATOMIC IF @warnings > {rows.NO_MEMBERS} THEN"
+        " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @warning; END IF; END"
+    ),
 )
 _HISTORY = "SET SESSION system_versioning_insert_history = 1"
 
@@ -103,13 +109,9 @@ def fill(
     chosen = facts["tables"] if chosen is None else chosen
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
     parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
-    several: dict[str, int] = {}
-    for file in parts:
-        for table in facts["streams"][file.part]:
-            several[table] = several.get(table, 0) + 1
-    missing = dict(several)
+    missing = collections.Counter(table for file in parts for table in facts["streams"][file.part])
     waiting: list[t.Callable[[], list[str]]] = [
-        functools.partial(_load, connection, work, database, file, several, chosen) for file in parts
+        functools.partial(_load, connection, work, database, file, chosen) for file in parts
     ]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
         running: set[concurrent.futures.Future[list[str]]] = set()
@@ -130,31 +132,20 @@ def fill(
 
 def _index(connection: Connection, work: RestoreWork, database: str, deferred: indexes.Deferred) -> list[str]:
     """Makes the indexes of a table whose rows are there."""
-    try:
-        with Session(work.processes, connection, database=database) as session:
-            deferred.make(session)
-    except ProcessFailed as error:
-        if not indexes.lacks_room(error):
-            raise
-        with Session(work.processes, connection, database=database) as session:
-            deferred.make_slowly(session)
+    with Session(work.processes, connection, database=database) as session:
+        deferred.make(session)
     return []
 
 
 def _load(
-    connection: Connection,
-    work: RestoreWork,
-    database: str,
-    file: PayloadFile,
-    several: t.Mapping[str, int],
-    chosen: t.Collection[str],
+    connection: Connection, work: RestoreWork, database: str, file: PayloadFile, chosen: t.Collection[str]
 ) -> list[str]:
     """Restores the rows of one payload file; the tables that they are of."""
     facts = work.reader.description.engine_facts
     tables = facts["streams"][file.part]
     action = f"restore the rows of the {connection.describe(database)}"
     if len(tables) == 1:
-        command = _client(connection, facts, database, tables[0], alone=several[tables[0]] == 1)
+        command = _client(connection, facts, database, tables[0])
         work.reader.run(file, [command], processes=work.processes, action=action, next_step=UNTOUCHED)
     else:
         with _Loader(connection, work, database, tables, chosen, action) as loader:
@@ -175,16 +166,14 @@ def _load(
     return t.cast("list[str]", tables)
 
 
-def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str, *, alone: bool) -> Command:
-    """A client that loads the rows it reads.
-
-    :param alone: whether nobody else loads rows into the table: then the server may build its indexes in bulk.
-    """
+def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str) -> Command:
+    """A client that loads the rows it reads."""
     statements = [
         SETTINGS,
-        _LOADING.format(unique=0 if alone else 1),
+        _LOADING,
         *([_HISTORY] if table in facts["history"] else []),
         f"USE {quote_identifier(database)}",
+        f"SET {rows.NO_MEMBERS} = 0",
         rows.load(table, facts["tables"][table], path="/dev/stdin"),
         *_AS_WRITTEN,
     ]
@@ -247,7 +236,7 @@ class _Loader:
         if self._tables[number] not in self._chosen:
             return
         facts = self._work.reader.description.engine_facts
-        command = _client(self._connection, facts, self._database, self._tables[number], alone=True)
+        command = _client(self._connection, facts, self._database, self._tables[number])
         os.ftruncate(self._errors, 0)
         # A pipe of our own, which the client may open by name although it runs as another user.
         reading, self._input = os.pipe()

@@ -13,7 +13,6 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_objects import split_outside_quotes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
     Session,
@@ -30,8 +29,6 @@ _INDEX = re.compile(
     re.DOTALL,
 )
 _COUNTER = re.compile(rf"({_NAME}) .* AUTO_INCREMENT\b", re.DOTALL)
-# Sorting takes room among the server's temporary files; writing row by row does not.
-_NO_ROOM = re.compile(r"ERROR (?:1021|1026|1030|1114|1878|3)\b")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,24 +53,11 @@ class Deferred:
         """
         self._alter(session, [f"ADD {definition}" for definition in self.definitions], "restore the indexes of a table")
 
-    def make_slowly(self, session: Session) -> None:
-        """Makes them by copying the table, which takes room where its rows are, and no temporary files.
-
-        :raises ProcessFailed: when one cannot be made.
-        """
-        changes = [*(f"ADD {definition}" for definition in self.definitions), "ALGORITHM=COPY"]
-        self._alter(session, changes, "restore the indexes of a table")
-
     def _alter(self, session: Session, changes: t.Sequence[str], action: str) -> None:
         # The tables that a foreign key refers to may be without their indexes as well.
         session.execute("SET SESSION foreign_key_checks = 0")
         statement = f"ALTER TABLE {quote_identifier(self.table)} {', '.join(changes)}"
         session.execute(immediate(statement), action=f"{action} ({self.table})")
-
-
-def lacks_room(error: ProcessFailed) -> bool:
-    """Whether indexes could not be made for want of room for temporary files."""
-    return bool(_NO_ROOM.search(error.why))
 
 
 def deferrable(statement: str, table: str) -> Deferred | None:

@@ -50,7 +50,9 @@ _LINE = re.compile(
     r"-- (?P<kind>[a-z ]+) (?P<name>(?:[0-9a-f]{2})+)\n"
     r"SET SESSION sql_mode = '(?P<mode>[A-Z0-9_,]*)', character_set_client = (?P<client>\w+),"
     r" collation_connection = (?P<collation>\w+), time_zone = '(?P<zone>[A-Za-z0-9_+:/-]+)';\n"
+    r"(?:EXECUTE IMMEDIATE 'ALTER DATABASE COLLATE (?P<then>\w+)';\n)?"
     r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);\n"
+    r"(?:EXECUTE IMMEDIATE 'ALTER DATABASE COLLATE (?P<now>\w+)';\n)?"
 )
 
 
@@ -62,6 +64,8 @@ class Definition:
     :param client: the character set that its text is in.
     :param zone: the time zone that its times are in.
     :param statement: what makes it, without the name of the database.
+    :param database_collations: the collation that its database had when it was made, which its parameters and variables
+        keep, and the one that the database has; None: that is the same.
     """
 
     kind: str
@@ -71,6 +75,7 @@ class Definition:
     client: str = "utf8mb4"
     collation: str = "utf8mb4_general_ci"
     zone: str = "+00:00"
+    database_collations: tuple[str, str] | None = None
 
     @property
     def settings(self) -> str:
@@ -83,7 +88,12 @@ class Definition:
     @property
     def statements(self) -> list[str]:
         """What makes it in the current database of any session."""
-        return [self.settings, immediate(self.statement)]
+        if self.database_collations is None:
+            return [self.settings, immediate(self.statement)]
+        then, now = (
+            f"EXECUTE IMMEDIATE 'ALTER DATABASE COLLATE {collation}'" for collation in self.database_collations
+        )
+        return [self.settings, then, immediate(self.statement), now]
 
     @property
     def definer(self) -> str | None:
@@ -111,7 +121,7 @@ class Definition:
             beginning is None
             or not re.match(beginning.replace("{name}", f"(?:{names})"), self.statement)
             or not _MODES.fullmatch(self.mode)
-            or not all(_WORD.fullmatch(word) for word in (self.client, self.collation))
+            or not all(map(_WORD.fullmatch, (self.client, self.collation, *(self.database_collations or ()))))
             or not _ZONE.fullmatch(self.zone)
         ):
             raise SetInvalid(
@@ -143,6 +153,7 @@ def read(text: str, *, on: str) -> list[Definition]:
         if match.start() != end:
             break
         end = match.end()
+        then, now = match["then"], match["now"]
         definition = Definition(
             match["kind"],
             bytes.fromhex(match["name"]).decode("utf-8", "surrogateescape"),
@@ -151,6 +162,7 @@ def read(text: str, *, on: str) -> list[Definition]:
             match["client"],
             match["collation"],
             match["zone"],
+            (then, now) if then and now else None,
         )
         definition.check(on)
         definitions.append(definition)
@@ -227,16 +239,21 @@ def sequence_defaults(session: Session, database: str) -> list[list[str]]:
 
 
 def programs(session: Session, database: str) -> list[Definition]:
-    """The routines, views, triggers and events of a database, in the order in which they can be made.
+    """The routines, views, triggers and events of the session's database, in the order in which they can be made.
 
     :raises ProcessFailed: when this account may not see one of them.
     """
+    own = session.value("@@collation_database") or ""
     return [
-        *_routines(session, database),
+        *_routines(session, database, own),
         *_views(session, database),
-        *_triggers(session, database),
-        *_events(session, database),
+        *_triggers(session, database, own),
+        *_events(session, database, own),
     ]
+
+
+def _collations(then: str, now: str) -> tuple[str, str] | None:
+    return None if then == now else (then, now)
 
 
 def _names(session: Session, columns: t.Mapping[str, str], source: str) -> list[dict[str, t.Any]]:
@@ -254,7 +271,7 @@ def _shown(database: str, kind: str, name: str, statement: str) -> str:
     return statement
 
 
-def _routines(session: Session, database: str) -> list[Definition]:
+def _routines(session: Session, database: str, own: str) -> list[Definition]:
     found = []
     for row in _names(
         session,
@@ -265,7 +282,8 @@ def _routines(session: Session, database: str) -> list[Definition]:
         qualified = f"{quote_identifier(database)}.{quote_identifier(name)}"
         fields = session.execute(f"SHOW CREATE {kind.upper()} {qualified}")[0]
         statement = _shown(database, kind, name, fields[2])
-        found.append(Definition(kind, name, statement, fields[1], fields[3], fields[4]))
+        collations = _collations(fields[5], own)
+        found.append(Definition(kind, name, statement, fields[1], fields[3], fields[4], database_collations=collations))
     return found
 
 
@@ -300,7 +318,7 @@ def _in_order(views: t.Sequence[Definition]) -> list[Definition]:
     return ordered
 
 
-def _triggers(session: Session, database: str) -> list[Definition]:
+def _triggers(session: Session, database: str, own: str) -> list[Definition]:
     # Not SHOW CREATE TRIGGER, which shows what was typed, with the database's name wherever it was typed.
     found = []
     for row in _names(
@@ -315,6 +333,7 @@ def _triggers(session: Session, database: str) -> list[Definition]:
             "definer": "DEFINER",
             "client": "CHARACTER_SET_CLIENT",
             "collation": "COLLATION_CONNECTION",
+            "database_collation": "DATABASE_COLLATION",
         },
         f"TRIGGERS WHERE {same_name('TRIGGER_SCHEMA', database)}"
         " ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER",
@@ -328,7 +347,18 @@ def _triggers(session: Session, database: str) -> list[Definition]:
             f" {row['timing']} {row['event']}{columns} ON {quote_identifier(row['table'])}"
             f" FOR EACH ROW {row['statement']}"
         )
-        found.append(Definition(TRIGGER, row["name"], statement, row["mode"], row["client"], row["collation"]))
+        collations = _collations(row["database_collation"], own)
+        found.append(
+            Definition(
+                TRIGGER,
+                row["name"],
+                statement,
+                row["mode"],
+                row["client"],
+                row["collation"],
+                database_collations=collations,
+            )
+        )
     return found
 
 
@@ -346,7 +376,7 @@ def _updated_columns(session: Session, database: str, trigger: str) -> str:
     return f" OF {', '.join(quote_identifier(row['name']) for row in names)}" if names else ""
 
 
-def _events(session: Session, database: str) -> list[Definition]:
+def _events(session: Session, database: str, own: str) -> list[Definition]:
     found = []
     for row in _names(
         session,
@@ -356,5 +386,6 @@ def _events(session: Session, database: str) -> list[Definition]:
         name = row["name"]
         fields = session.execute(f"SHOW CREATE EVENT {quote_identifier(database)}.{quote_identifier(name)}")[0]
         statement = _shown(database, EVENT, name, fields[3])
-        found.append(Definition(EVENT, name, statement, fields[1], fields[4], fields[5], fields[2]))
+        collations = _collations(fields[6], own)
+        found.append(Definition(EVENT, name, statement, fields[1], fields[4], fields[5], fields[2], collations))
     return found

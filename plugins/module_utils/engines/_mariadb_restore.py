@@ -208,6 +208,12 @@ class Restoration:
         self._lock()
         with advising(), Session(work.processes, self.connection) as session:
             self._remove(session)
+            missing = [name for name in self._other_databases(work) if catalogue.properties(session, name) is None]
+            if missing:
+                work.warnings.append(
+                    "Its tables refer to tables of databases that are not here, so that no row can be written that"
+                    f" does: {', '.join(missing)}"
+                )
             session.execute(
                 self._creation(self.beside, facts["database"]), action="create the database to restore into"
             )
@@ -232,6 +238,11 @@ class Restoration:
     def _creation(self, name: str, facts: t.Mapping[str, t.Any]) -> str:
         return immediate(f"CREATE DATABASE {quote_identifier(name)} {_database_options(facts)}")
 
+    def _other_databases(self, work: RestoreWork) -> list[str]:
+        """Those that foreign keys of the set's tables refer to."""
+        named = {database for database, _table in work.reader.description.engine_facts["references"]}
+        return sorted(name for name in named if name.lower() not in SYSTEM_DATABASES)
+
     def _make_account(self, work: RestoreWork) -> str | None:
         """An account with rights on the new database only, for the rows and tables of a set; None: there can be none.
 
@@ -245,6 +256,8 @@ class Restoration:
                     account = f"'{self._account}'@'{host}'"
                     session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'")
                     session.execute(f"GRANT ALL ON {database}.* TO {account}")
+                    for other in self._other_databases(work):
+                        session.execute(immediate(f"GRANT REFERENCES ON {accounts.pattern(other)}.* TO {account}"))
                     if work.reader.description.engine_facts["history"]:
                         session.execute(f"GRANT BINLOG REPLAY ON *.* TO {account}")
         except ProcessFailed as error:
@@ -263,6 +276,7 @@ class Restoration:
         try:
             with Session(work.processes, self.connection) as session:
                 self._new_accounts = accounts.create_missing(session, made) if made else []
+                left = accounts.make_members(session, made, self._new_accounts)
                 changes = accounts.grants(made, database=facts["database"]["name"], target=self.name)
                 holders = accounts.of_database(session, self.name, ())
                 self._present = accounts.rights(session, holders, self.name)
@@ -282,6 +296,11 @@ class Restoration:
             names = ", ".join(account.quoted for account in self._new_accounts)
             work.warnings.append(
                 f"Accounts were created from the set, with their rights on this database only: {names}"
+            )
+        if left:
+            work.warnings.append(
+                "Roles that were on the server already were not given to accounts from the set; where that is right,"
+                f" do it: {'; '.join(left[:20])}"
             )
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:

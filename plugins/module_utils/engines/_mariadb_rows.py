@@ -50,6 +50,17 @@ FORMAT = (
 )
 
 
+# Where LOAD DATA counts the values of ENUM that are none of its members: the server warns of each, and takes it.
+NO_MEMBERS = "@no_members"
+# What is assigned from a variable, which holds the bytes of the value.
+_ASSIGNED = {
+    "bit": "CAST({0} AS UNSIGNED)",
+    "enum": f"IF({{0}} = 0 AND ({NO_MEMBERS} := {NO_MEMBERS} + 1), 0, CAST({{0}} AS UNSIGNED))",
+    ROW_END: f"COALESCE({{0}}, {_END_OF_TIMES})",
+    **dict.fromkeys(_DIGITS, "UNHEX({0})"),
+}
+
+
 def _expression(column: Column) -> str:
     name = quote_identifier(column.name)
     if column.type in _PLAIN:
@@ -58,7 +69,8 @@ def _expression(column: Column) -> str:
         return f"NULLIF({name}, {_END_OF_TIMES})"
     if column.type == "float":
         return f"CAST({name} AS DOUBLE)"
-    if column.type == "bit":
+    # A value of ENUM by its number: 0, which what is no value became once, reads as the text of none.
+    if column.type in ("bit", "enum"):
         return f"{name} + 0"
     if column.type in _DIGITS:
         return f"HEX({name})"
@@ -89,11 +101,10 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     assignments = []
     for number, (name, kind) in enumerate(columns):
         quoted = quote_identifier(name)
-        if kind in ("bit", ROW_END) or kind in _DIGITS:
+        if kind in _ASSIGNED:
             variable = f"@v{number}"
             names.append(variable)
-            taken = {"bit": f"CAST({variable} AS UNSIGNED)", ROW_END: f"COALESCE({variable}, {_END_OF_TIMES})"}
-            assignments.append(f"{quoted} = {taken.get(kind, f'UNHEX({variable})')}")
+            assignments.append(f"{quoted} = {_ASSIGNED[kind].format(variable)}")
         else:
             names.append(quoted)
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"

@@ -132,9 +132,15 @@ def test_a_dump_of_10_11_restores_into_11_8(site: Site) -> None:
     dumped = site.dump(engine(old, "traslado"))
     site.restore(engine(new, "traslado"), dumped.set_id)
     after = fingerprint(new, "traslado")
-    rows = {name for name in before if name.startswith("rows ")}
+    # Where a row is so still, the newer server's end of all times stands: see below.
+    rows = {name for name in before if name.startswith("rows ") and name != "rows historia_explicita"}
     assert {name: after[name] for name in rows} == {name: before[name] for name in rows}
     assert set(after) == set(before)
+    for table in ("historia", "historia_explicita"):
+        current = f"SELECT id, v FROM {table}"
+        past = f"SELECT id, v FROM {table} FOR SYSTEM_TIME ALL ORDER BY 1, 2"
+        assert old.sql(current, "traslado") == new.sql(current, "traslado") != ""
+        assert old.sql(past, "traslado") == new.sql(past, "traslado")
     # And not the other way round.
     newer = site.dump(engine(new, "traslado"), source="nuevo")
     with pytest.raises(Refused, match=r"taken from MariaDB 11\.8\.\d+ and the server is 10\.11"):

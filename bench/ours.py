@@ -21,14 +21,14 @@ def run(request: dict[str, t.Any]) -> dict[str, t.Any]:
     from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring, _verification
     from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
     from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
     from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 
     medium = DirectoryMedium(path=request["medium"])
-    engine = PostgresqlEngine({**dict.fromkeys(PostgresqlEngine.source_arguments), **request["engine"]})
     answer: dict[str, t.Any] = {}
     start = time.perf_counter()
     if request["action"] == "dump":
+        engine = make_engine(request["engine"], request["options"])
         filters = Filters(Encryption("age", (request["recipient"],)), 1)
         dumped = _dumping.dump(
             _dumping.DumpRequest("bench", "db", engine, medium, "", "", filters, jobs=request["jobs"])
@@ -38,6 +38,7 @@ def run(request: dict[str, t.Any]) -> dict[str, t.Any]:
         answer["bytes"] = dumped.description.stored_bytes
         answer["parts"] = [(file.part, file.bytes, file.seconds) for file in dumped.description.payload]
     elif request["action"] == "restore":
+        engine = make_engine(request["engine"], request["options"], target=True)
         _restoring.restore(
             _restoring.RestoreRequest(
                 medium,

@@ -1,0 +1,286 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmarks share: tasks that are timed by turns, medians, ratios against targets, and the table of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from development.environment import BUILD
+
+RESULTS = BUILD / "bench"
+JOBS = 2
+VERIFY_TARGET = 0.9
+MEMORY_TARGET = 150 * 1000 * 1000
+# What is started by ours, and is no database's.
+_OWN_PROGRAMS = ("python", "age", "zstd")
+HEADER = ("what", "ours", "against", "theirs", "ratio", "target", "processor time, ratio")
+Row = tuple[str, str, str, str, str, str, str]
+
+
+@dataclasses.dataclass
+class Series:
+    """What was measured of one task."""
+
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    processor: list[float] = dataclasses.field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({min(self.seconds):.2f}-{max(self.seconds):.2f})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One line of the table.
+
+    :param most: the most that ours may take of what theirs takes; None: no target.
+    """
+
+    task: str
+    against: str
+    most: float | None = None
+
+
+class MemoryWatch(threading.Thread):
+    """The largest sum of the resident memory of a process and those of its children that are no database's."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.peak = 0
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Look five times a second."""
+        while not self._ended.wait(0.2):
+            self.peak = max(self.peak, self._sum())
+
+    def _sum(self) -> int:
+        total = 0
+        pids = [self.pid]
+        try:
+            for task in os.listdir(f"/proc/{self.pid}/task"):
+                pids += map(int, Path(f"/proc/{self.pid}/task/{task}/children").read_text().split())
+            for pid in pids:
+                if not Path(f"/proc/{pid}/comm").read_text().startswith(_OWN_PROGRAMS):
+                    continue
+                fields = Path(f"/proc/{pid}/statm").read_text().split()
+                total += (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGESIZE")
+        except OSError:
+            pass
+        return total
+
+    def stop(self) -> int:
+        """The peak, bytes, without pages shared with files."""
+        self._ended.set()
+        self.join()
+        return self.peak
+
+
+class Bench:
+    """A place for what is dumped, and what was measured.
+
+    :param engine: the name of the engine that is measured.
+    :param options: its options, but for the database.
+    :param server: the number of the server's process, whose work counts too; None: there is no server.
+    """
+
+    def __init__(self, root: Path, engine: str, options: dict[str, t.Any], *, server: int | None = None) -> None:
+        self.root = root
+        self.server_pid = server
+        self.engine = engine
+        self.options = options
+        self.medium = root / "medium"
+        self.medium.mkdir()
+        self.series: dict[str, Series] = {}
+        self.memory = 0
+        self.parts: list[tuple[str, int, float]] = []
+        self.identity = root / "identity"
+        subprocess.run(["age-keygen", "-o", str(self.identity)], check=True, capture_output=True)
+        shown = subprocess.run(["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True)
+        self.recipient = shown.stdout.strip()
+
+    def record(self, task: str, seconds: float, size: int = 0, *, processor: float = 0) -> None:
+        """Keep one measurement."""
+        series = self.series.setdefault(task, Series())
+        series.seconds.append(seconds)
+        series.processor.append(processor)
+        series.bytes = size or series.bytes
+        print(f"    {task}: {seconds:.2f} s, of a processor {processor:.2f} s", flush=True)
+
+    def processor(self) -> float:
+        """Processor time of the server and of all programs that have ended, seconds."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = ended.ru_utime + ended.ru_stime
+        if self.server_pid is not None:
+            # What follows the name: its own time, and that of its children that have ended.
+            fields = Path(f"/proc/{self.server_pid}/stat").read_text().rpartition(") ")[2].split()
+            total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return total
+
+    def theirs(
+        self, task: str, argv: Sequence[str], *, output: Path | None = None, environment: dict[str, str] | None = None
+    ) -> None:
+        """Measure another program.
+
+        :param argv: a shell's command line, if it is one word.
+        """
+        command = ["bash", "-c", f"set -o pipefail; {argv[0]}"] if len(argv) == 1 else list(argv)
+        settle()
+        before = self.processor()
+        start = time.perf_counter()
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise SystemExit(f"{task} failed: {answer.stderr[-2000:] or answer.stdout[-2000:]}")
+        seconds = time.perf_counter() - start
+        size = size_of(output) if output else 0
+        self.record(task, seconds, size, processor=self.processor() - before)
+
+    def ours(self, action: str, *, task: str | None = None, **request: t.Any) -> dict[str, t.Any]:
+        """Measure the collection.
+
+        :param action: dump, restore or verify.
+        :param task: under which name it is kept; the action where none is given.
+        """
+        settle()
+        options = {**self.options, **request.pop("options", {})}
+        request = {"jobs": JOBS, **request, "action": action, "engine": self.engine, "options": options}
+        request.update(medium=str(self.medium), recipient=self.recipient, identity=str(self.identity))
+        before = self.processor()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.ours"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        watch = MemoryWatch(process.pid)
+        watch.start()
+        output = process.communicate(json.dumps(request))[0]
+        self.memory = max(self.memory, watch.stop())
+        if process.returncode:
+            raise SystemExit(f"{action} failed")
+        answer: dict[str, t.Any] = json.loads(output)
+        used = self.processor() - before
+        self.record(task or action, answer["seconds"], answer.get("bytes", 0), processor=used)
+        self.parts = answer.get("parts", self.parts)
+        return answer
+
+    def verify(self, answer: dict[str, t.Any]) -> None:
+        """Measure the verification of the set that a dump has answered, and hashing as many bytes."""
+        self.ours("verify", set=answer["set"])
+        self.series["verify"].bytes = answer["bytes"]
+        self.record("hashlib", hashlib_seconds(answer["bytes"]), answer["bytes"])
+
+    def forget_sets(self) -> None:
+        """Remove every set."""
+        shutil.rmtree(self.medium / "bench")
+
+    def rows(self, title: str, comparisons: Sequence[Comparison]) -> list[Row]:
+        """Lines of the table, of what was measured."""
+        found = []
+        for line in comparisons:
+            ours, theirs = self.series.get(line.task), self.series.get(line.against)
+            if ours is None or theirs is None:
+                continue
+            ratio = ours.median / theirs.median
+            verdict = "" if line.most is None else f"≤ {line.most} {'✓' if ratio <= line.most else '✗'}"
+            work = f"{statistics.median(ours.processor) / statistics.median(theirs.processor):.2f}"
+            found.append((f"{title}: {line.task}", str(ours), line.against, str(theirs), f"{ratio:.2f}", verdict, work))
+        if "verify" in self.series:
+            verify, plain = self.series["verify"], self.series["hashlib"]
+            ratio = plain.median / verify.median
+            rates = [f"{series.bytes / series.median / 1e9:.2f} GB/s" for series in (verify, plain)]
+            verdict = f"≥ {VERIFY_TARGET} {'✓' if ratio >= VERIFY_TARGET else '✗'}"
+            what = f"{title}: verify, rate"
+            found.append((what, rates[0], "hashlib, one thread", rates[1], f"{ratio:.2f}", verdict, ""))
+        verdict = f"< {MEMORY_TARGET // 10**6} MB {'✓' if self.memory < MEMORY_TARGET else '✗'}"
+        found.append((f"{title}: peak memory", f"{self.memory / 1e6:.0f} MB", "", "", "", verdict, ""))
+        return found
+
+    def sizes(self, **others: str) -> str:
+        """The sizes of the set and of what others made, in words.
+
+        :param others: a name to the task that made it.
+        """
+        parts = ", ".join(f"{part} {size / 1e6:.0f} MB {seconds:.1f} s" for part, size, seconds in self.parts)
+        made = {"set": "dump", **others}
+        found = [f"{name} {self.series[task].bytes / 1e9:.2f} GB" for name, task in made.items() if task in self.series]
+        return f"{', '.join(found)}; parts of the last set (bytes, seconds): {parts}"
+
+
+def settle() -> None:
+    """Let what earlier tasks wrote reach the disk, so that the next one does not wait for it."""
+    os.sync()
+    time.sleep(0.5)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a directory."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def hashlib_seconds(size: int) -> float:
+    """How long one thread takes to hash this many bytes that are in memory."""
+    chunk = bytes(1024 * 1024)
+    digest = hashlib.sha256()
+    start = time.perf_counter()
+    for _chunk in range(size // len(chunk)):
+        digest.update(chunk)
+    return time.perf_counter() - start
+
+
+def machine() -> str:
+    """The machine, in a line."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),  # noqa: SIM115
+        platform.processor(),
+    )
+    return f"{os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def turns(count: int) -> Iterator[int]:
+    """The numbers of the turns, told as they begin."""
+    for turn in range(count):
+        print(f"  turn {turn + 1} of {count}, load {os.getloadavg()[0]:.1f}", flush=True)
+        yield turn
+
+
+@contextlib.contextmanager
+def report(title: str, count: int) -> Iterator[tuple[list[Row], list[str]]]:
+    """Gives the lists of lines and notes to fill, and then prints and keeps the table of them, in Markdown.
+
+    :param count: how many turns there are.
+    """
+    started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    load = os.getloadavg()[0]
+    rows: list[Row] = []
+    notes = [f"{started}. {machine()}. Load at the start: {load:.1f}. Medians of {count} turns, seconds (range)."]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    yield rows, notes
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (HEADER, ("---",) * len(HEADER), *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    text = "\n".join([f"# Benchmark: {title}", "", *lines, "", *(f"- {note}" for note in notes), ""])
+    path = RESULTS / f"{title.lower()}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.md"
+    path.write_text(text, encoding="utf-8")
+    print(f"\n{text}\n{path}")

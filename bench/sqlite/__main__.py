@@ -1,0 +1,87 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the benchmark: ours and SQLite's own shell by turns; medians, ratios against the targets."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from bench import measuring
+from bench.measuring import Comparison
+
+COMPARISONS = (
+    Comparison("dump", "sqlite3 .backup", 1.3),
+    Comparison("dump", "sqlite3 .backup, zstd -1, age", 1.3),
+    Comparison("restore", "age -d, zstd -d"),
+)
+# About this many bytes for each row.
+_BYTES_PER_ROW = 240
+
+
+def create(path: Path, size: int) -> None:
+    """Makes a database of about this many bytes."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE mesa (id INTEGER PRIMARY KEY, abierta TEXT, asunto TEXT, texto TEXT, firma BLOB)"
+        )
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT INTO mesa SELECT i, datetime(1700000000 + i * 61, 'unixepoch'), 'Solicitud ' || i % 977,"
+            " 'El usuario ' || i % 120 || ' pide ' || hex(i * 7919 % 4096) || ' y ' || hex(i * 104729 % 4096)"
+            " || ' para la oficina ' || i % 31, randomblob(48) FROM n",
+            (size // _BYTES_PER_ROW,),
+        )
+        connection.execute("CREATE INDEX por_fecha ON mesa (abierta)")
+        connection.execute("CREATE INDEX por_asunto ON mesa (asunto)")
+    connection.close()
+
+
+class Bench(measuring.Bench):
+    """A database file, and a place for what is dumped."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        super().__init__(root, "sqlite", {})
+        self.path = path
+
+    def turn(self) -> None:
+        """Each task once."""
+        copy, packed, target = self.root / "copy.db", self.root / "copy.age", self.root / "target.db"
+        self.theirs("sqlite3 .backup", ["sqlite3", str(self.path), f".backup {copy}"], output=copy)
+        copy.unlink()
+        packing = f"sqlite3 {self.path} '.backup {copy}' && zstd -q -1 -c {copy} | age -r {self.recipient} > {packed}"
+        self.theirs("sqlite3 .backup, zstd -1, age", [packing], output=packed)
+        copy.unlink()
+        answer = self.ours("dump", options={"path": str(self.path)})
+        self.theirs("age -d, zstd -d", [f"age -d -i {self.identity} {packed} | zstd -q -d > {copy}"])
+        self.ours("restore", set=answer["set"], options={"path": str(target)})
+        for path in (copy, packed, target):
+            path.unlink()
+        self.verify(answer)
+        self.forget_sets()
+
+
+def main() -> None:
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sqlite", description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=0.3, help="size of the database (default: 0.3)")
+    parser.add_argument("--turns", type=int, default=5, help="how often each task runs (default: 5)")
+    given = parser.parse_args()
+    with (
+        measuring.report("SQLite", given.turns) as (rows, notes),
+        tempfile.TemporaryDirectory(dir=measuring.RESULTS) as directory,
+    ):
+        path = Path(directory) / "mesa.db"
+        create(path, int(given.gigabytes * 1e9))
+        bench = Bench(path, Path(directory))
+        for _turn in measuring.turns(given.turns):
+            bench.turn()
+        rows += bench.rows(sqlite3.sqlite_version, COMPARISONS)
+        notes.append(f"SQLite {sqlite3.sqlite_version}: database {path.stat().st_size / 1e9:.2f} GB, {bench.sizes()}")
+
+
+if __name__ == "__main__":
+    main()
