@@ -44,12 +44,12 @@ def test_they_run_at_the_same_time_and_one_that_fails_stops_no_other(place: Rang
 
     def look() -> tuple[int, str]:
         at_work = [path for path in place.work.iterdir() if path.suffix != ".lock"]
-        return len(at_work), json.loads(status.read_text())["subject"] if status.exists() else ""
+        return len(at_work), json.loads(status.read_text())["stage"] if status.exists() else ""
 
     with watching(look) as seen:
         report = place.drill(concurrency=3, status_file=str(status), queries=[{**BALANCE, "source": None}])
-    assert max(count for count, _subject in seen) == 3
-    assert any("of 4 sets done" in subject for _count, subject in seen)
+    assert max(count for count, _stage in seen) == 3
+    assert any("of 4 done" in stage for _count, stage in seen)
     assert [entry["id"].split("/")[1] for entry in report.sets] == ["ledger-0", "ledger-2", "ledger-3"]
     assert [entry["id"].split("/")[1] for entry in report.failures] == ["ledger-1"]
     assert report.planned == [str(path.relative_to(place.house.medium_path)) for path in sets]

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._drill_limits import (
     ProcessorTime,
     lack_in,
-    merged_status,
     use_processors,
 )
 
@@ -82,16 +79,3 @@ def test_processors_are_those_that_there_are() -> None:
         assert len(os.sched_getaffinity(0)) == 1
     finally:
         os.sched_setaffinity(0, before)
-
-
-def test_the_progress_of_several_is_one_sum(tmp_path: Path) -> None:
-    paths = []
-    for number, total in enumerate((100, 300)):
-        state = {"subject": f"set {number}", "stage": "restoring", "bytes": 50, "total_bytes": total}
-        path = tmp_path / str(number)
-        path.write_text(json.dumps({**state, "bytes_per_second": 10}))
-        paths.append(str(path))
-    merged = merged_status([*paths, str(tmp_path / "not yet")], done=1, total=4)
-    assert merged["subject"] == "1 of 4 sets done, set 0, set 1"
-    assert (merged["bytes"], merged["total_bytes"], merged["bytes_per_second"]) == (100, 400, 20)
-    assert merged["stage"] == "restoring"

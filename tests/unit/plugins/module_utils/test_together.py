@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Interrupted, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
 from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
-from ansible_collections.infitulua.backup.plugins.module_utils._progress import SharedStatus
+from ansible_collections.infitulua.backup.plugins.module_utils._progress import SharedStatus, combined
 from ansible_collections.infitulua.backup.plugins.module_utils._room import Room
 from ansible_collections.infitulua.backup.plugins.module_utils._together import Ended, Together, Work
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
@@ -158,7 +158,14 @@ def test_a_dump_waits_for_room_that_another_gives_back(tmp_path: Path) -> None:
 def test_one_status_tells_of_all(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
     states = {
-        number: {"subject": f"srv/{number}", "bytes": 10 * number, "finished": number == 0} for number in range(3)
+        number: {
+            "subject": f"srv/{number}",
+            "bytes": 10 * number,
+            "total_bytes": None,
+            "bytes_per_second": 1,
+            "finished": number == 0,
+        }
+        for number in range(3)
     }
     alone = SharedStatus(str(path), operation="dump", subject="srv", count=1)
     alone.write({0: states[0]}, under_way=[], ended=1)
@@ -195,3 +202,17 @@ def test_priority_is_lowered_and_never_raised() -> None:
 
     now = os.getpriority(os.PRIO_PROCESS, 0)
     assert carry_out([nice], at_once=1)[0].answer == [max(now, 7), max(now, 7), max(now, 12)]
+
+
+def test_the_progress_of_several_is_one_sum() -> None:
+    states = [
+        {"subject": f"set {number}", "stage": "restoring", "bytes": 50, "total_bytes": total, "bytes_per_second": 10}
+        for number, total in enumerate((100, 300))
+    ]
+    told = combined("drill", "the vault", states, started=0.0, ended=1, count=4)
+    assert (told["bytes"], told["total_bytes"], told["bytes_per_second"]) == (100, 400, 20)
+    assert (told["stage"], told["started"], told["under_way"]) == ("1 of 4 done", "1970-01-01T00:00:00Z", states)
+    unknown = combined(
+        "drill", "the vault", [*states, {**states[0], "total_bytes": None}], started=0.0, ended=0, count=4
+    )
+    assert unknown["total_bytes"] is None
