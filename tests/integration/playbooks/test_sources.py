@@ -48,22 +48,23 @@ def tasks_of(output: str, server: str) -> list[str]:
 
 
 def test_a_day_takes_as_many_tasks_with_twelve_sources_as_with_one(tmp_path: Path) -> None:
+    sources = make_databases(tmp_path / SERVER / "srv", 12)
+    tree = tmp_path / SERVER / "usuarios"
+    tree.mkdir()
+    (tree / "carta.txt").write_text("hola", encoding="utf-8")
+    files = [{"name": f"datos-{number}", "paths": [str(tree)]} for number in range(12)]
     counts = []
     for count in (1, 12):
-        home = tmp_path / str(count)
-        sources = make_databases(home / SERVER / "srv", count)
-        tree = home / SERVER / "usuarios"
-        tree.mkdir()
-        (tree / "carta.txt").write_text("hola", encoding="utf-8")
-        files = [{"name": f"datos-{number}", "paths": [str(tree)]} for number in range(count)]
-        server = {"backup_databases": sources, "backup_files": files, "backup_concurrency": 3}
-        institution = Institution(home, {SERVER: server}, variables={"backup_drill_policy": "none"})
+        described = {"backup_databases": sources[:count], "backup_files": files[:count], "backup_concurrency": 3}
+        institution = Institution(tmp_path, {SERVER: described}, variables={"backup_drill_policy": "none"})
         institution.build()
-        prepared = institution.run("step1_prepare_media")
-        assert prepared.status == 0, prepared.output
-        day = institution.run("daily", "-e", "backup_run_id=dia-1")
+        if count == 1:
+            prepared = institution.run("step1_prepare_media")
+            assert prepared.status == 0, prepared.output
+        day = institution.run("daily", "-e", f"backup_run_id=dia-{count}")
         assert day.status == 0, day.output
-        assert len(list(institution.vault.glob(f"{SERVER}/*/*/bagit.txt"))) == 2 * count
+        stored = {path.parent.parent.name for path in institution.vault.glob(f"{SERVER}/*/*/bagit.txt")}
+        assert len(stored) == 2 * count
         counts.append(tasks_of(day.output, SERVER))
     assert counts[0] == counts[1]
     assert 10 < len(counts[0]) < MOST_TASKS, counts[0]
