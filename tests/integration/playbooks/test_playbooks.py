@@ -21,6 +21,7 @@ from development.demonstration.accounting import make_accounting, read_everythin
 from development.demonstration.documents import make_documents, read_tree
 from development.demonstration.institution import SYSTEMS_COMPUTER, Institution, Run
 from development.environment import ROOT
+from tests.integration.playbooks.test_sources import MOST_TASKS, tasks_of
 
 if t.TYPE_CHECKING:
     from development.services.object_store import ObjectStore
@@ -133,6 +134,12 @@ def test_a_day_brings_every_source_from_its_server_to_the_vault_and_the_cloud(ho
     assert house.sets_in_cloud() == on_servers
     assert not house.sets(house.institution.storage / "incoming")
     assert "Sin fallos." in house.day.report
+
+
+@pytest.mark.slow
+def test_a_day_takes_few_tasks_for_each_server(house: House) -> None:
+    for server in (FINANCE, FILES):
+        assert 10 < len(tasks_of(house.day.output, server)) < MOST_TASKS
 
 
 @pytest.mark.slow
