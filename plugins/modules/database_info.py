@@ -123,7 +123,7 @@ options:
         type: str
         default: '*'
       server:
-        description: The server as RV(databases[].server) or RV(unknown[].server) tells it, or a pattern.
+        description: The server as RV(databases) or RV(unknown) tells it, or a pattern.
         type: str
         default: '*'
       engine:
