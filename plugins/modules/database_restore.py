@@ -219,8 +219,8 @@ kept:
   type: str
   sample: contabilidad__replaced_20261122T171503Z
 removed:
-  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check mode,
-    what would be removed of what is there already.
+  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check
+    mode, what would be removed of what is there already.
   returned: success
   type: list
   elements: dict

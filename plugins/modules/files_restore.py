@@ -54,8 +54,8 @@ options:
         description:
           - Restore only what these patterns mean, with the directories that lead to it; a directory brings all in it.
           - V(/srv/usuarios/ana/carta.odt) and V(/srv/usuarios/ana/*.odt) are whole paths, as they were archived;
-            V(carta.odt) and V(*.odt) are names, wherever they are. V(*) stands for any characters, slashes too, V(?) for
-            one, and V([[]) for a bracket.
+            V(carta.odt) and V(*.odt) are names, wherever they are.
+          - V(*) stands for any characters, slashes too, V(?) for one, and V([[]) for a bracket.
           - Each of them must mean something. A hard link brings the name along that holds its content.
           - They are never put in the place of the whole tree, so there must be nothing yet at O(target.directory).
         type: list
@@ -136,8 +136,8 @@ kept:
   type: str
   sample: /srv/usuarios__replaced_20261122T171503Z
 removed:
-  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check mode,
-    what would be removed of what is there already.
+  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check
+    mode, what would be removed of what is there already.
   returned: success
   type: list
   elements: dict

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A restore that is killed at any stage leaves the live database exactly as it was, or is complete; the next succeeds."""
+"""A restore killed at any stage leaves the live database exactly as it was, or is complete; the next succeeds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.postgresql.support import (
     fingerprint,
     leftovers,
 )
-from tests.integration.postgresql.test_faults import _child
+from tests.integration.postgresql.test_faults import _child, _running
 
 LEDGER = """
 CREATE ROLE app_owner;
@@ -71,17 +71,22 @@ class Ledger:
             self.site,
             "from tests.integration.killing import killed\n"
             f"with killed('module', {stage!r}, {number}):\n"
-            f"    site.restore(engine(server, 'libro', **{options!r}), SetId.parse({str(self.set_id)!r}), replace=True)",
+            f"    set_id = SetId.parse({str(self.set_id)!r})\n"
+            f"    site.restore(engine(server, 'libro', **{options!r}), set_id, replace=True)",
         )
         status = process.wait(120)
         assert status in (0, -9)
         return status == -9
 
     def wait(self) -> None:
-        """Until no session of a killed restore is at work any more."""
-        end = time.monotonic() + 20
+        """Until nothing of a killed restore is at work any more: what its programs have begun, they end."""
+        end = time.monotonic() + 30
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'infitulua.backup'"
-        while self.server.psql(query) != "0" and time.monotonic() < end:
+        programs = ("psql", "pg_dump", "pg_restore")
+        while time.monotonic() < end:
+            running = any(_running(program, f"port='{self.server.port}'") for program in programs)
+            if not running and self.server.psql(query) == "0":
+                return
             time.sleep(0.1)
 
     def kept(self) -> list[str]:
@@ -102,7 +107,7 @@ def test_the_live_database_is_as_it_was_or_wholly_restored(ledger: Ledger, victi
     reached: dict[str, int] = {}
     outcomes = set()
     for stage in STAGES:
-        for number in (1, 3, 6):
+        for number in (1, 4):
             if not ledger.kill(victim, stage, number):
                 break
             reached[stage] = number
@@ -133,7 +138,7 @@ def test_the_live_database_is_as_it_was_or_wholly_restored(ledger: Ledger, victi
 def test_a_schema_of_selected_tables_is_there_whole_or_not_at_all(ledger: Ledger, victim: str) -> None:
     reached: dict[str, int] = {}
     for stage in STAGES:
-        for number in (1, 2, 5):
+        for number in (1, 3):
             if not ledger.kill(victim, stage, number, **SELECTION):
                 break
             reached[stage] = number

@@ -10,6 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    NotFound,
+    ProcessFailed,
+    Refused,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreResult
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_selection
 from development.services.postgresql import PostgresqlServer
@@ -107,6 +113,89 @@ def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
     assert differences(live, fingerprint(server, books)) == {}
     assert databases(server) == {books}
     assert leftovers(server) == []
+
+
+@pytest.fixture
+def small(server17: PostgresqlServer, site: Site) -> Iterator[t.Any]:
+    """The set of a small database with two schemas, a sequence of nobody's and a partitioned table."""
+    drop_everything(server17, *databases(server17))
+    server17.psql("CREATE DATABASE libro")
+    server17.psql(
+        "CREATE SCHEMA ventas; CREATE SEQUENCE turno; CREATE TYPE ventas.clase AS ENUM ('a', 'b');"
+        "CREATE TABLE ventas.item (id int PRIMARY KEY DEFAULT nextval('public.turno'), clase ventas.clase DEFAULT 'b');"
+        "INSERT INTO ventas.item SELECT FROM generate_series(1, 5);"
+        "CREATE TABLE ventas.dia (d date) PARTITION BY RANGE (d);"
+        "CREATE TABLE public.enero PARTITION OF ventas.dia FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');"
+        "INSERT INTO ventas.dia VALUES ('2026-01-05');"
+        "CREATE TABLE public.item (x int)",
+        "libro",
+    )
+    yield site.dump(engine(server17, "libro")).set_id
+    drop_everything(server17, *databases(server17))
+
+
+def test_the_tables_of_a_schema_come_with_their_partitions_and_without_ties(
+    server17: PostgresqlServer, site: Site, small: t.Any
+) -> None:
+    restored = restore(server17, site, small, schemas=["VENTAS"], into_schema="ventas_2026")
+    assert server17.psql("SELECT string_agg(id || clase::text, ' ' ORDER BY id) FROM ventas_2026.item", "libro") == (
+        "1b 2b 3b 4b 5b"
+    )
+    assert server17.psql("SELECT tableoid::regclass FROM ventas_2026.dia", "libro") == "ventas_2026.enero"
+    # Nothing of it takes from the live database's sequence, or has become a part of a live table.
+    assert "The default of ventas.item.id was left out: public.turno is not the table's" in restored.warnings
+    server17.psql("DROP SEQUENCE turno CASCADE", "libro")
+    alone = restore(server17, site, small, tables=["public.enero"], into_schema="un_mes")
+    assert "public.enero was part of ventas.dia, and is a table by itself now" in alone.warnings
+    assert server17.psql("SELECT count(*) FROM ventas.dia", "libro") == "1"
+    assert server17.psql("SELECT relispartition FROM pg_class WHERE oid = 'un_mes.enero'::regclass", "libro") == "f"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"tables": ["ventas.item"], "into_schema": "ventas"},
+            Refused,
+            "that schema exists already.*another into_schema",
+        ),
+        (
+            {"tables": ["ventas.items"], "into_schema": "n"},
+            NotFound,
+            r"\(ventas\.items\).*does not hold them; it holds",
+        ),
+        ({"schemas": ["compras"], "into_schema": "n"}, NotFound, r"\(compras\.\*\)"),
+        ({"tables": ["ventas.item"]}, Refused, "belong together"),
+        ({"into_schema": "n"}, Refused, "belong together"),
+        ({"tables": ["item"], "into_schema": "n"}, Refused, "these are no names: item"),
+        ({"tables": ["ventas.item"], "into_schema": "pg_nuevo"}, Refused, "cannot be the name of a new schema"),
+        ({"tables": ["ventas.item", "public.item"], "into_schema": "n"}, Refused, "have the same name: item"),
+        ({"tables": ["ventas.item"], "into_schema": "n", "database": "otra"}, NotFound, "there is no such database"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_is_touched(
+    server17: PostgresqlServer,
+    site: Site,
+    small: t.Any,
+    options: dict[str, t.Any],
+    error: type[BackupError],
+    message: str,
+) -> None:
+    before = fingerprint(server17, "libro")
+    with pytest.raises(error, match=message):
+        restore(server17, site, small, **options)
+    assert fingerprint(server17, "libro") == before
+    assert databases(server17) == {"libro"}
+    assert leftovers(server17) == []
+
+
+def test_what_the_live_database_lacks_fails_the_whole(server17: PostgresqlServer, site: Site, small: t.Any) -> None:
+    server17.psql("DROP TABLE ventas.item; DROP TYPE ventas.clase", "libro")
+    before = fingerprint(server17, "libro")
+    with pytest.raises(ProcessFailed, match=r'type "ventas\.clase" does not exist'):
+        restore(server17, site, small, tables=["ventas.dia", "ventas.item"], into_schema="n")
+    assert fingerprint(server17, "libro") == before
+    assert leftovers(server17) == []
 
 
 def _literal(text: str) -> str:
