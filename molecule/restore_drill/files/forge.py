@@ -174,7 +174,10 @@ def forge(name: str, scratch: Path) -> None:
     forgery = Forgery(name)
     if name in ("corrupted", "truncated"):
         forgery.seal()
-        forgery.flip() if name == "corrupted" else forgery.cut()
+        if name == "corrupted":
+            forgery.flip()
+        else:
+            forgery.cut()
         return
     if name == "signed by nobody":
         forgery.seal(key=None)
