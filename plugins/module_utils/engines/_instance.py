@@ -108,7 +108,7 @@ class Instance(abc.ABC):
 def log_end(path: str) -> str:
     """What a server has said last; nothing where it has no log yet."""
     try:
-        # Its directory is the server's, which may have been taken over: neither through a link, nor waiting for a writer.
+        # Its directory is the server's, which may have been taken over: through no link, and waiting for no writer.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(path, flags), "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_BYTES))
