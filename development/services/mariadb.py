@@ -123,7 +123,9 @@ class MariadbServer:
             **(settings or {}),
         }
         self._server: Server | None = None
-        self._hand_over(self.directory)
+        self.temporary.mkdir()
+        for path in (self.directory, self.temporary):
+            self._hand_over(path)
 
     def __enter__(self) -> MariadbServer:
         self.start()
@@ -156,9 +158,16 @@ class MariadbServer:
         return self.directory / "data"
 
     @property
+    def temporary(self) -> Path:
+        """The directory of its temporary files."""
+        return self.directory / "tmp"
+
+    @property
     def _argv(self) -> list[str]:
         root = self.installation.root
         argv = [*self.installation.argv("usr/sbin/mariadbd"), "--no-defaults", f"--datadir={self.data}"]
+        # A server that starts removes what others have left there, and what others are using.
+        argv.append(f"--tmpdir={self.temporary}")
         if root != Path("/"):
             argv += [f"--basedir={root}/usr", f"--lc-messages-dir={self.installation.share}"]
             argv += [

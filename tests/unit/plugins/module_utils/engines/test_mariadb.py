@@ -10,9 +10,12 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import digest_rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Column, Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import join, lines
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_indexes import deferrable
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import unescape
 
 MIB = 1024 * 1024
@@ -60,6 +63,9 @@ DEFINITIONS = [
         "view", "v", "CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`%` SQL SECURITY DEFINER VIEW `v` AS SELECT 1"
     ),
     objects.Definition("function", "f", "CREATE DEFINER=`a`@`b` FUNCTION `f`(x int) RETURNS int RETURN 1", "ORACLE"),
+    objects.Definition(
+        "procedure", "p", "CREATE PROCEDURE `p`() DO 1", database_collations=("latin1_bin", "utf8mb4_general_ci")
+    ),
     objects.Definition("package body", "p", 'CREATE DEFINER="a"@"b" PACKAGE BODY "p" AS END', zone="SYSTEM"),
 ]
 
@@ -125,3 +131,45 @@ def test_what_a_client_prints_is_read_as_it_was() -> None:
 def test_options_that_do_not_fit_are_refused(options: dict[str, str], why: str) -> None:
     with pytest.raises(Refused, match=why):
         Connection(options)
+
+
+SHOWN = """CREATE TABLE `t` (
+  `id` int(11) NOT NULL{counter},
+  `a` varchar(9) DEFAULT ',\n  KEY `x` (`a`)',
+  `b``,\n  KEY ` int(11) DEFAULT NULL COMMENT 'KEY `y` (`a`)',
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `u` (`a`),
+{more}  KEY `k,\n  KEY ``z``` (`b``,\n  KEY ` DESC,`a`(3)) COMMENT 'it''s, \\' one',
+  FULLTEXT KEY `f` (`a`),
+  CONSTRAINT `c` FOREIGN KEY (`a`) REFERENCES `p` (`a`)
+) ENGINE={engine} DEFAULT CHARSET=utf8mb4"""
+LAST = "KEY `k,\n  KEY ``z``` (`b``,\n  KEY ` DESC,`a`(3)) COMMENT 'it''s, \\' one'"
+
+
+@pytest.mark.parametrize(
+    ("counter", "more", "engine", "waiting"),
+    [
+        ("", "", "InnoDB", ["UNIQUE KEY `u` (`a`)", LAST]),
+        # One that must be there from the beginning, and so those before it: they stay in their order.
+        (" AUTO_INCREMENT", "  KEY `n` (`id`,`a`),\n", "InnoDB", [LAST]),
+        ("", "  UNIQUE KEY `h` (`a`) USING HASH,\n", "InnoDB", [LAST]),
+        ("", "", "MyISAM", []),
+        ("", "", "InnoDB WITH SYSTEM VERSIONING", []),
+    ],
+)
+def test_indexes_that_can_wait_for_the_rows(counter: str, more: str, engine: str, waiting: list[str]) -> None:
+    found = deferrable(SHOWN.format(counter=counter, more=more, engine=engine), "t")
+    assert ([] if found is None else list(found.definitions)) == waiting
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_lines_are_those_of_the_stream_wherever_its_pieces_end(size: int) -> None:
+    stream = b"one\n\ntwo\\n\n" + b"x" * 50 + b"\nlast\n"
+    chunks = iter([*(stream[at : at + size] for at in range(0, len(stream), size)), b""])
+    assert list(lines(lambda: next(chunks))) == stream.split(b"\n")[:-1]
+
+
+def test_the_digest_of_pieces_is_that_of_the_whole() -> None:
+    rows = [b"1\ta", b"2\tNULL", b"2\tNULL", b"3\t"]
+    pieces = [("t", digest_rows(rows[3:])[1]), ("u", digest_rows([])[1]), ("t", digest_rows(rows[:3])[1])]
+    assert join(pieces) == {"t": digest_rows(rows)[1], "u": digest_rows([])[1]}
