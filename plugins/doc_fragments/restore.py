@@ -42,8 +42,8 @@ options:
   keep_replaced_days:
     description:
       - For how many days what restores of this target have replaced is kept. For ever when not given.
-      - When the restore is complete and checked, what earlier restores of the same target replaced longer ago is removed;
-        with V(0) what this one replaced, too.
+      - When the restore is complete and checked, what earlier restores of the same target replaced longer ago is
+        removed; with V(0) what this one replaced, too.
       - What somebody uses stays. M(infitulua.backup.replaced_prune) lists and removes them without a restore.
     type: int
   jobs:

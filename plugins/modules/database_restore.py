@@ -19,8 +19,9 @@ description:
     name.
   - A restore that fails leaves the target exactly as it was.
   - Some tables alone can be restored too (O(target.tables)). For PostgreSQL they appear, whole or not at all, in a new
-    schema of the live database, of which nothing else is touched; for MariaDB, in a database of their own. They belong to
-    the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to what was not chosen.
+    schema of the live database, of which nothing else is touched; for MariaDB, in a database of their own. They belong
+    to the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to what was not
+    chosen.
   - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there
     (C(ATTACH DATABASE 'restored.db' AS copia; INSERT INTO t SELECT * FROM copia.t)).
   - Without a help-desk ticket nothing is restored.
@@ -104,8 +105,8 @@ options:
       tables:
         description:
           - Restore only these tables.
-          - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where a name needs them; a partitioned
-            table brings its partitions, a partition alone becomes a table by itself.
+          - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where a name needs them. A
+            partitioned table brings its partitions; a partition alone becomes a table by itself.
           - For C(mariadb), the tables' names.
         type: list
         elements: str

@@ -28,7 +28,8 @@ def server() -> Iterator[MariadbServer]:
     server.sql("CREATE DATABASE libro")
     server.sql(
         "CREATE TABLE cuenta (id int PRIMARY KEY, nombre text); INSERT INTO cuenta VALUES (1, 'uno'), (2, 'dos');"
-        "CREATE TABLE asiento (id int PRIMARY KEY AUTO_INCREMENT, cuenta int, FOREIGN KEY (cuenta) REFERENCES cuenta (id));"
+        "CREATE TABLE asiento (id int PRIMARY KEY AUTO_INCREMENT, cuenta int,"
+        " FOREIGN KEY (cuenta) REFERENCES cuenta (id));"
         "INSERT INTO asiento (cuenta) SELECT 1 + seq % 2 FROM seq_1_to_300;"
         "CREATE TRIGGER cuida BEFORE INSERT ON asiento FOR EACH ROW SET NEW.cuenta = COALESCE(NEW.cuenta, 1);"
         "CREATE VIEW resumen AS SELECT cuenta, COUNT(*) AS cuantos FROM asiento GROUP BY cuenta",
