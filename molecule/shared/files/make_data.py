@@ -4,7 +4,7 @@
 """Make what one server of a scenario has, as root on that server.
 
 ``make_data.py accounts NAME FILE`` makes what its administrator does before anything is restored: the accounts by which
-its databases are backed up and restored (FILE holds their password, and is removed), and the directory of its help desk.
+its databases are backed up and restored (FILE holds their password, and is removed), and the help desk's directory.
 ``make_data.py data NAME`` makes its databases and files.
 """
 
