@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what one server of a scenario has, as root on that server.
 
-``make_data.py accounts NAME FILE`` makes the accounts by which its databases are backed up and restored; FILE holds
-their password, and is removed. ``make_data.py data NAME`` makes its databases and files.
+``make_data.py accounts NAME FILE`` makes what its administrator does before anything is restored: the accounts by which
+its databases are backed up and restored (FILE holds their password, and is removed), and the help desk's directory.
+``make_data.py data NAME`` makes its databases and files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 
 ROWS = 20_000
+HELP_DESK = Path("/srv/mesa/mesa.db")
 DATABASES = {"srv-financiero": "contabilidad", "srv-misional": "cartera"}
 SCHEMA = """
 CREATE ROLE contadora NOLOGIN;
@@ -85,7 +87,6 @@ def make_accounts(password_file: Path) -> None:
 
 def make_sqlite(path: Path) -> None:
     """Make a SQLite database in WAL mode."""
-    path.parent.mkdir(parents=True)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("CREATE TABLE ticket (id INTEGER PRIMARY KEY, asunto TEXT NOT NULL, adjunto BLOB)")
@@ -121,7 +122,7 @@ def make_data(name: str) -> None:
     psql(SCHEMA.format(database=DATABASES[name], rows=ROWS))
     mariadb(MARIADB_SCHEMA.format(database=MARIADB_DATABASES[name], rows=ROWS))
     if name == "srv-misional":
-        make_sqlite(Path("/srv/mesa/mesa.db"))
+        make_sqlite(HELP_DESK)
     make_files(Path("/srv/usuarios"))
 
 
@@ -130,6 +131,7 @@ def main() -> None:
     what, name, *rest = sys.argv[1:]
     if what == "accounts":
         make_accounts(Path(rest[0]))
+        HELP_DESK.parent.mkdir()
     else:
         make_data(name)
 
