@@ -126,6 +126,8 @@ class MariadbInstance(Instance):
                 installer,
                 "--no-defaults",
                 f"--datadir={self._data}",
+                # A server that starts removes every temporary table from here, those of another that is being made too.
+                f"--tmpdir={self.place.directory}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--skip-name-resolve",

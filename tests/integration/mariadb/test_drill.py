@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -78,11 +79,19 @@ def drill(site: Site, work: Path, set_id: SetId | None, **changes: t.Any) -> Dri
     return Supervisor(DrillRequest(**options)).drill(set_id)
 
 
-def test_everything_is_drilled(own: MariadbServer, site: Site, work: Path) -> None:
+def test_everything_is_drilled(own: MariadbServer, site: Site, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create_everything(own, "conta")
     dumped = site.dump(engine(own, "conta"))
     query = Query("los asientos", "SELECT COUNT(*), NULL FROM asiento", "3000|")
-    passed = drill(site, work, dumped.set_id, queries=(query,))
+    # A temporary table of another server of the same user, such as that of a drill beside this one.
+    with tempfile.TemporaryDirectory() as shared:
+        other = Path(shared, "#sql-temptable-of-another-0.MAI")
+        other.touch()
+        os.chmod(shared, 0o777)
+        monkeypatch.setenv("TMPDIR", shared)
+        passed = drill(site, work, dumped.set_id, queries=(query,))
+        monkeypatch.delenv("TMPDIR")
+        assert other.exists()
     assert passed.outcome == "passed", passed
     checks = {check["name"]: check for check in passed.checks}
     assert {"row counts", "objects", "CHECK TABLE", "server", "los asientos"} <= set(checks)
