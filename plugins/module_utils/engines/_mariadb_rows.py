@@ -41,6 +41,15 @@ FORMAT = (
 )
 
 
+# What is assigned from a variable, which holds the bytes of the value.
+_ASSIGNED = {
+    "bit": "CAST(%s AS UNSIGNED)",
+    # No bytes without a character set are taken for a document.
+    "json": "CONVERT(%s USING utf8mb4)",
+    **dict.fromkeys(_DIGITS, "UNHEX(%s)"),
+}
+
+
 def _expression(column: Column) -> str:
     name = quote_identifier(column.name)
     if column.type in _PLAIN:
@@ -78,10 +87,10 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     assignments = []
     for number, (name, kind) in enumerate(columns):
         quoted = quote_identifier(name)
-        if kind == "bit" or kind in _DIGITS:
+        if kind in _ASSIGNED:
             variable = f"@v{number}"
             names.append(variable)
-            assignments.append(f"{quoted} = {'CAST(%s AS UNSIGNED)' if kind == 'bit' else 'UNHEX(%s)'}" % variable)
+            assignments.append(f"{quoted} = {_ASSIGNED[kind] % variable}")
         else:
             names.append(quoted)
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"

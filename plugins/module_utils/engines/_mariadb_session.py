@@ -74,6 +74,11 @@ class Session:
     :raises ProcessFailed: when the server does not accept it.
     """
 
+    #: The first statement of every session.
+    settings: t.ClassVar[str] = SETTINGS
+    #: What to do about an error message.
+    advice: t.ClassVar[t.Callable[[str, str], str]] = staticmethod(advice)
+
     def __init__(
         self,
         processes: Processes,
@@ -99,7 +104,7 @@ class Session:
         self.output = t.cast("t.IO[bytes]", self._process.stdout)
         self._buffer = b""
         try:
-            self.execute(SETTINGS, action="connect to the server")
+            self.execute(self.settings, action="connect to the server")
             if connection.must_encrypt and not self.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
                 raise Refused(
                     "connect to the server",
@@ -202,11 +207,11 @@ class Session:
         text = os.pread(self._errors, 65536, max(0, size - 65536)).decode("utf-8", "backslashreplace")
         lines = [line.strip() for line in text.splitlines()]
         # Not the statement, which the client prints too and which may hold a secret.
-        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "/"))) or (
-            f"mariadb ended with exit status {self._process.returncode}"
+        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "mysql: ERROR", "/"))) or (
+            f"the client ended with exit status {self._process.returncode}"
         )
         return ProcessFailed(
-            action, on=self._on, why=why, next_step=advice(why, "Correct the cause and run again; nothing was changed.")
+            action, on=self._on, why=why, next_step=self.advice(why, "Correct the cause and run again; nothing was changed.")
         )
 
     def close(self) -> None:
