@@ -85,7 +85,7 @@ class MariadbEngine(Engine):
                     "dump a database",
                     on=self._connection.describe(),
                     why=f"the server is not MariaDB but {version}",
-                    next_step="This engine knows MariaDB only.",
+                    next_step="For MySQL there is the engine mysql.",
                 )
             if catalogue.properties(session, self._connection.database) is None:
                 raise NotFound(

@@ -54,7 +54,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
 BESIDE_SUFFIX = "__restoring"
 KEPT_INFIX = "__replaced_"
 # MariaDB, "Identifier Names": maximum length, characters.
-_NAME_CHARACTERS = 64
+NAME_CHARACTERS = 64
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
 _OLDEST_SERVER = (10, 6)
 _TRIES = 3
@@ -69,7 +69,7 @@ _SYSTEM = frozenset({"mysql", "information_schema", "performance_schema", "sys"}
 
 def derived_name(name: str, suffix: str) -> str:
     """The name of a database beside another, cut (and told apart by a digest) where it would be too long."""
-    room = _NAME_CHARACTERS - len(suffix)
+    room = NAME_CHARACTERS - len(suffix)
     if len(name) > room:
         digest = hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
         name = name[: room - len(digest) - 1] + "~" + digest
@@ -96,11 +96,11 @@ class Restoration:
 
     def inspect(self, work: RestoreWork) -> TargetState:
         """Checks that a restore can begin, and looks at what stands in its place."""
-        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in _SYSTEM:
+        if len(self.name) > NAME_CHARACTERS or self.name.lower() in _SYSTEM:
             raise Refused(
                 "restore a database",
                 on=self.name,
-                why=f"it is the server's own, or longer than {_NAME_CHARACTERS} characters",
+                why=f"it is the server's own, or longer than {NAME_CHARACTERS} characters",
                 next_step="Choose another name.",
             )
         facts = work.reader.description.engine_facts

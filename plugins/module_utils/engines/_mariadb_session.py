@@ -170,6 +170,9 @@ class Session:
         value = json.loads(text)[0]
         return None if value is None else str(value)
 
+    def prepare_for_tables(self) -> None:
+        """Sees to it that tables are made as a set says, beyond the settings that every session has."""
+
     def _readline(self) -> str | None:
         # Unbuffered but for this line, because what follows may be read by another process.
         while b"\n" not in self._buffer:
