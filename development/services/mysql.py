@@ -158,6 +158,7 @@ class MysqlServer:
             "innodb-buffer-pool-size": "256M",
             "innodb-flush-log-at-trx-commit": "2",
             "log-bin": "binlog",
+            "sync-binlog": "0",
             "server-id": "1",
             "log-bin-trust-function-creators": "1",
             "local-infile": "1",

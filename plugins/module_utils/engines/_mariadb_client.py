@@ -206,7 +206,10 @@ _ADVICE = Advice(
             "Check that the server runs, lets this host and user in, and that host, port or socket are right.",
         ),
         (r"ERROR 2026\b", "Check ssl_mode and ca_cert: the server's certificate must be one that they accept."),
-        (r"ERROR (?:1193|2059)\b", "The server is not MariaDB, or older than 10.6; for MySQL there is the engine mysql."),
+        (
+            r"ERROR (?:1193|2059)\b",
+            "The server is not MariaDB, or older than 10.6; for MySQL there is the engine mysql.",
+        ),
         (r"ERROR 1049\b", "Correct the database's name, or create it."),
         (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
         (

@@ -407,7 +407,6 @@ class Dump:
             restore_by_hand=self.by_hand(facts, paths),
         )
 
-
     def by_hand(self, facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[str]:
         """The commands that restore the set without this collection.
 

@@ -44,6 +44,7 @@ FORMAT = (
 # What is assigned from a variable, which holds the bytes of the value.
 _ASSIGNED = {
     "bit": "CAST(%s AS UNSIGNED)",
+    "enum": "CAST(%s AS UNSIGNED)",
     # No bytes without a character set are taken for a document.
     "json": "CONVERT(%s USING utf8mb4)",
     **dict.fromkeys(_DIGITS, "UNHEX(%s)"),
@@ -56,7 +57,8 @@ def _expression(column: Column) -> str:
         return name
     if column.type == "float":
         return f"CAST({name} AS DOUBLE)"
-    if column.type == "bit":
+    # A value of ENUM by its number: 0, which what is no value became once, reads as the text of none.
+    if column.type in ("bit", "enum"):
         return f"{name} + 0"
     if column.type in _DIGITS:
         return f"HEX({name})"
@@ -96,6 +98,17 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"
     statement += f" ({', '.join(names) or '@none'})"
     return statement + (f" SET {', '.join(assignments)}" if assignments else "")
+
+
+def without_value(table: str, columns: t.Sequence[t.Sequence[str]]) -> str:
+    """The expression of how many values of ENUM a table of the current database has that are none.
+
+    The server warns of each when it is loaded, and takes it.
+    """
+    conditions = [f"COALESCE({quote_identifier(name)} + 0 = 0, 0)" for name, kind in columns if kind == "enum"]
+    if not conditions:
+        return "0"
+    return f"(SELECT COALESCE(SUM({' + '.join(conditions)}), 0) FROM {quote_identifier(table)})"
 
 
 def pieces(key: str, least: int, greatest: int, count: int) -> list[str]:

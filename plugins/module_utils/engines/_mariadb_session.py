@@ -214,7 +214,10 @@ class Session:
             f"the client ended with exit status {self._process.returncode}"
         )
         return ProcessFailed(
-            action, on=self._on, why=why, next_step=self.advice(why, "Correct the cause and run again; nothing was changed.")
+            action,
+            on=self._on,
+            why=why,
+            next_step=self.advice(why, "Correct the cause and run again; nothing was changed."),
         )
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "is_literal",
     "is_of_routine",
     "is_visible",
+    "meaning",
     "of_database",
     "pattern",
     "present",
@@ -125,9 +126,7 @@ def write(made: t.Sequence[str]) -> str:
 
 def read(text: str) -> list[str]:
     """The statements that :func:`write` wrote; what is none of them is left out."""
-    return [
-        bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in _LINE.finditer(text)
-    ]
+    return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in _LINE.finditer(text)]
 
 
 def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
@@ -137,9 +136,7 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
     :returns: the new ones.
     :raises ProcessFailed: when this account may not make them.
     """
-    there = {
-        Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.user")
-    }
+    there = {Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.user")}
     new: list[Account] = []
     for statement in made:
         creation = _CREATE_USER.fullmatch(statement)
@@ -159,9 +156,7 @@ def _without_texts(how: str) -> str:
     return re.sub(r"'(?:[^'\\]|\\.|'')*'", "", how)
 
 
-def grants(
-    made: t.Sequence[str], *, database: str, target: str, literal: bool
-) -> list[tuple[str, str]]:
+def grants(made: t.Sequence[str], *, database: str, target: str, literal: bool) -> list[tuple[str, str]]:
     """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
 
     :param made: the set's statements.
@@ -185,6 +180,14 @@ def grants(
             )
         )
     return found
+
+
+def meaning(grant: str) -> tuple[str, ...]:
+    """What a grant says, however it writes the name of the database."""
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        return (grant,)
+    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
 
 
 def held(session: Session, database: str) -> set[str]:

@@ -74,7 +74,7 @@ _DIALECT = Dialect(
     as_written=(
         "GET DIAGNOSTICS @warnings = NUMBER",
         "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
-        raise_where("@warnings > 0", "@warning"),
+        raise_where("@warnings > IF(@warnings > 0, {allowed}, 0)", "@warning"),
     ),
 )
 
@@ -276,7 +276,8 @@ class Restoration:
                 changes = accounts.grants(made, database=facts["database"]["name"], target=self.name, literal=literal)
                 holders = accounts.of_database(session, self.name, ())
                 self._present = accounts.rights(session, holders, self.name)
-                new = [change for change in changes if change[0] not in self._present]
+                there = {accounts.meaning(grant) for grant in self._present}
+                new = [change for change in changes if accounts.meaning(change[0]) not in there]
                 # With a routine that is dropped go the rights on it.
                 self._grants = [grant for grant, _revoke in changes if accounts.is_of_routine(grant)]
                 self._grants += [grant for grant, _revoke in new if not accounts.is_of_routine(grant)]
@@ -373,9 +374,7 @@ class Restoration:
             made = {(entry.kind, entry.name): entry for entry in objects.programs(session, self.beside)}
         # A view's text is the server's own, and a newer one may word it in another way.
         verbatim = [entry for entry in self._programs if entry.kind not in (objects.VIEW, objects.EVENT)]
-        other = [
-            f"{entry.kind} {entry.name}" for entry in verbatim if made.get((entry.kind, entry.name)) != entry
-        ]
+        other = [f"{entry.kind} {entry.name}" for entry in verbatim if made.get((entry.kind, entry.name)) != entry]
         return [
             compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
             compare(
@@ -472,7 +471,9 @@ class Restoration:
                 swapper.wait()
                 swapper.run(plan.undo())
             else:
-                work.warnings.append(f"The server was interrupted in the last step, which was then completed: {error.why}")
+                work.warnings.append(
+                    f"The server was interrupted in the last step, which was then completed: {error.why}"
+                )
                 return True
         lost = swapper.put_back(plan)
         if lost:

@@ -40,7 +40,7 @@ CREATE TABLE tipos (
   b1 bit(1), b64 bit(64), t tinyint, tu tinyint unsigned, s smallint, m mediumint, i int unsigned zerofill, g bigint, gu bigint unsigned,
   d decimal(65,30), f float, df double, y year, da date, ti time(6), dt datetime(6), ts timestamp(6) NULL,
   c char(10), vc varchar(300), bi binary(5), vb varbinary(300), tt tinytext, te text, mt mediumtext, lt longtext,
-  tb tinyblob, bl blob, mb mediumblob, lb longblob, e enum('', 'NULL', 'a,b', '1', 'ñ'), st set('x', 'y', 'NULL'), js json,
+  tb tinyblob, bl blob, mb mediumblob, lb longblob, e enum('', 'NULL', 'a,b', '1', 'ñ'), sin_vacio enum('a'), st set('x', 'y', 'NULL'), js json,
   ge geometry, po point SRID 4326, ve vector(3),
   l1 varchar(50) CHARACTER SET latin1, u16 varchar(50) CHARACTER SET utf16, u2 varchar(50) CHARACTER SET ucs2,
   gbk varchar(50) CHARACTER SET gbk, sj varchar(50) CHARACTER SET sjis, bin json INVISIBLE
@@ -51,14 +51,14 @@ INSERT INTO tipos VALUES (2, b'1', x'FFFFFFFFFFFFFFFF', -128, 255, -32768, -8388
   '-99999999999999999999999999999999999.999999999999999999999999999999', 16777217, 1.7976931348623157e308, 1901, '9999-12-31',
   '-838:59:59.999999', '9999-12-31 23:59:59.999999', '2038-01-19 03:14:07.999999',
   'NULL', 'NULL', x'0001020304', x'00', '', '\\N', '\t\n\r\\\0\Z''"', REPEAT('ñ😀\t', 1000),
-  'NULL', x'01', x'0101', x'014E554C4C01', 'NULL', 'x,NULL', '{"a": [null, 1.5, "\\u00f1"]}',
+  'NULL', x'01', x'0101', x'014E554C4C01', 'NULL', 'a', 'x,NULL', '{"a": [null, 1.5, "\\u00f1"]}',
   ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(0 0, 1 1))', 3857), ST_GeomFromText('POINT(4.0847 -76.1954)', 4326),
   STRING_TO_VECTOR('[1, -2.5, 3e-20]'),
   'ñandú', 'NULL 😀', 'ñ', '漢字\\', 'ソ能表');
 INSERT INTO tipos VALUES (3, b'0', b'1', 127, 0, 32767, 8388607, 4294967295, 9223372036854775807, 0,
   '0.000000000000000000000000000001', 1.17549435e-38, 2.2250738585072014e-308, 2155, '0000-00-00',
   '838:59:59', '0000-00-00 00:00:00', '1970-01-01 00:00:01', '', '', x'0000000000', x'', ' ', '  ', 'N', 'NUL',
-  x'FF', x'0A', x'090A0D5C00', REPEAT(x'00', 100000), '', '', '[]', ST_GeomFromText('POINT(0 0)'), ST_GeomFromText('POINT(0 0)', 4326),
+  x'FF', x'0A', x'090A0D5C00', REPEAT(x'00', 100000), '', 'no existe', '', '[]', ST_GeomFromText('POINT(0 0)'), ST_GeomFromText('POINT(0 0)', 4326),
   STRING_TO_VECTOR('[0, 0, 0]'), x'01', '', '', '', '');
 INSERT INTO tipos (id, da, dt, f, df, e, vc, te, mb) VALUES (4, '2026-02-00', '2026-00-15 10:00:00', 0.1, 0.1, 'no existe',
   'NULLO', 'NULL\n', x'01'), (5, NULL, NULL, -3.4028234e38, -0.0, 2, 'null', CONCAT('N', 'ULL'), NULL),

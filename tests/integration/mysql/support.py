@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
@@ -43,7 +44,9 @@ _OWN_ACCOUNTS = "'root', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'dba'
 
 def numbers(last: int) -> str:
     """A table ``n`` of the numbers from 1, as what follows FROM."""
-    return f"(WITH RECURSIVE c AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM c WHERE seq < {last}) SELECT * FROM c) n"
+    return (
+        f"(WITH RECURSIVE c AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM c WHERE seq < {last}) SELECT * FROM c) n"
+    )
 
 
 def engine(server: MysqlServer, database: str, **changes: t.Any) -> MysqlEngine:
@@ -137,6 +140,8 @@ def fingerprint(server: MysqlServer, database: str) -> dict[str, str]:
     mark = "---8<---"
     answer = server.sql("\n".join(f"{query}; SELECT '{mark}';" for query in queries.values()), database)
     found = [part.strip("\n") for part in f"{answer}\n".split(f"{mark}\n")]
+    # A column's character set is written out or not, by how the table was made; its collation says which it is.
+    found = [re.sub(r" CHARACTER SET \w+(?= COLLATE)", "", text) for text in found]
     return {
         key: "\n".join(sorted(text.splitlines())) if key.startswith("rows ") else text.replace(f"{quoted}.", "")
         for key, text in zip(queries, found)
