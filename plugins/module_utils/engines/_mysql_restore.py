@@ -412,23 +412,24 @@ class Restoration:
             before = catalogue.properties(session, self.name)
             kept = ""
             old: list[Definition] = []
-            there: list[str] = []
+            there: list[catalogue.Table] = []
             if before is not None:
                 kept = self._kept_name(session, work.stamp)
                 with Session(work.processes, self.connection, database=self.name) as looking:
                     old = objects.programs(looking, self.name)
-                there = catalogue.relations(session, self.name)
+                there = catalogue.tables(session, self.name)
                 self._create(session, kept, before)
             else:
                 self._create(session, self.name, facts["database"])
-            new = catalogue.relations(session, self.beside)
+            new = catalogue.tables(session, self.beside)
         was = catalogue.options(before) if before is not None else ""
         return Plan(
             live=self.name,
             beside=self.beside,
             kept=kept,
-            there=there,
-            new=new,
+            there=[table.name for table in there],
+            new=[table.name for table in new],
+            holds=len({table.transactional for table in [*there, *new]}) < 2,
             options=(was, after) if was not in ("", after) else ("", ""),
             old=old,
             programs=self._programs,

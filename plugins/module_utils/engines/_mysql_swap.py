@@ -58,6 +58,8 @@ class Plan:
     :param kept: the database that gets what is there; empty: nothing is there.
     :param there: the tables of ``live`` before.
     :param new: the tables of ``beside``, which take their place.
+    :param holds: whether the tables are held while their triggers are gone. Not where some know transactions and others
+        do not: a server with GTIDs locks no such tables together.
     :param options: of ``live`` before and after, as ALTER DATABASE says them.
     :param old: the programs of ``live`` before.
     :param programs: its programs after.
@@ -71,6 +73,7 @@ class Plan:
     kept: str
     there: list[str]
     new: list[str]
+    holds: bool
     options: tuple[str, str]
     old: list[Definition]
     programs: list[Definition]
@@ -150,7 +153,7 @@ class Plan:
             is_in_the_way = name == self.live and entry.kind == objects.VIEW and entry.name in arriving
             (early if is_in_the_way else others).extend(entry.removal(name) if name == self.live else [])
         # Held from here on, so that nobody writes to a table while its triggers are gone.
-        held = [f"{_qualified(source, name)} WRITE" for source, name, _target in moves]
+        held = [f"{_qualified(source, name)} WRITE" for source, name, _target in moves] if self.holds else []
         before = [
             SETTINGS,
             f"SET SESSION lock_wait_timeout = {_WAIT_SECONDS}, foreign_key_checks = 0",
