@@ -1,9 +1,9 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A MySQL server, private to one test run: of the version that Debian's unstable release has, unpacked below ``.build``.
+"""A MySQL server of the version that Debian's unstable release has, private to one test run.
 
-No stable release of Debian has MySQL, and of unstable nobody knows which version it will have tomorrow: the tests ask
+No stable release of Debian has MySQL. It is unpacked below ``.build``; and of unstable nobody knows which version it will have tomorrow: the tests ask
 for what there is, and :func:`find` says why there is none.
 """
 
@@ -39,7 +39,7 @@ class NotAvailableError(ServiceFailedError):
 
 
 class Installation:
-    """Where the programs are. They run of themselves, with the libraries and through the loader of their own release."""
+    """Where the programs are. They run of themselves, with the loader and the libraries of their release."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

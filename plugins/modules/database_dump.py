@@ -84,8 +84,8 @@ options:
         description: The database user (V(mariadb), V(mysql), V(postgresql)).
         type: str
       login_password:
-        description: The database user's password (V(mariadb), V(mysql), V(postgresql)). It is handed to the client in memory,
-          never in its arguments or environment.
+        description: The database user's password (V(mariadb), V(mysql), V(postgresql)). It is handed to the
+          client in memory, never in its arguments or environment.
         type: str
       login_unix_socket:
         description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb), V(mysql)).
@@ -99,8 +99,8 @@ options:
       ssl_mode:
         description:
           - How the connection is encrypted and checked (V(mariadb), V(mysql), V(postgresql)), as libpq's C(sslmode).
-          - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca) is as
-            V(verify-full).
+          - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca)
+            is as V(verify-full).
           - MySQL sends a password over a connection without TLS only where V(disable) says that the network is trusted.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
@@ -108,8 +108,8 @@ options:
         description: The file with the certificate authorities to trust (V(mariadb), V(mysql), V(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (V(mariadb), V(mysql), V(postgresql)); when not given, the one that is
-          installed, or of several the one that suits the server.
+        description: The directory of the client programs (V(mariadb), V(mysql), V(postgresql)); when not given, the one
+          that is installed, or of several the one that suits the server.
         type: path
       nontransactional_tables:
         description:

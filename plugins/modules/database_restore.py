@@ -54,8 +54,8 @@ options:
         description: The server's port (C(mariadb), C(mysql), C(postgresql)); 3306 or 5432 when not given.
         type: int
       login_user:
-        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be able to create databases, and accounts or
-          roles that are missing.
+        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be able to create
+          databases, and accounts or roles that are missing.
         type: str
       login_password:
         description: The database user's password (C(mariadb), C(mysql), C(postgresql)).
@@ -64,18 +64,20 @@ options:
         description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb), C(mysql)).
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)). Only root can.
+        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
+          Only root can.
         type: str
       ssl_mode:
-        description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's C(sslmode);
-          C(allow) is for C(postgresql) only, C(prefer) for C(postgresql) and C(mysql).
+        description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's
+          C(sslmode); C(allow) is for C(postgresql) only, C(prefer) for C(postgresql) and C(mysql).
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       ca_cert:
         description: The file with the certificate authorities to trust (C(mariadb), C(mysql), C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits when not given.
+        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits
+          when not given.
         type: path
       path:
         description: The database file (sets of the engine C(sqlite)).

@@ -127,7 +127,6 @@ class Dump:
 
     session: t.ClassVar[type[Session]] = Session
     catalogue: t.ClassVar[t.Any] = catalogue
-    advising: t.ClassVar[t.Callable[[], t.ContextManager[None]]] = staticmethod(advising)
     # Statements after the rows of each table.
     nothing_lost: t.ClassVar[str] = _NOTHING_LOST
 
@@ -141,6 +140,11 @@ class Dump:
         self.warnings: list[str] = []
         self._stack = contextlib.ExitStack()
         self._lock: Session | None = None
+
+    @staticmethod
+    def advising() -> t.ContextManager[None]:
+        """Gives failures a next step that fits them."""
+        return advising()
 
     def run(self) -> Dumped:
         """Stores everything.

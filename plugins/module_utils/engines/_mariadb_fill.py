@@ -34,8 +34,10 @@ _LOADING = "SET SESSION foreign_key_checks = 0, unique_checks = {unique}, check_
 _AS_WRITTEN = (
     "GET DIAGNOSTICS @warnings = NUMBER",
     "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
-    "BEGIN NOT ATOMIC IF @warnings > 0 THEN IF @warnings > {allowed} THEN SIGNAL SQLSTATE '45000'"
-    " SET MESSAGE_TEXT = @warning; END IF; END IF; END",
+    (
+        "BEGIN NOT ATOMIC IF @warnings > 0 THEN IF @warnings > {allowed} THEN SIGNAL SQLSTATE '45000'"
+        " SET MESSAGE_TEXT = @warning; END IF; END IF; END"
+    ),
 )
 _HISTORY = "SET SESSION system_versioning_insert_history = 1"
 

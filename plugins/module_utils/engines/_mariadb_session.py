@@ -20,6 +20,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advice
 
 Row = dict[str, t.Any]
+_Session = t.TypeVar("_Session", bound="Session")
 # How long a statement waits for what another session has locked, seconds.
 LOCK_WAIT_SECONDS = 60
 # What the server's or the account's own settings must not change about our sessions. NO_AUTO_VALUE_ON_ZERO keeps a 0 a
@@ -76,8 +77,6 @@ class Session:
 
     #: The first statement of every session.
     settings: t.ClassVar[str] = SETTINGS
-    #: What to do about an error message.
-    advice: t.ClassVar[t.Callable[[str, str], str]] = staticmethod(advice)
 
     def __init__(
         self,
@@ -203,6 +202,11 @@ class Session:
         if self._process.returncode:
             raise self.failure(action)
 
+    @staticmethod
+    def advice(text: str, otherwise: str) -> str:
+        """What to do about an error message."""
+        return advice(text, otherwise)
+
     def failure(self, action: str) -> ProcessFailed:
         """Why the client has ended, in the server's words."""
         self._processes.reap(self._process)
@@ -237,7 +241,7 @@ class Session:
             os.close(self._errors)
             self._errors = -1
 
-    def __enter__(self) -> Session:
+    def __enter__(self: _Session) -> _Session:
         return self
 
     def __exit__(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_accounts import GRANT as _GRANT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_accounts import (
     Account,
     drop,
@@ -21,7 +22,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     plain,
     rights,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_accounts import GRANT as _GRANT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
     Session,
     immediate,

@@ -81,15 +81,19 @@ _ADVICE = _Advice(
     (
         (
             r"ERROR 2061\b",
-            "The server lets nobody send a password over a connection without TLS: switch TLS on in it, or, on a network"
-            " that you trust, say ssl_mode: disable.",
+            (
+                "The server lets nobody send a password over a connection without TLS: switch TLS on in it, or, on a"
+                " network that you trust, say ssl_mode: disable."
+            ),
         ),
         (r"ERROR 1193\b", "The server is not MySQL 8.0 or newer; for MariaDB there is the engine mariadb."),
         (r"ERROR 1419\b", "Restore as an account with SUPER, or SET GLOBAL log_bin_trust_function_creators = 1."),
         (
             r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
-            "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT on the database, and RELOAD,"
-            " SHOW_ROUTINE, BACKUP_ADMIN, REPLICATION CLIENT on *.*; to restore: those of an administrator).",
+            (
+                "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT on the database, and RELOAD,"
+                " SHOW_ROUTINE, BACKUP_ADMIN, REPLICATION CLIENT on *.*; to restore: those of an administrator)."
+            ),
         ),
     )
 )

@@ -54,15 +54,18 @@ _TRIES = 3
 class Dump(_mariadb_dump.Dump):
     """One dump at work."""
 
-    session = Session
-    catalogue = catalogue
-    advising = staticmethod(advising)
+    session: t.ClassVar[type[_mariadb_dump.Session]] = Session
+    catalogue: t.ClassVar[t.Any] = catalogue
     # No value may have been cut off on its way (it would be NULL).
-    nothing_lost = (
+    nothing_lost: t.ClassVar[str] = (
         "SET @warnings = @@warning_count;\n"
         + raise_where("@warnings > 0", "'a value is larger than max_allowed_packet'")
         + ";\n"
     )
+
+    @staticmethod
+    def advising() -> t.ContextManager[None]:
+        return advising()
 
     def _check_rights(self, session: _mariadb_dump.Session) -> None:
         """Refuses an account that does not see everything: what it may not see would be missing without a word."""

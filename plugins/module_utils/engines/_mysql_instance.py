@@ -126,8 +126,8 @@ class MysqlInstance(Instance):
                     return os.path.realpath(path), version
         raise NotAvailable(
             f"MySQL {'.'.join(map(str, wanted))} or newer is not installed on this host",
-            "Install MySQL's package mysql-server of that version (no service need run), or unpack it somewhere and name"
-            " the directory of its programs.",
+            "Install MySQL's package mysql-server of that version (no service need run), or unpack it somewhere and"
+            " name the directory of its programs.",
         )
 
     @staticmethod

@@ -284,8 +284,8 @@ class Restoration:
                 self._revokes = [revoke for _grant, revoke in new if not accounts.is_of_routine(revoke)]
                 definers = {entry.definer for entry in programs if entry.definer is not None}
                 for account in accounts.present(session, definers):
-                    # A view of a function is only made if the function's definer may execute it. Not by a pattern, which
-                    # the server does not follow where a role is active. Taken back in _remove.
+                    # A view of a function is only made if the function's definer may execute it. Not by a pattern,
+                    # which the server does not follow where a role is active. Taken back in _remove.
                     session.execute(f"GRANT EXECUTE ON {quote_identifier(self.beside)}.* TO {account.quoted}")
         except ProcessFailed as error:
             work.warnings.append(f"The set's accounts were not made: {error.why}")
@@ -482,8 +482,8 @@ class Restoration:
                 ACTION,
                 on=self.connection.describe(),
                 why=f"{error.why}; and then these programs of the target could not be made again: {', '.join(lost)}",
-                next_step=f"Its tables are as they were. The programs' statements are in the table {self.journal}.journal:"
-                " correct the cause, and restore again.",
+                next_step="Its tables are as they were. The programs' statements are in the table"
+                f" {self.journal}.journal: correct the cause, and restore again.",
             ) from error
         return False
 

@@ -64,7 +64,10 @@ class Session(_mariadb_session.Session):
     """One connection to MySQL."""
 
     settings = SETTINGS
-    advice = staticmethod(advice)
+
+    @staticmethod
+    def advice(text: str, otherwise: str) -> str:
+        return advice(text, otherwise)
 
     def is_one_statement(self, text: str) -> bool:
         """Whether the server reads a text as one statement that it can execute. It is not executed.

@@ -27,7 +27,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_objects, _mysql_restore, _mysql_swap
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mysql_objects,
+    _mysql_restore,
+    _mysql_swap,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import (
@@ -94,9 +98,7 @@ def test_a_database_that_does_not_exist(server: MysqlServer, site: Site) -> None
         site.dump(engine(server, "no existe"))
 
 
-def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(
-    server: MysqlServer, ledger: str, site: Site
-) -> None:
+def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(server: MysqlServer, ledger: str, site: Site) -> None:
     server.sql("CREATE USER copias IDENTIFIED BY 'x'")
     account = {"login_user": "copias", "login_password": "x"}
     server.sql("GRANT SELECT ON libro.* TO copias")
@@ -146,7 +148,10 @@ def _rewritten(definitions: list[Definition], **changes: t.Any) -> list[Definiti
         ("procedure", "CREATE PROCEDURE `doble`() SELECT 1\n;;\nDELIMITER ;\nDROP DATABASE victima;"),
         ("trigger", "CREATE TRIGGER `doble` BEFORE INSERT ON `asiento` FOR EACH ROW SET @a = 1; DROP DATABASE victima"),
         ("procedure", "CREATE PROCEDURE `doble`() BEGIN SELECT 1; END; DROP DATABASE victima /*"),
-        ("procedure", "CREATE PROCEDURE `doble`() SELECT 'a\\! touch /tmp/infitulua-hostil\n\\! touch /tmp/infitulua-hostil"),
+        (
+            "procedure",
+            "CREATE PROCEDURE `doble`() SELECT 'a\\! touch /tmp/infitulua-hostil\n\\! touch /tmp/infitulua-hostil",
+        ),
         ("function", "CREATE FUNCTION `doble` RETURNS STRING SONAME 'malo.so'"),
     ],
 )
@@ -165,7 +170,7 @@ def test_a_hostile_set_does_nothing_but_fail(
         site.restore(engine(server, ledger), dumped.set_id, replace=True)
     assert databases(server) == ["libro", "victima"]
     assert fingerprint(server, ledger) == before
-    assert not Path("/tmp/infitulua-hostil").exists()  # noqa: S108
+    assert not Path("/tmp/infitulua-hostil").exists()
     assert_nothing_left(server, site, sets=1)
 
 
@@ -259,7 +264,7 @@ def test_a_swap_that_fails_is_taken_back(
             "_prepare",
             lambda *given: dataclasses.replace(real(*given), grants=["GRANT SELECT ON conta.no_existe TO nadie"]),
         )
-    with pytest.raises(ProcessFailed, match=r"ERROR 1(100|410)"):
+    with pytest.raises(ProcessFailed, match=r"ERROR 1(100|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
     assert fingerprint(server, "conta") == before
     assert databases(server) == ["conta"]
@@ -431,8 +436,7 @@ def test_a_swap_whose_client_is_killed_too_is_repaired_by_the_next_restore(
     there = fingerprint(server, ledger)
     tables = {name: text for name, text in there.items() if name.startswith(("rows ", "table "))}
     assert tables in [
-        {name: text for name, text in whole.items() if name.startswith(("rows ", "table "))}
-        for whole in (live, wanted)
+        {name: text for name, text in whole.items() if name.startswith(("rows ", "table "))} for whole in (live, wanted)
     ]
     moved = "table despues" not in tables
     with pytest.raises(Refused, match="a restore of it was interrupted"):
@@ -487,7 +491,8 @@ def test_a_password_is_seen_by_nobody(
 def test_a_server_that_goes_down_while_it_is_dumped(server: MysqlServer, site: Site) -> None:
     server.sql("CREATE DATABASE grande; CREATE TABLE grande.t (id int PRIMARY KEY, v varchar(500))")
     server.sql(
-        f"SET cte_max_recursion_depth = 200000; INSERT INTO t SELECT seq, REPEAT(SHA2(seq, 256), 6) FROM {numbers(200000)}",
+        "SET cte_max_recursion_depth = 200000;"
+        f"INSERT INTO t SELECT seq, REPEAT(SHA2(seq, 256), 6) FROM {numbers(200000)}",
         "grande",
     )
     stopper = threading.Timer(0.7, lambda: os.kill(server.pid, 9))

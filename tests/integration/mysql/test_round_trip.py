@@ -238,7 +238,8 @@ def test_what_servers_settings_get_wrong(server: MysqlServer, site: Site) -> Non
         "INSERT INTO p VALUES (1, 5), (2, 5); INSERT INTO h VALUES (5);"
         # A line that a client could take for its command, and an apostrophe in a comment.
         "CREATE TABLE d (d date, ts timestamp NOT NULL, n int);"
-        "DELIMITER $$\nCREATE PROCEDURE separa() BEGIN\n-- it's\n# it's\nSELECT 1 AS\n delimiter ;\nSELECT ';';\nEND$$\n"
+        "DELIMITER $$\nCREATE PROCEDURE separa() BEGIN\n-- it's\n# it's\n"
+        "SELECT 1 AS\n delimiter ;\nSELECT ';';\nEND$$\n"
         "DELIMITER ;\n"
         # A day that is none, and a time that must not follow the clock.
         "SET sql_mode = 'ALLOW_INVALID_DATES'; INSERT INTO d VALUES ('2026-02-31', '2026-01-01 12:00:00', 1);"
