@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A MySQL server of the version that Debian's unstable release has, private to one test run.
 
-No stable release of Debian has MySQL. It is unpacked below ``.build``; and of unstable nobody knows which version it will have tomorrow: the tests ask
-for what there is, and :func:`find` says why there is none.
+No stable release of Debian has MySQL, so it is unpacked below ``.build``. Nobody knows which version unstable will have
+tomorrow: the tests ask for what there is, and :func:`find` says why there is none.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ _ADVICE = _Advice(
         (
             r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
             (
-                "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT on the database, and RELOAD,"
-                " SHOW_ROUTINE, BACKUP_ADMIN, REPLICATION CLIENT on *.*; to restore: those of an administrator)."
+                "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT on the database, and"
+                " RELOAD, SHOW_ROUTINE, BACKUP_ADMIN, REPLICATION CLIENT on *.*; to restore: an administrator's)."
             ),
         ),
     )

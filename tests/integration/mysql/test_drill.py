@@ -82,13 +82,13 @@ def test_a_host_without_mysql_says_what_to_install(server: MysqlServer, site: Si
 
 def test_a_hostile_database_reaches_nothing(server: MysqlServer, site: Site, work: Path) -> None:
     """Programs that run when the operator's query does: they read no file, write none, and connect to nobody."""
-    secret = Path("/etc/infitulua-canary")
+    secret = Path("/etc/infitulua-canary-mysql")
     secret.write_text(CANARY)
     secret.chmod(0o644)
     try:
         server.sql("CREATE DATABASE hostil")
         server.sql(
-            "CREATE FUNCTION lee() RETURNS text DETERMINISTIC RETURN LOAD_FILE('/etc/infitulua-canary');"
+            "CREATE FUNCTION lee() RETURNS text DETERMINISTIC RETURN LOAD_FILE('/etc/infitulua-canary-mysql');"
             "CREATE VIEW v AS SELECT COALESCE(lee(), 'nada') AS leido;"
             "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1)",
             "hostil",
