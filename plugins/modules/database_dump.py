@@ -41,7 +41,7 @@ requirements:
   - C(zstd), and C(age) unless O(encryption=none)
   - for PostgreSQL, C(psql), C(pg_dump) and C(pg_dumpall) not older than the server
   - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
-  - for MySQL 8.0 and newer, its own C(mysql) of 8.0 or newer
+  - for MySQL 8.0.20 and newer, its own C(mysql) of 8.0 or newer
 options:
   sources:
     description: The databases to back up.

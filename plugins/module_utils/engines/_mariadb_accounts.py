@@ -28,7 +28,7 @@ _ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
 _CREATE_USER = re.compile(rf"CREATE USER (?P<account>{_NAME}@{_NAME})(?P<how>(?: .*)?)", re.DOTALL)
 _CREATE_ROLE = re.compile(rf"CREATE ROLE (?P<account>{_NAME})")
 _PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
-GRANT = re.compile(
+_GRANT = re.compile(
     rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?)"
     rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)"
     r"(?P<more>(?: WITH GRANT OPTION)?)"
@@ -54,8 +54,7 @@ def _unquote(name: str | None) -> str:
     return name[1:-1].replace("``", "`") if name else ""
 
 
-def parse(quoted: str) -> Account:
-    """An account as SQL writes it."""
+def _parse(quoted: str) -> Account:
     match = _ACCOUNT.fullmatch(quoted)
     return Account(_unquote(match["user"]), _unquote(match["host"])) if match else Account("", "")
 
@@ -101,8 +100,7 @@ def statements(session: Session, database: str, found: t.Sequence[Account]) -> l
     return made + rights(session, found, database)
 
 
-def plain(quoted: str) -> str:
-    """A database out of GRANT, which names all of it as a pattern."""
+def _plain(quoted: str) -> str:
     return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
 
 
@@ -131,7 +129,7 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
     for statement in made:
         user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
         creation = user or role
-        account = parse(creation["account"]) if creation else None
+        account = _parse(creation["account"]) if creation else None
         if creation is None or account is None or account in present:
             continue
         kind = f"CREATE ROLE {account.quoted}" if role else f"CREATE USER {account.quoted}{creation['how']}"
@@ -143,7 +141,7 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
 def named(made: t.Sequence[str]) -> list[Account]:
     """The accounts that a set's statements make."""
     found = [_CREATE_USER.fullmatch(statement) or _CREATE_ROLE.fullmatch(statement) for statement in made]
-    return [parse(match["account"]) for match in found if match]
+    return [_parse(match["account"]) for match in found if match]
 
 
 def rights(session: Session, found: t.Sequence[Account], database: str) -> list[str]:
@@ -152,8 +150,8 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     :raises ProcessFailed: when this account may not see it.
     """
     lines = [line[0] for account in found for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")]
-    matches = [(line, GRANT.fullmatch(line)) for line in lines]
-    return [line for line, match in matches if match and plain(match["database"]) == database]
+    matches = [(line, _GRANT.fullmatch(line)) for line in lines]
+    return [line for line, match in matches if match and _plain(match["database"]) == database]
 
 
 def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[str, str]]:
@@ -166,8 +164,8 @@ def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[s
     known = named(made)
     found = []
     for statement in made:
-        match = GRANT.fullmatch(statement)
-        if match is None or plain(match["database"]) != database or parse(match["account"]) not in known:
+        match = _GRANT.fullmatch(statement)
+        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in known:
             continue
         name = pattern(target) if match["object"] == "*" else quote_identifier(target)
         place = f"ON {match['kind']}{name}.{match['object']}"
@@ -186,7 +184,7 @@ def privileges(session: Session, database: str) -> set[str]:
     held: set[str] = set()
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match and (match["database"] == "*" or plain(match["database"]) == database):
+        if match and (match["database"] == "*" or _plain(match["database"]) == database):
             held.update(part.strip() for part in match["what"].split(","))
     return held
 
@@ -203,7 +201,7 @@ def may_read_routines(processes: Processes, connection: Connection) -> bool:
 
 def is_of_routine(grant: str) -> bool:
     """Whether rights are on a routine."""
-    match = GRANT.fullmatch(grant)
+    match = _GRANT.fullmatch(grant)
     return bool(match and match["kind"])
 
 

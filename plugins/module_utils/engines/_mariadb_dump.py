@@ -127,6 +127,7 @@ class Dump:
 
     session: t.ClassVar[type[Session]] = Session
     catalogue: t.ClassVar[t.Any] = catalogue
+    rows: t.ClassVar[t.Any] = rows
     # Statements after the rows of each table.
     nothing_lost: t.ClassVar[str] = _NOTHING_LOST
 
@@ -396,7 +397,9 @@ class Dump:
         for number, piece in enumerate(stream.pieces):
             if len(stream.pieces) > 1:
                 script.append(f"SELECT '{self.token}', {number};\n")
-            script.append(f"{rows.select(self.database, piece.table, condition=piece.condition)};\n{self.nothing_lost}")
+            script.append(
+                f"{self.rows.select(self.database, piece.table, condition=piece.condition)};\n{self.nothing_lost}"
+            )
         return "".join(script)
 
     def _dumped(self, facts: dict[str, t.Any], streams: t.Sequence[RowStream], texts: t.Sequence[str]) -> Dumped:
@@ -444,31 +447,34 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[s
         f"{client} --execute={shlex.quote(create)}",
         f"{_filters.by_hand(paths[STRUCTURE])} | {client} {database}",
     ]
-    commands += rows_by_hand(facts, paths, f"{client} {database}")
+    commands += rows_by_hand(facts, paths, f"{client} {database}", rows.load)
     # Twice: programs need the accounts that they run as, and accounts have rights on programs.
     giving = f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}"
     commands += [giving, f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}", giving]
     return commands
 
 
-def rows_by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], client: str) -> list[str]:
+def rows_by_hand(
+    facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], client: str, load: t.Callable[..., str]
+) -> list[str]:
     """Commands that load the rows.
 
     :param paths: part to file.
     :param client: the client as a shell's words, with the database.
+    :param load: what makes the statement that loads them.
     """
     commands = []
     for part, tables in facts["streams"].items():
         reading = _filters.by_hand(paths[part])
         if len(tables) == 1:
-            statement = rows.load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
+            statement = load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
             commands.append(f"{reading} | {client} --execute={shlex.quote(statement)}")
             continue
         split = f'$1 == "{facts["token"]}" {{ close(f); f = "{part}-" $2 ".tsv"; printf "" > f; next }}'
         split += " { print > f }"
         commands.append(f"{reading} | LC_ALL=C awk -F '\\t' {shlex.quote(split)}")
         for number, table in enumerate(tables):
-            statement = rows.load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
+            statement = load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
             commands.append(f"{client} --execute={shlex.quote(statement)}")
         commands.append(f"rm {part}-*.tsv")
     return commands

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import os
 import secrets
 import subprocess
@@ -21,6 +20,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import ROWS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
+    SETTINGS,
     Session,
     quote_identifier,
 )
@@ -34,29 +34,9 @@ _LOADING = "SET SESSION foreign_key_checks = 0, unique_checks = {unique}, check_
 _AS_WRITTEN = (
     "GET DIAGNOSTICS @warnings = NUMBER",
     "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
-    (
-        "BEGIN NOT ATOMIC IF @warnings > 0 THEN IF @warnings > {allowed} THEN SIGNAL SQLSTATE '45000'"
-        " SET MESSAGE_TEXT = @warning; END IF; END IF; END"
-    ),
+    "BEGIN NOT ATOMIC IF @warnings > 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @warning; END IF; END",
 )
 _HISTORY = "SET SESSION system_versioning_insert_history = 1"
-
-
-@dataclasses.dataclass(frozen=True)
-class Dialect:
-    """What loading is like in one product.
-
-    :param loading: the statement that makes a session ready, with the place of ``unique``.
-    :param as_written: statements that fail where a row was not taken as it is, with the place of ``allowed``: an
-        expression of how many warnings tell nothing else.
-    """
-
-    session: type[Session]
-    loading: str
-    as_written: t.Sequence[str]
-
-
-MARIADB = Dialect(Session, _LOADING, _AS_WRITTEN)
 
 
 def read_text(work: RestoreWork, part: str) -> str:
@@ -95,27 +75,19 @@ def make(session: Session, definitions: t.Sequence[objects.Definition], *, actio
     for definition in definitions:
         for statement in definition.statements:
             session.execute(statement, action=f"{action} ({definition.kind} {definition.name})")
-    session.execute(session.settings)
+    session.execute(SETTINGS)
 
 
-def fill(
-    connection: Connection,
-    work: RestoreWork,
-    database: str,
-    structure: t.Sequence[objects.Definition],
-    *,
-    dialect: Dialect = MARIADB,
-) -> None:
+def fill(connection: Connection, work: RestoreWork, database: str, structure: t.Sequence[objects.Definition]) -> None:
     """Restores tables and rows into an empty database.
 
     :param connection: as an account that has rights on nothing but that database, where there can be one.
     :raises ProcessFailed: when anything fails.
     """
     facts = work.reader.description.engine_facts
-    with dialect.session(work.processes, connection, database=database) as session:
+    with Session(work.processes, connection, database=database) as session:
         # Tables refer to others that do not exist yet.
-        session.execute(dialect.loading.format(unique=1))
-        session.prepare_for_tables()
+        session.execute("SET SESSION foreign_key_checks = 0, check_constraint_checks = 0")
         make(session, structure, action="restore a table")
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
     several: dict[str, int] = {}
@@ -123,7 +95,7 @@ def fill(
         for table in facts["streams"][file.part]:
             several[table] = several.get(table, 0) + 1
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
-        futures = [pool.submit(_load, connection, work, database, file, several, dialect) for file in parts]
+        futures = [pool.submit(_load, connection, work, database, file, several) for file in parts]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
@@ -135,21 +107,16 @@ def fill(
 
 
 def _load(
-    connection: Connection,
-    work: RestoreWork,
-    database: str,
-    file: PayloadFile,
-    several: t.Mapping[str, int],
-    dialect: Dialect,
+    connection: Connection, work: RestoreWork, database: str, file: PayloadFile, several: t.Mapping[str, int]
 ) -> None:
     facts = work.reader.description.engine_facts
     tables = facts["streams"][file.part]
     action = f"restore the rows of the {connection.describe(database)}"
     if len(tables) == 1:
-        command = _client(connection, facts, database, tables[0], alone=several[tables[0]] == 1, dialect=dialect)
+        command = _client(connection, facts, database, tables[0], alone=several[tables[0]] == 1)
         work.reader.run(file, [command], processes=work.processes, action=action, next_step=UNTOUCHED)
     else:
-        with _Loader(connection, work, database, tables, action, dialect) as loader:
+        with _Loader(connection, work, database, tables, action) as loader:
             splitter = rows.Splitter(facts["token"], loader.begin, loader.write)
             try:
                 work.reader.run(
@@ -166,27 +133,18 @@ def _load(
     work.progress.advance(file.bytes)
 
 
-def _client(
-    connection: Connection,
-    facts: t.Mapping[str, t.Any],
-    database: str,
-    table: str,
-    *,
-    alone: bool,
-    dialect: Dialect,
-) -> Command:
+def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str, *, alone: bool) -> Command:
     """A client that loads the rows it reads.
 
     :param alone: whether nobody else loads rows into the table: then the server may build its indexes in bulk.
     """
-    allowed = rows.without_value(table, facts["tables"][table])
     statements = [
-        dialect.session.settings,
-        dialect.loading.format(unique=0 if alone else 1),
-        *([_HISTORY] if table in facts.get("history", ()) else []),
+        SETTINGS,
+        _LOADING.format(unique=0 if alone else 1),
+        *([_HISTORY] if table in facts["history"] else []),
         f"USE {quote_identifier(database)}",
         rows.load(table, facts["tables"][table], path="/dev/stdin"),
-        *(statement.replace("{allowed}", allowed) for statement in dialect.as_written),
+        *_AS_WRITTEN,
     ]
     # The last of them has semicolons in it.
     delimiter = f"//{secrets.token_hex(4)}"
@@ -205,20 +163,13 @@ class _Loader:
     """Loads several tables, one after the other, each through a client of its own."""
 
     def __init__(
-        self,
-        connection: Connection,
-        work: RestoreWork,
-        database: str,
-        tables: t.Sequence[str],
-        action: str,
-        dialect: Dialect,
+        self, connection: Connection, work: RestoreWork, database: str, tables: t.Sequence[str], action: str
     ) -> None:
         self._connection = connection
         self._work = work
         self._database = database
         self._tables = tables
         self._action = action
-        self._dialect = dialect
         self._process: subprocess.Popen[bytes] | None = None
         self._input = -1
         self._errors = os.memfd_create("mariadb-stderr", os.MFD_CLOEXEC)
@@ -245,9 +196,7 @@ class _Loader:
         if number < 0:
             raise IndexError(f"there is no table {number}")
         facts = self._work.reader.description.engine_facts
-        command = _client(
-            self._connection, facts, self._database, self._tables[number], alone=True, dialect=self._dialect
-        )
+        command = _client(self._connection, facts, self._database, self._tables[number], alone=True)
         os.ftruncate(self._errors, 0)
         # A pipe of our own, which the client may open by name although it runs as another user.
         reading, self._input = os.pipe()
@@ -280,12 +229,10 @@ class _Loader:
         process.wait()
         if self._work.processes.reap(process):
             text = os.pread(self._errors, 65536, 0).decode("utf-8", "backslashreplace")
-            why = "; ".join(
-                line for line in text.splitlines() if line.startswith(("ERROR", "mariadb:", "mysql: ERROR", "/"))
-            )
+            why = "; ".join(line for line in text.splitlines() if line.startswith(("ERROR", "mariadb:", "/")))
             raise ProcessFailed(
                 self._action,
                 on=f"{self._work.reader.set_id}",
-                why=why or f"the client ended with exit status {process.returncode}",
+                why=why or f"mariadb ended with exit status {process.returncode}",
                 next_step=UNTOUCHED,
             )

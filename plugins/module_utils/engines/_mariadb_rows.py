@@ -41,24 +41,14 @@ FORMAT = (
 )
 
 
-# What is assigned from a variable, which holds the bytes of the value.
-_ASSIGNED = {
-    "bit": "CAST(%s AS UNSIGNED)",
-    "enum": "CAST(%s AS UNSIGNED)",
-    # No bytes without a character set are taken for a document.
-    "json": "CONVERT(%s USING utf8mb4)",
-    **dict.fromkeys(_DIGITS, "UNHEX(%s)"),
-}
-
-
-def _expression(column: Column) -> str:
+def expression(column: Column) -> str:
+    """What prints the value of a column."""
     name = quote_identifier(column.name)
     if column.type in _PLAIN:
         return name
     if column.type == "float":
         return f"CAST({name} AS DOUBLE)"
-    # A value of ENUM by its number: 0, which what is no value became once, reads as the text of none.
-    if column.type in ("bit", "enum"):
+    if column.type == "bit":
         return f"{name} + 0"
     if column.type in _DIGITS:
         return f"HEX({name})"
@@ -73,7 +63,7 @@ def select(database: str, table: Table, *, condition: str | None = None) -> str:
 
     :param condition: which of them; None: all.
     """
-    expressions = ", ".join(_expression(column) for column in table.columns) or "1"
+    expressions = ", ".join(expression(column) for column in table.columns) or "1"
     source = f"{quote_identifier(database)}.{quote_identifier(table.name)}"
     source += " FOR SYSTEM_TIME ALL" if table.versioned else ""
     return f"SELECT {expressions} FROM {source}" + (f" WHERE {condition}" if condition else "")
@@ -89,26 +79,15 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
     assignments = []
     for number, (name, kind) in enumerate(columns):
         quoted = quote_identifier(name)
-        if kind in _ASSIGNED:
+        if kind == "bit" or kind in _DIGITS:
             variable = f"@v{number}"
             names.append(variable)
-            assignments.append(f"{quoted} = {_ASSIGNED[kind] % variable}")
+            assignments.append(f"{quoted} = {'CAST(%s AS UNSIGNED)' if kind == 'bit' else 'UNHEX(%s)'}" % variable)
         else:
             names.append(quoted)
     statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"
     statement += f" ({', '.join(names) or '@none'})"
     return statement + (f" SET {', '.join(assignments)}" if assignments else "")
-
-
-def without_value(table: str, columns: t.Sequence[t.Sequence[str]]) -> str:
-    """The expression of how many values of ENUM a table of the current database has that are none.
-
-    The server warns of each when it is loaded, and takes it.
-    """
-    conditions = [f"COALESCE({quote_identifier(name)} + 0 = 0, 0)" for name, kind in columns if kind == "enum"]
-    if not conditions:
-        return "0"
-    return f"(SELECT COALESCE(SUM({' + '.join(conditions)}), 0) FROM {quote_identifier(table)})"
 
 
 def pieces(key: str, least: int, greatest: int, count: int) -> list[str]:

@@ -83,11 +83,11 @@ class MysqlEngine(Engine):
         _path, client = find_client(self._options.get("client_directory"))
         with self._connection, Processes() as processes, Session(processes, self._connection) as session:
             version = session.value("VERSION()") or ""
-            if catalogue.read_version(version) < (8, 0, 0) or "MariaDB" in version:
+            if catalogue.read_version(version) < catalogue.OLDEST or "MariaDB" in version:
                 raise Refused(
                     "dump a database",
                     on=self._connection.describe(),
-                    why=f"the server is not MySQL 8.0 or newer but {version}",
+                    why=f"the server is not MySQL 8.0.20 or newer but {version}",
                     next_step="For MariaDB there is the engine mariadb.",
                 )
             if catalogue.properties(session, self._connection.database) is None:

@@ -12,14 +12,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_accounts import GRANT as _GRANT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_accounts import (
     Account,
     drop,
     is_of_routine,
     named,
-    parse,
-    plain,
     rights,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
@@ -58,6 +55,11 @@ _CREATE_USER = re.compile(
 )
 # It would give the roles that it names.
 _DEFAULT_ROLE = re.compile(rf"(?<=[0-9A-Fa-f']) DEFAULT ROLE (?P<roles>{_USER}(?:,{_USER})*)(?= REQUIRE )")
+_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
+_GRANT = re.compile(
+    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE )?)"
+    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_USER})(?P<more>(?: WITH GRANT OPTION)?)"
+)
 _MEMBER = re.compile(rf"GRANT (?P<role>{_USER}) TO (?P<account>{_USER})")
 _DEFAULT = re.compile(rf"ALTER USER (?P<account>{_USER}) DEFAULT ROLE (?P<role>{_USER})")
 _ROLES = re.compile(rf"GRANT (?P<roles>{_USER}(?:,{_USER})*) TO {_USER}(?: WITH ADMIN OPTION)?")
@@ -66,6 +68,21 @@ _LINE = re.compile(
     r"SET @infitulua = CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);\n"
     r"PREPARE infitulua FROM @infitulua;\nEXECUTE infitulua;\nDEALLOCATE PREPARE infitulua;\n"
 )
+
+
+def parse(quoted: str) -> Account:
+    """An account as SQL writes it."""
+    user, host = re.findall(_NAME, quoted)
+    return Account(_unquote(user), _unquote(host))
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace("``", "`")
+
+
+def plain(quoted: str) -> str:
+    """A database out of GRANT, which names all of it as a pattern."""
+    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
 
 
 def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:

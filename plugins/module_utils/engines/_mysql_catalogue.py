@@ -21,6 +21,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_se
 )
 
 __all__ = [
+    "OLDEST",
     "SWAPPING_SUFFIX",
     "Column",
     "Table",
@@ -37,6 +38,8 @@ __all__ = [
     "version",
 ]
 
+# The first with the right SHOW_ROUTINE, lists of check constraints, and RENAME TABLE of tables that are locked.
+OLDEST = (8, 0, 20)
 # The database that holds the journal of a swap at work, or of one that was interrupted.
 SWAPPING_SUFFIX = "__swapping"
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")

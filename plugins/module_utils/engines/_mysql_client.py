@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _programs
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_client
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._advice import Advice
@@ -86,7 +88,7 @@ _ADVICE = _Advice(
                 " network that you trust, say ssl_mode: disable."
             ),
         ),
-        (r"ERROR 1193\b", "The server is not MySQL 8.0 or newer; for MariaDB there is the engine mariadb."),
+        (r"ERROR 1193\b", "The server is not MySQL 8.0.20 or newer; for MariaDB there is the engine mariadb."),
         (r"ERROR 1419\b", "Restore as an account with SUPER, or SET GLOBAL log_bin_trust_function_creators = 1."),
         (
             r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
@@ -99,3 +101,16 @@ _ADVICE = _Advice(
 )
 advice = _ADVICE.next_step
 advising = _ADVICE.giving
+
+
+def failure(action: str, process: subprocess.Popen[bytes], errors: int, *, on: str, otherwise: str) -> ProcessFailed:
+    """Why a client has ended, in the server's words.
+
+    :param errors: the file that it wrote them to.
+    :param otherwise: what to do where no advice fits.
+    """
+    text = os.pread(errors, 65536, 0).decode("utf-8", "backslashreplace")
+    lines = [line.strip() for line in text.splitlines()]
+    why = "; ".join(line for line in lines if line.startswith(("ERROR", "mysql: ERROR", "/")))
+    why = why or f"the client ended with exit status {process.returncode}"
+    return ProcessFailed(action, on=on, why=why, next_step=advice(why, otherwise))

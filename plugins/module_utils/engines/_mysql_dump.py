@@ -29,6 +29,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
     _mysql_objects as objects,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
+    _mysql_rows as rows,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
     ACCOUNTS,
@@ -56,6 +59,7 @@ class Dump(_mariadb_dump.Dump):
 
     session: t.ClassVar[type[_mariadb_dump.Session]] = Session
     catalogue: t.ClassVar[t.Any] = catalogue
+    rows: t.ClassVar[t.Any] = rows
     # No value may have been cut off on its way (it would be NULL).
     nothing_lost: t.ClassVar[str] = (
         "SET @warnings = @@warning_count;\n"
@@ -235,7 +239,7 @@ class Dump(_mariadb_dump.Dump):
             "# ~/.my.cnf says which server and as whom. Accounts that exist are reported and kept (--force).",
             f"{client} --execute={shlex.quote(create)}",
             f"{_filters.by_hand(paths[STRUCTURE])} | {client} {shlex.quote(name)}",
-            *_mariadb_dump.rows_by_hand(facts, paths, f"{client} {shlex.quote(name)}"),
+            *_mariadb_dump.rows_by_hand(facts, paths, f"{client} {shlex.quote(name)}", rows.load),
             giving,
             f"{_filters.by_hand(paths[PROGRAMS])} | {client} {shlex.quote(name)}",
             giving,

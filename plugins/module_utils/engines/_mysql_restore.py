@@ -31,8 +31,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_
     STRUCTURE,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_fill import (
-    Dialect,
-    fill,
     read_text,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import (
@@ -46,6 +44,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_cl
     Connection,
     advising,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_fill import fill
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
     Session,
@@ -53,7 +52,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_se
     immediate,
     quote_identifier,
     quote_literal,
-    raise_where,
     same_name,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_swap import (
@@ -62,21 +60,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_sw
     Swapper,
 )
 
-# The first with roles, atomic definitions and RENAME TABLE of tables that are locked.
-_OLDEST_SERVER = (8, 0)
 _TRIES = 3
 _PROGRAMS_TABLE = "infitulua_programs"
 _SYSTEM = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
-_DIALECT = Dialect(
-    session=Session,
-    loading="SET SESSION foreign_key_checks = 0, unique_checks = {unique}",
-    # A warning says that a value is not what it was: NULL for what a type does not take, or a part of it.
-    as_written=(
-        "GET DIAGNOSTICS @warnings = NUMBER",
-        "GET DIAGNOSTICS CONDITION 1 @warning = MESSAGE_TEXT",
-        raise_where("@warnings > IF(@warnings > 0, {allowed}, 0)", "@warning"),
-    ),
-)
 
 
 class Restoration:
@@ -120,9 +106,9 @@ class Restoration:
 
     def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
         version = session.value("VERSION()") or ""
-        number = catalogue.read_version(version)[:2]
-        oldest = max(_OLDEST_SERVER, catalogue.read_version(facts["version"])[:2])
-        if "MariaDB" in version or number < oldest:
+        # A server of the same series takes what a later one of it gave.
+        oldest = max(catalogue.OLDEST, (*catalogue.read_version(facts["version"])[:2], 0))
+        if "MariaDB" in version or catalogue.read_version(version) < oldest:
             raise Refused(
                 "restore a database",
                 on=self.connection.describe(),
@@ -191,7 +177,7 @@ class Restoration:
         with advising(), contextlib.ExitStack() as stack:
             if password:
                 stack.enter_context(connection)
-            fill(connection, work, self.beside, structure, dialect=_DIALECT)
+            fill(connection, work, self.beside, structure)
         with advising():
             self._make_accounts(work, programs)
             self._make_programs(work, programs)
@@ -371,10 +357,17 @@ class Restoration:
         with advising(), Session(work.processes, self.connection, database=self.beside) as session:
             counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
             found = catalogue.count_objects(session, self.beside)
-            made = {(entry.kind, entry.name): entry for entry in objects.programs(session, self.beside)}
+            made = {
+                (entry.kind, entry.name): (entry.statement, entry.mode)
+                for entry in objects.programs(session, self.beside)
+            }
         # A view's text is the server's own, and a newer one may word it in another way.
         verbatim = [entry for entry in self._programs if entry.kind not in (objects.VIEW, objects.EVENT)]
-        other = [f"{entry.kind} {entry.name}" for entry in verbatim if made.get((entry.kind, entry.name)) != entry]
+        other = [
+            f"{entry.kind} {entry.name}"
+            for entry in verbatim
+            if made.get((entry.kind, entry.name)) != (entry.statement, entry.mode)
+        ]
         return [
             compare("row counts", facts["row_counts"], counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
             compare(

@@ -29,7 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines import _m
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_client import (
     Connection,
-    advice,
+    failure,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
@@ -249,16 +249,8 @@ class Swapper:
             command = self._connection.command(["--batch", "--default-character-set=utf8mb4"])
             process = self._processes.start(command, stdin=source, stdout=subprocess.DEVNULL, stderr=errors)
             if self._processes.reap(process):
-                text = os.pread(errors, 65536, 0).decode("utf-8", "backslashreplace")
-                lines = [line.strip() for line in text.splitlines()]
-                why = "; ".join(line for line in lines if line.startswith(("ERROR", "mysql: ERROR", "/")))
-                why = why or f"the client ended with exit status {process.returncode}"
-                raise ProcessFailed(
-                    ACTION,
-                    on=self._connection.describe(),
-                    why=why,
-                    next_step=advice(why, "Correct the cause and run again."),
-                )
+                otherwise = "Correct the cause and run again."
+                raise failure(ACTION, process, errors, on=self._connection.describe(), otherwise=otherwise)
 
     def wait(self) -> None:
         """Waits for the server to be there and for whoever carries out a script to have ended; a minute at most."""
