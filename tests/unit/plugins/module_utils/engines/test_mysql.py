@@ -71,7 +71,7 @@ def test_a_journal_is_read_as_it_was_written() -> None:
 
 def test_tables_are_held_while_their_triggers_are_gone() -> None:
     plan = Plan("l", "b", "k", ["t"], ["t"], True, ("", ""), DEFINITIONS[3:4], DEFINITIONS[3:4], [], [], [])
-    steps = ["LOCK TABLES", "DROP TRIGGER IF EXISTS `l`.`g`", "RENAME TABLE".encode().hex(), "CREATE TRIGGER", "UNLOCK"]
+    steps = ["LOCK TABLES", "DROP TRIGGER IF EXISTS `l`.`g`", b"RENAME TABLE".hex(), "CREATE TRIGGER", "UNLOCK"]
     places = [plan.script().index(step) for step in steps]
     assert places == sorted(places)
     assert "LOCK TABLES `l`.`t` WRITE, `b`.`t` WRITE" in plan.script()
