@@ -169,9 +169,6 @@ class Session:
         value = json.loads(text)[0]
         return None if value is None else str(value)
 
-    def prepare_for_tables(self) -> None:
-        """Sees to it that tables are made as a set says, beyond the settings that every session has."""
-
     def _readline(self) -> str | None:
         # Unbuffered but for this line, because what follows may be read by another process.
         while b"\n" not in self._buffer:
@@ -214,7 +211,7 @@ class Session:
         text = os.pread(self._errors, 65536, max(0, size - 65536)).decode("utf-8", "backslashreplace")
         lines = [line.strip() for line in text.splitlines()]
         # Not the statement, which the client prints too and which may hold a secret.
-        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "mysql: ERROR", "/"))) or (
+        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "mysql: [ERROR]", "/"))) or (
             f"the client ended with exit status {self._process.returncode}"
         )
         return ProcessFailed(

@@ -111,6 +111,6 @@ def failure(action: str, process: subprocess.Popen[bytes], errors: int, *, on: s
     """
     text = os.pread(errors, 65536, 0).decode("utf-8", "backslashreplace")
     lines = [line.strip() for line in text.splitlines()]
-    why = "; ".join(line for line in lines if line.startswith(("ERROR", "mysql: ERROR", "/")))
+    why = "; ".join(line for line in lines if line.startswith(("ERROR", "mysql: [ERROR]", "/")))
     why = why or f"the client ended with exit status {process.returncode}"
     return ProcessFailed(action, on=on, why=why, next_step=advice(why, otherwise))

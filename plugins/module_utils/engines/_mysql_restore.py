@@ -389,6 +389,7 @@ class Restoration:
             plan = self._prepare(work)
             try:
                 swapper.remember(plan)
+                self._make_room(work, plan)
                 self._exchange(work, swapper, plan)
             except BackupError:
                 self._take_back(work, plan)
@@ -411,9 +412,6 @@ class Restoration:
                 with Session(work.processes, self.connection, database=self.name) as looking:
                     old = objects.programs(looking, self.name)
                 there = catalogue.tables(session, self.name)
-                self._create(session, kept, before)
-            else:
-                self._create(session, self.name, facts["database"])
             new = catalogue.tables(session, self.beside)
         was = catalogue.options(before) if before is not None else ""
         return Plan(
@@ -430,6 +428,14 @@ class Restoration:
             revokes=self._revokes,
             present=self._present,
         )
+
+    def _make_room(self, work: RestoreWork, plan: Plan) -> None:
+        """Makes the database that the tables go to which have none yet. The journal knows of it already."""
+        with Session(work.processes, self.connection) as session:
+            if plan.kept:
+                self._create(session, plan.kept, catalogue.properties(session, self.name) or {})
+            else:
+                self._create(session, self.name, work.reader.description.engine_facts["database"])
 
     def _kept_name(self, session: Session, stamp: str) -> str:
         kept = derived_name(self.name, KEPT_INFIX + stamp)
