@@ -62,7 +62,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 
 # MariaDB, "Identifier Names": maximum length, characters.
-_NAME_CHARACTERS = 64
+NAME_CHARACTERS = 64
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
 _OLDEST_SERVER = (10, 6)
 _TRIES = 3
@@ -74,7 +74,7 @@ _RETURN_SECONDS = 60
 _PROGRAMS_TABLE = "infitulua_programs"
 
 
-def derived_name(name: str, suffix: str, *, characters: int = _NAME_CHARACTERS) -> str:
+def derived_name(name: str, suffix: str, *, characters: int = NAME_CHARACTERS) -> str:
     """The name of a database beside another, cut (and told apart by a digest) where it would be too long."""
     room = characters - len(suffix)
     if len(name) > room:
@@ -85,9 +85,9 @@ def derived_name(name: str, suffix: str, *, characters: int = _NAME_CHARACTERS) 
 
 def beside_name(name: str) -> str:
     """The name to restore under. GRANT takes it with backslashes before its wildcards, and counts those, too."""
-    for characters in range(_NAME_CHARACTERS, 0, -1):
+    for characters in range(NAME_CHARACTERS, 0, -1):
         beside = derived_name(name, BESIDE_SUFFIX, characters=characters)
-        if len(beside) + sum(beside.count(mark) for mark in "_%\\") <= _NAME_CHARACTERS:
+        if len(beside) + sum(beside.count(mark) for mark in "_%\\") <= NAME_CHARACTERS:
             return beside
     raise AssertionError("unreachable")
 
@@ -112,11 +112,11 @@ class Restoration:
 
     def inspect(self, work: RestoreWork) -> TargetState:
         """Checks that a restore can begin, and looks at what stands in its place."""
-        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in SYSTEM_DATABASES:
+        if len(self.name) > NAME_CHARACTERS or self.name.lower() in SYSTEM_DATABASES:
             raise Refused(
                 "restore a database",
                 on=self.name,
-                why=f"it is the server's own, or longer than {_NAME_CHARACTERS} characters",
+                why=f"it is the server's own, or longer than {NAME_CHARACTERS} characters",
                 next_step="Choose another name.",
             )
         facts = work.reader.description.engine_facts
