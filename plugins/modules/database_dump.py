@@ -135,11 +135,11 @@ options:
         type: path
       content_digest:
         description:
-          - Whether to digest what each table holds, in the dump's own snapshot. Every restore and every drill of the set
-            then compares what it restored with that, value by value, and not only by the number of rows.
-          - For V(mariadb) the rows are digested as they pass into the set, at about a third of the dump's processor
-            time more. V(postgresql) reads every row once more, for about as much processor time again as the dump;
-            V(sqlite) reads the copy once more, about half a second for every million values. With any of them a drill
+          - Whether to digest what each table holds, in the dump's own snapshot. Every restore and every drill of the
+            set then compares what it restored with that, value by value, and not only by the number of rows.
+          - For V(mariadb) and V(mysql) the rows are digested as they pass into the set, at about a third of the dump's
+            processor time more. V(postgresql) reads every row once more, for about as much processor time again as the
+            dump; V(sqlite) reads the copy once more, about half a second for every million values. With any of them a drill
             or a restore reads every row once more.
           - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
             that the guess is right, and whoever sees two sets, which tables are the same in both.

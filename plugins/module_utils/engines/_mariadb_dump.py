@@ -296,23 +296,26 @@ class Dump:
             self.warnings.append(
                 f"These tables know no transactions; they are as they were while locked: {', '.join(locked[:20])}"
             )
-        references = catalogue.references(witness, self.database)
-        if references:
-            names = ", ".join(".".join(pair) for pair in references[:20])
-            self.warnings.append(f"Its tables refer to other databases, which are not in the set: {names}")
         return {
             "version": _release(witness.value("VERSION()") or ""),
             "database": catalogue.properties(witness, self.database),
             "position": position,
             "objects": catalogue.count_objects(witness, self.database),
             "sequence_defaults": objects.sequence_defaults(witness, self.database),
-            "references": references,
+            "references": self._references(witness),
             "lower_case_table_names": int(witness.value("@@lower_case_table_names") or 0),
             "token": self.token,
             "tables": {table.name: [[column.name, column.type] for column in table.columns] for table in tables},
             "history": [table.name for table in tables if table.versioned],
             "nontransactional": locked,
         }
+
+    def _references(self, witness: Session) -> list[list[str]]:
+        references = catalogue.references(witness, self.database)
+        if references:
+            names = ", ".join(".".join(pair) for pair in references[:20])
+            self.warnings.append(f"Its tables refer to other databases, which are not in the set: {names}")
+        return references
 
     def _texts(self, witness: Session, tables: t.Sequence[Table], facts: dict[str, t.Any]) -> dict[str, str]:
         names = sorted(table.name for table in tables)

@@ -13,18 +13,22 @@ import re
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
     Check,
     Dumped,
     Engine,
     Examination,
+    Replaced,
     RestoreWork,
     TargetState,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import NONTRANSACTIONAL
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import REFUSE, ROWS
@@ -39,13 +43,19 @@ class MysqlEngine(Engine):
     """One MySQL database. As a target, ``database`` is the name to restore as."""
 
     name = "mysql"
-    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **NONTRANSACTIONAL}
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        **ARGUMENTS,
+        **NONTRANSACTIONAL,
+        **CONTENT_DIGEST_ARGUMENT,
+    }
     target_arguments = ARGUMENTS
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str},
         "objects": Named(int),
         "row_counts": Named(int),
+        "content_digests": (dict, type(None)),
+        "references": [[str]],
         "lower_case_table_names": int,
         "token": str,
         "tables": Named([[str]]),
@@ -71,10 +81,15 @@ class MysqlEngine(Engine):
             "streams": sorted(parts) != sorted(facts["streams"]),
             "tables": not named <= set(facts["tables"])
             or any(len(column) != 2 for columns in facts["tables"].values() for column in columns),
+            "references": any(len(entry) != 2 for entry in facts["references"]),
         }
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise malformed(f"engine_facts.{name}", on=description.id)
+
+    @classmethod
+    def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
+        return _mysql_discovery.discover(options, sizes=sizes)
 
     def describe(self) -> str:
         return self._connection.describe()
@@ -82,14 +97,7 @@ class MysqlEngine(Engine):
     def examine(self) -> Examination:
         _path, client = find_client(self._options.get("client_directory"))
         with self._connection, Processes() as processes, Session(processes, self._connection) as session:
-            version = session.value("VERSION()") or ""
-            if catalogue.read_version(version) < catalogue.OLDEST or "MariaDB" in version:
-                raise Refused(
-                    "dump a database",
-                    on=self._connection.describe(),
-                    why=f"the server is not MySQL 8.0.20 or newer but {version}",
-                    next_step="For MariaDB there is the engine mariadb.",
-                )
+            version = catalogue.require_mysql(session, "dump a database", on=self._connection.describe())
             if catalogue.properties(session, self._connection.database) is None:
                 raise NotFound(
                     "dump a database",
@@ -103,7 +111,8 @@ class MysqlEngine(Engine):
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
         with self._connection:
             choice = self._options.get("nontransactional_tables") or REFUSE
-            return Dump(self._connection, writer, jobs=jobs, choice=choice).run()
+            digests = bool(self._options.get("content_digest"))
+            return Dump(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         with self._connection:
@@ -124,3 +133,17 @@ class MysqlEngine(Engine):
     def discard(self, work: RestoreWork) -> None:
         with self._connection:
             self._restoration.discard()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        with self._connection:
+            return self._restoration.replaced()
+
+    def check_live(self) -> None:
+        with self._connection:
+            self._restoration.check_live()
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        with self._connection:
+            self._restoration.remove_replaced(entry)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import (
     Column,
@@ -22,7 +23,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_se
 
 __all__ = [
     "OLDEST",
-    "SWAPPING_SUFFIX",
     "Column",
     "Table",
     "count_objects",
@@ -33,6 +33,7 @@ __all__ = [
     "properties",
     "read_version",
     "relations",
+    "require_mysql",
     "size",
     "tables",
     "version",
@@ -40,8 +41,6 @@ __all__ = [
 
 # The first with the right SHOW_ROUTINE, lists of check constraints, and RENAME TABLE of tables that are locked.
 OLDEST = (8, 0, 20)
-# The database that holds the journal of a swap at work, or of one that was interrupted.
-SWAPPING_SUFFIX = "__swapping"
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 
 
@@ -54,6 +53,23 @@ def read_version(text: str) -> tuple[int, int, int]:
 def version(session: Session) -> tuple[int, int, int]:
     """The server's."""
     return read_version(session.value("VERSION()") or "")
+
+
+def require_mysql(session: Session, what: str, *, on: str) -> str:
+    """The server's version, in its own words.
+
+    :param what: what it is needed for, as a verb phrase.
+    :raises Refused: when the server is too old, or another product.
+    """
+    text = session.value("VERSION()") or ""
+    if "MariaDB" in text or read_version(text) < OLDEST:
+        raise Refused(
+            what,
+            on=on,
+            why=f"the server is not MySQL {'.'.join(map(str, OLDEST))} or newer but {text}",
+            next_step="For MariaDB there is the engine mariadb.",
+        )
+    return text
 
 
 def tables(session: Session, database: str) -> list[Table]:

@@ -46,6 +46,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_se
     quote_identifier,
     raise_where,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import SWAPPING_SUFFIX
 
 # What shows an account all of a database.
 _RIGHTS = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
@@ -92,7 +93,7 @@ class Dump(_mariadb_dump.Dump):
         self._backup_admin = bool(held & {"BACKUP_ADMIN", "*.*:ALL PRIVILEGES"})
 
     def _check_whole(self, witness: Session) -> None:
-        swapping = derived_name(self.database, catalogue.SWAPPING_SUFFIX)
+        swapping = derived_name(self.database, SWAPPING_SUFFIX)
         if catalogue.properties(witness, swapping) is not None:
             raise Refused(
                 "dump a database",
@@ -186,6 +187,7 @@ class Dump(_mariadb_dump.Dump):
             "database": catalogue.properties(session, self.database),
             "position": position,
             "objects": catalogue.count_objects(session, self.database),
+            "references": self._references(session),
             "lower_case_table_names": int(session.value("@@lower_case_table_names") or 0),
             "token": self.token,
             "tables": {table.name: [[column.name, column.type] for column in table.columns] for table in tables},

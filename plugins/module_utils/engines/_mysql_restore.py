@@ -24,27 +24,37 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+    Check,
+    Replaced,
+    RestoreWork,
+    TargetState,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import digests
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_discovery import SYSTEM_DATABASES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import (
     ACCOUNTS,
     PROGRAMS,
     STRUCTURE,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_fill import (
-    read_text,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_discovery import SYSTEM_DATABASES
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_fill import fill, read_text
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import (
     NAME_CHARACTERS,
     beside_name,
     compare,
     derived_name,
+    kept_by_restores,
+    missing_references,
+    other_databases,
+    require_content,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_client import (
     Connection,
     advising,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_fill import fill
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_fill import MYSQL
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
     Session,
@@ -60,6 +70,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_sw
     Swapper,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import SWAPPING_SUFFIX
 
 _TRIES = 3
 _PROGRAMS_TABLE = "infitulua_programs"
@@ -72,7 +83,7 @@ class Restoration:
         self.connection = connection
         self.name = connection.database
         self.beside = beside_name(self.name)
-        self.journal = derived_name(self.name, catalogue.SWAPPING_SUFFIX)
+        self.journal = derived_name(self.name, SWAPPING_SUFFIX)
         self._account = f"infitulua-restore-{zlib.crc32(self.beside.encode('utf-8')):08x}"
         self._guard: contextlib.ExitStack | None = None
         self._programs: list[Definition] = []
@@ -171,13 +182,16 @@ class Restoration:
             self._repair(work)
             with Session(work.processes, self.connection) as session:
                 self._remove(session)
+                missing = [name for name in self._other_databases(work) if catalogue.properties(session, name) is None]
+                if missing:
+                    work.warnings.append(missing_references(missing))
                 self._create(session, self.beside, facts["database"])
             password = self._make_account(work)
         connection = self.connection.as_account(self._account, password) if password else self.connection
         with advising(), contextlib.ExitStack() as stack:
             if password:
                 stack.enter_context(connection)
-            fill(connection, work, self.beside, structure)
+            fill(connection, work, self.beside, structure, dialect=MYSQL)
         with advising():
             self._make_accounts(work, programs)
             self._make_programs(work, programs)
@@ -225,6 +239,9 @@ class Restoration:
             action="create a database",
         )
 
+    def _other_databases(self, work: RestoreWork) -> list[str]:
+        return other_databases(work.reader.description.engine_facts)
+
     def _make_account(self, work: RestoreWork) -> str | None:
         """An account with rights on the new database only, for the rows and tables of a set; None: there can be none.
 
@@ -240,6 +257,9 @@ class Restoration:
                     account = f"'{self._account}'@'{host}'"
                     session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'")
                     session.execute(f"GRANT ALL ON {database}.* TO {account}")
+                    for other in self._other_databases(work):
+                        named = accounts.pattern(other, literal=accounts.is_literal(session))
+                        session.execute(f"GRANT REFERENCES ON {named}.* TO {account}")
                     for power in powers:
                         session.execute(f"GRANT {power} ON *.* TO {account}")
         except ProcessFailed as error:
@@ -361,6 +381,8 @@ class Restoration:
                 (entry.kind, entry.name): (entry.statement, entry.mode)
                 for entry in objects.programs(session, self.beside)
             }
+            expected = facts["content_digests"]
+            held = self._digests(work) if expected is not None else {}
         # A view's text is the server's own, and a newer one may word it in another way.
         verbatim = [entry for entry in self._programs if entry.kind not in (objects.VIEW, objects.EVENT)]
         other = [
@@ -378,7 +400,19 @@ class Restoration:
                 not other,
                 f"not as they were: {', '.join(other[:20])}" if other else f"{len(verbatim)} are as they were",
             ),
+            *compare_digests(expected, held),
         ]
+
+    def _digests(self, work: RestoreWork) -> dict[str, str]:
+        return digests(
+            work.processes,
+            self.connection,
+            self.beside,
+            jobs=work.jobs,
+            open_session=Session,
+            tables_of=catalogue.tables,
+            select=rows.select,
+        )
 
     # Swapping
 
@@ -544,6 +578,37 @@ class Restoration:
         except ProcessFailed as error:
             work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
         self._unlock()
+
+    # What restores have kept
+
+    def replaced(self) -> list[Replaced]:
+        """What restores of this database have kept, oldest first."""
+        with advising(), Processes() as processes, Session(processes, self.connection) as session:
+            return kept_by_restores(session, self.name)
+
+    def check_live(self) -> None:
+        """Sees that the database is there and holds something.
+
+        :raises BackupError: when it is not, or is empty; or a swap was interrupted, whose other half may be kept.
+        """
+        with advising(), Processes() as processes, Session(processes, self.connection) as session:
+            if catalogue.properties(session, self.journal) is not None:
+                raise Refused(
+                    "remove what was replaced",
+                    on=self.connection.describe(),
+                    why=f"a restore of it was interrupted (its journal is in the database {self.journal})",
+                    next_step="Restore it again with database_restore and replace, then remove what was replaced.",
+                )
+            require_content(session, self.connection)
+
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Drops a database that a restore has kept."""
+        self._lock()
+        try:
+            with advising(), Processes() as processes, Session(processes, self.connection) as session:
+                session.execute(f"DROP DATABASE {quote_identifier(entry.name)}", action="remove what was replaced")
+        finally:
+            self._unlock()
 
     # Giving up
 

@@ -26,8 +26,9 @@ _DIGITS = (
 _WRITTEN = {
     **dict.fromkeys(("bit", "enum"), "{} + 0"),
     **dict.fromkeys(_DIGITS, "HEX({})"),
-    # It begins neither as the word NULL nor as an enclosure.
-    "json": "{}",
+    # It begins neither as the word NULL nor as an enclosure. As the text that it will be once it was loaded: a number
+    # that was a DECIMAL is a DOUBLE then.
+    "json": "CAST(CAST({} AS CHAR) AS JSON)",
 }
 # What is assigned from a variable, which holds the bytes of the value.
 _ASSIGNED = {
@@ -75,9 +76,10 @@ def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
 
 
 def without_value(table: str, columns: t.Sequence[t.Sequence[str]]) -> str:
-    """The expression of how many values of ENUM a table of the current database has that are none.
+    """The expression of how many values of ENUM a table of the current database has that are none of its members.
 
-    The server warns of each when it is loaded, and takes it.
+    The server warns of each when it is loaded, and takes it. They are counted in the table, because counting them on
+    their way, as for MariaDB, takes variables that are assigned in an expression, which MySQL is about to forget.
     """
     conditions = [f"COALESCE({quote_identifier(name)} + 0 = 0, 0)" for name, kind in columns if kind == "enum"]
     if not conditions:
