@@ -81,11 +81,11 @@ options:
         type: str
       databases:
         description:
-          - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(postgresql)).
-            V(*) means all.
+          - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(mysql),
+            V(postgresql)). V(*) means all.
           - A pattern means no database that the server made for itself (C(template0), C(template1), C(mysql),
             C(information_schema), C(performance_schema), C(sys)), and none that a restore makes beside another or keeps
-            (C(…__restoring), C(…__replaced_…)).
+            (C(…__restoring), C(…__swapping), C(…__replaced_…)).
           - A name that is not on the server, and a pattern that finds nothing, is a failure of the entry, beside the
             databases that were found.
           - PostgreSQL is asked through its database C(postgres), or where there is none, C(template1).
@@ -139,8 +139,8 @@ options:
             set then compares what it restored with that, value by value, and not only by the number of rows.
           - For V(mariadb) and V(mysql) the rows are digested as they pass into the set, at about a third of the dump's
             processor time more. V(postgresql) reads every row once more, for about as much processor time again as the
-            dump; V(sqlite) reads the copy once more, about half a second for every million values. With any of them a drill
-            or a restore reads every row once more.
+            dump; V(sqlite) reads the copy once more, about half a second for every million values. With any of them a
+            drill or a restore reads every row once more.
           - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
             that the guess is right, and whoever sees two sets, which tables are the same in both.
         type: bool

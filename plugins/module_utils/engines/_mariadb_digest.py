@@ -1,9 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Digests of what tables of MariaDB and MySQL hold: of the lines that their rows are written as.
-
-Every version of a product writes them alike.
+"""Digests of what MariaDB's and MySQL's tables hold: of the lines of their rows, which every version writes alike.
 
 A dump reads nothing twice for them: its rows pass through here on their way into the set. Counted by processor time,
 that is cheaper than SHA2() of the server, which takes three times as long as Python's.

@@ -15,7 +15,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Pr
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, run_and_read
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import (
+    Instance,
+    NotAvailable,
+    log_end,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_session import (
     Session,
@@ -61,9 +65,7 @@ class MysqlInstance(Instance):
         readable = [path for path in (*self._belongings(server), os.path.dirname(server)) if os.path.isdir(path)]
         launcher = _confinement.confined(readable=readable, writable=[self.place.directory])
         if launcher is None:
-            raise NotAvailable(
-                "a throw-away server must be confined, and bwrap is not installed", "Install the package bubblewrap."
-            )
+            raise NotAvailable(*_confinement.MISSING)
         if self.place.user is not None:
             entry = pwd.getpwnam(self.place.user)
             os.chown(self.place.directory, entry.pw_uid, entry.pw_gid)
@@ -145,6 +147,8 @@ class MysqlInstance(Instance):
                 server,
                 "--no-defaults",
                 f"--datadir={self._data}",
+                # A server that starts removes every temporary table from here, those of others too.
+                f"--tmpdir={self.place.directory}",
                 "--initialize-insecure",
                 "--auto-generate-certs=OFF",
                 "--innodb-flush-log-at-trx-commit=0",
@@ -184,8 +188,7 @@ class MysqlInstance(Instance):
         end = time.monotonic() + _START_SECONDS
         while not self._is_ready():
             if process.poll() is not None or time.monotonic() > end:
-                with open(self._log, encoding="utf-8", errors="replace") as stream:
-                    said = " ".join(stream.read()[-2000:].split())
+                said = " ".join(log_end(self._log).split())
                 raise NotAvailable(
                     f"the throw-away MySQL did not start: {said or 'it said nothing'}",
                     "Correct the cause (where user namespaces are switched off, bwrap cannot confine it) and run"
@@ -195,8 +198,11 @@ class MysqlInstance(Instance):
 
     def _is_ready(self) -> bool:
         # The socket is there before the server listens; it says so in its log.
-        with open(self._log, "rb") as stream:
-            return b"ready for connections" in stream.read()
+        return "ready for connections" in log_end(self._log)
+
+    def troubles(self) -> str:
+        """The end of the server's log."""
+        return log_end(self._log)
 
     def examine(self) -> list[Check]:
         """The engine's own check of every table and index (CHECK TABLE)."""
