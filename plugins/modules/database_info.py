@@ -12,8 +12,8 @@ module: database_info
 short_description: List the databases of servers, when each was last backed up, and those that no source covers
 version_added: 0.1.0
 description:
-  - Asks every server that a source of O(sources) is on, and every PostgreSQL, MariaDB and MySQL server whose socket is in
-    one of the usual places of this host, which databases it has.
+  - Asks every server that a source of O(sources) is on, and every PostgreSQL, MariaDB and MySQL server whose socket is
+    in one of the usual places of this host, which databases it has.
   - RV(unprotected) are those that no source covers. The servers' own databases and templates are not among them, nor
     the database C(postgres) while it holds nothing, nor what a restore makes beside a database or keeps of it.
   - At the sockets of this host it logs in without a password, in PostgreSQL as the operating-system user that the

@@ -225,10 +225,7 @@ _ADVICE = Advice(
         ),
         (
             r"ERROR (?:1044|1142|1143|1227|1370|1410)\b",
-            (
-                "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES,"
-                " RELOAD, PROCESS)."
-            ),
+            "Grant the account what it lacks (to dump: SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD).",
         ),
         (r"ERROR (?:3948|1148|4166)\b", "Switch local_infile on in the server (SET GLOBAL local_infile = 1)."),
         (

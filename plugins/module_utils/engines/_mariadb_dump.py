@@ -195,7 +195,7 @@ class Dump:
                 on=self.connection.describe(),
                 why=f"this account lacks rights, and would not see all of it: {', '.join(missing)}",
                 next_step=f"GRANT {', '.join(_RIGHTS)} ON {quote_identifier(self.database)}.*, SELECT ON mysql.proc,"
-                " and RELOAD, PROCESS, BINLOG MONITOR ON *.* to it.",
+                " and RELOAD, BINLOG MONITOR ON *.* to it.",
             )
 
     def _check_tables(self, tables: t.Sequence[Table]) -> None:
