@@ -53,8 +53,8 @@ options:
         description: The database's name (C(mariadb), C(mysql), C(postgresql)).
         type: str
       databases:
-        description: Names and patterns of databases of the server instead of one (C(mariadb), C(mysql), C(postgresql)), as
-          in the sources of M(infitulua.backup.database_dump). A target for each that the server has now.
+        description: Names and patterns of databases of the server instead of one (C(mariadb), C(mysql), C(postgresql)),
+          as in the sources of M(infitulua.backup.database_dump). A target for each that the server has now.
         type: list
         elements: str
       except_databases:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
+from development.services._process import ServiceFailedError
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.conftest import running_server
 from tests.integration.mysql.support import (
@@ -281,6 +282,58 @@ def test_over_tls(site: Site) -> None:
         with pytest.raises(ProcessFailed, match=why):
             site.dump(engine(server, "libro", **changes))
     drop_all(with_tls)
+
+
+def test_tables_that_refer_to_another_database(server: MysqlServer, site: Site) -> None:
+    server.sql("CREATE DATABASE maestro_a; CREATE TABLE maestro_a.cliente (id int PRIMARY KEY)")
+    server.sql("INSERT INTO maestro_a.cliente VALUES (1); CREATE DATABASE ventas")
+    server.sql(
+        "CREATE TABLE f (id int PRIMARY KEY, c int, FOREIGN KEY (c) REFERENCES maestro_a.cliente (id));"
+        "INSERT INTO f VALUES (1, 1)",
+        "ventas",
+    )
+    before = fingerprint(server, "ventas")
+    dumped = site.dump(engine(server, "ventas"))
+    assert dumped.description is not None
+    assert "refer to other databases, which are not in the set: maestro_a.cliente" in dumped.description.warnings[0]
+    restored = site.restore(engine(server, "ventas"), dumped.set_id, replace=True)
+    assert fingerprint(server, "ventas") == before
+    with pytest.raises(ServiceFailedError, match="foreign key constraint fails"):
+        server.sql("INSERT INTO f VALUES (2, 2)", "ventas")
+    assert not [warning for warning in restored.warnings if "not here" in warning]
+    # Where that database is missing, this one can be had all the same; the operator is told what that means.
+    server.sql(f"DROP DATABASE ventas; DROP DATABASE {restored.kept}; DROP DATABASE maestro_a")
+    restored = site.restore(engine(server, "ventas"), dumped.set_id)
+    assert "databases that are not here" in restored.warnings[0]
+    assert restored.warnings[0].endswith("maestro_a")
+    assert server.sql("SELECT * FROM f", "ventas") == "1\t1"
+    assert leftovers(server) == []
+
+
+def test_routines_and_events_keep_the_collation_that_their_database_had(server: MysqlServer, site: Site) -> None:
+    """And the database has its own in the end, as what is replaced has."""
+    server.sql("CREATE DATABASE libro CHARACTER SET latin1; CREATE TABLE libro.t (i int)")
+    server.sql(
+        "CREATE FUNCTION vieja(a varchar(9)) RETURNS varchar(9) DETERMINISTIC RETURN COLLATION(a);"
+        "CREATE EVENT noche ON SCHEDULE EVERY 1 DAY STARTS '2099-01-01' DISABLE DO DELETE FROM t;"
+        "CREATE TRIGGER cada BEFORE INSERT ON t FOR EACH ROW SET NEW.i = 1;"
+        "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_es_0900_ai_ci;"
+        "CREATE FUNCTION nueva(a varchar(9)) RETURNS varchar(9) DETERMINISTIC RETURN COLLATION(a)",
+        "libro",
+    )
+    shown = (
+        "SELECT ROUTINE_NAME, DATABASE_COLLATION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '{0}' UNION ALL"
+        " SELECT EVENT_NAME, DATABASE_COLLATION FROM information_schema.EVENTS WHERE EVENT_SCHEMA = '{0}' UNION ALL"
+        " SELECT '', DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{0}' ORDER BY 1"
+    )
+    before = server.sql(shown.format("libro"))
+    assert before.count("latin1_swedish_ci") == 2
+    dumped = site.dump(engine(server, "libro"))
+    restored = site.restore(engine(server, "libro"), dumped.set_id, replace=True)
+    assert server.sql(shown.format("libro")) == before
+    assert server.sql("SELECT vieja('x'), nueva('x')", "libro") == "latin1_swedish_ci\tutf8mb4_es_0900_ai_ci"
+    assert server.sql("SELECT vieja('x'), nueva('x')", str(restored.kept)) == "latin1_swedish_ci\tutf8mb4_es_0900_ai_ci"
+    assert server.sql("SELECT @@collation_database", str(restored.kept)) == "utf8mb4_es_0900_ai_ci"
 
 
 def test_the_engine_of_mariadb_points_to_this_one(server: MysqlServer, site: Site) -> None:
