@@ -324,7 +324,8 @@ def test_routines_and_events_keep_the_collation_that_their_database_had(server: 
     shown = (
         "SELECT ROUTINE_NAME, DATABASE_COLLATION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '{0}'"
         " UNION ALL SELECT EVENT_NAME, DATABASE_COLLATION FROM information_schema.EVENTS WHERE EVENT_SCHEMA = '{0}'"
-        " UNION ALL SELECT '', DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{0}' ORDER BY 1"
+        " UNION ALL SELECT '', DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{0}'"
+        " ORDER BY 1"
     )
     before = server.sql(shown.format("libro"))
     assert before.count("latin1_swedish_ci") == 2
