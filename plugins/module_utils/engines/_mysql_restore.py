@@ -259,7 +259,7 @@ class Restoration:
                     session.execute(f"GRANT ALL ON {database}.* TO {account}")
                     for other in self._other_databases(work):
                         named = accounts.pattern(other, literal=accounts.is_literal(session))
-                        session.execute(f"GRANT REFERENCES ON {named}.* TO {account}")
+                        session.execute(immediate(f"GRANT REFERENCES ON {named}.* TO {account}"))
                     for power in powers:
                         session.execute(f"GRANT {power} ON *.* TO {account}")
         except ProcessFailed as error:
