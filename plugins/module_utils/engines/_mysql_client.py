@@ -88,6 +88,13 @@ _ADVICE = _Advice(
                 " network that you trust, say ssl_mode: disable."
             ),
         ),
+        (
+            r"ERROR 2059\b",
+            (
+                "This client does not know how the account is identified. Where the server is MariaDB, there is the engine"
+                " mariadb; otherwise identify the account WITH caching_sha2_password."
+            ),
+        ),
         (r"ERROR 1193\b", "The server is not MySQL 8.0.20 or newer; for MariaDB there is the engine mariadb."),
         (r"ERROR 1419\b", "Restore as an account with SUPER, or SET GLOBAL log_bin_trust_function_creators = 1."),
         (
