@@ -91,8 +91,8 @@ _ADVICE = _Advice(
         (
             r"ERROR 2059\b",
             (
-                "This client does not know how the account is identified. Where the server is MariaDB, there is the engine"
-                " mariadb; otherwise identify the account WITH caching_sha2_password."
+                "This client does not know how the account is identified. Where the server is MariaDB, there is the"
+                " engine mariadb; otherwise identify the account WITH caching_sha2_password."
             ),
         ),
         (r"ERROR 1193\b", "The server is not MySQL 8.0.20 or newer; for MariaDB there is the engine mariadb."),
