@@ -314,11 +314,11 @@ def test_routines_and_events_keep_the_collation_that_their_database_had(server: 
     """And the database has its own in the end, as what is replaced has."""
     server.sql("CREATE DATABASE libro CHARACTER SET latin1; CREATE TABLE libro.t (i int)")
     server.sql(
-        "CREATE FUNCTION vieja(a varchar(9)) RETURNS varchar(9) DETERMINISTIC RETURN COLLATION(a);"
+        "CREATE FUNCTION vieja(a varchar(9)) RETURNS varchar(60) DETERMINISTIC RETURN COLLATION(a);"
         "CREATE EVENT noche ON SCHEDULE EVERY 1 DAY STARTS '2099-01-01' DISABLE DO DELETE FROM t;"
         "CREATE TRIGGER cada BEFORE INSERT ON t FOR EACH ROW SET NEW.i = 1;"
         "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_es_0900_ai_ci;"
-        "CREATE FUNCTION nueva(a varchar(9)) RETURNS varchar(9) DETERMINISTIC RETURN COLLATION(a)",
+        "CREATE FUNCTION nueva(a varchar(9)) RETURNS varchar(60) DETERMINISTIC RETURN COLLATION(a)",
         "libro",
     )
     shown = (
