@@ -186,7 +186,9 @@ def execute(run: Run, pythons: Path, limit: float) -> int:
         )
         status, output = answer.returncode, answer.stdout
     except subprocess.TimeoutExpired as error:
-        status, output = 124, f"{error.stdout!r}\nended after {limit:.0f} seconds"
+        said = error.stdout or b""
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        status, output = 124, f"{text}\nended after {limit:.0f} seconds"
     log = environment.BUILD / "ansible-test" / f"{run.name.replace(' ', '-')}.log"
     log.write_text(output)
     if status:
@@ -224,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 version = "{}.{}".format(*series)
                 words = ("units", "--venv", "--python", version, "tests/unit/plugins/")
                 runs.append(Run(name=f"units on Python {version}", bin=newest, arguments=words))
-    statuses = [execute(run, directory, limit=600) for run in runs]
+    statuses = [execute(run, directory, limit=1200) for run in runs]
     return 1 if any(statuses) else 0
 
 

@@ -48,7 +48,10 @@ def postgresql(database: str) -> dict[str, str]:
 
 
 POSTGRESQL_QUESTIONS = {
-    "relations": "SELECT c.oid::regclass, relkind, relacl FROM pg_class c WHERE relnamespace = 'public'::regnamespace",
+    # Not the owner's own rights, to which PostgreSQL 17 adds one.
+    "relations": "SELECT c.oid::regclass, relkind, relowner::regrole, (SELECT array_agg(grantee::regrole || ' may '"
+    " || privilege_type ORDER BY grantee, privilege_type) FROM aclexplode(relacl) WHERE grantee <> relowner)"
+    " FROM pg_class c WHERE relnamespace = 'public'::regnamespace",
     "constraints": "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint"
     " WHERE connamespace = 'public'::regnamespace AND contype <> 'n'",
     "sequences": "SELECT sequencename, last_value FROM pg_sequences",
