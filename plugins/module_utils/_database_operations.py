@@ -56,7 +56,9 @@ INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {
 }
 # What is a source's and says nothing of the server that it is on.
 _OF_DATABASE = ("database", *MANY_ARGUMENTS)
-_NOT_OF_CONNECTION = frozenset({"engine", "nontransactional_tables", *SOURCE_ARGUMENTS, *_OF_DATABASE})
+_NOT_OF_CONNECTION = frozenset(
+    {"engine", "content_digest", "nontransactional_tables", *SOURCE_ARGUMENTS, *_OF_DATABASE}
+)
 _USER, _SYSTEM, _TEMPLATE, _RESTORING, _REPLACED = "user", "system", "template", "restoring", "replaced"
 
 

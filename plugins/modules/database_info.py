@@ -99,6 +99,9 @@ options:
       client_directory:
         description: The directory of the client programs.
         type: path
+      content_digest:
+        description: Whether a dump digests what each table holds. It does not matter here.
+        type: bool
       nontransactional_tables:
         description: What a dump does about such tables. It does not matter here.
         type: str
