@@ -103,7 +103,7 @@ UNIT = [
 PACKAGES = [Step.of("system packages", PYTHON, "-m", "development.system_packages", minutes=10)]
 BUILD = [Step.of("build, install, try", PYTHON, "-m", "development.build")]
 SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=30)]
-INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=45)]
+INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=60)]
 MOLECULE_PACKAGES = [
     Step.of("packages for molecule", PYTHON, "-m", "development.system_packages", "molecule", minutes=10)
 ]
