@@ -555,13 +555,17 @@ class Restoration:
         lost = events + swapper.make_missing(plan.kept, others)
         if not lost:
             return
-        table = f"{quote_identifier(plan.kept)}.{_PROGRAMS_TABLE}"
+        # What is kept may itself be what a restore had kept.
+        name = _PROGRAMS_TABLE if _PROGRAMS_TABLE not in plan.there else f"{_PROGRAMS_TABLE}_2"
+        table = f"{quote_identifier(plan.kept)}.{name}"
         with Session(work.processes, self.connection) as session:
+            # From a restore that was killed before it had forgotten its journal.
+            session.execute(f"DROP TABLE IF EXISTS {table}")
             session.execute(f"CREATE TABLE {table} (number int PRIMARY KEY, statement longtext) CHARACTER SET utf8mb4")
             for number, entry in enumerate(plan.old, start=1):
                 session.execute(f"INSERT INTO {table} VALUES ({number}, {quote_literal(entry.statement)})")
         work.warnings.append(
-            f"{plan.kept} keeps all tables, but was not given: {', '.join(lost[:20])}; its table {_PROGRAMS_TABLE} has"
+            f"{plan.kept} keeps all tables, but was not given: {', '.join(lost[:20])}; its table {name} has"
             " the statements that make them"
         )
 

@@ -459,6 +459,24 @@ def test_a_swap_whose_client_is_killed_too_is_repaired_by_the_next_restore(
     assert_nothing_left(server, site, sets=1)
 
 
+def test_a_restore_that_is_killed_with_all_done_but_its_journal_is_completed_by_the_next(
+    server: MysqlServer, ledger: str, site: Site
+) -> None:
+    """What it had written down of events, which what is kept does not get, is there already."""
+    wanted = fingerprint(server, ledger)
+    dumped = site.dump(engine(server, ledger))
+    action = f"site.restore(engine(server, 'libro'), SetId.parse({str(dumped.set_id)!r}), replace=True)"
+    assert _child(server, site, "Swapper.forget = lambda self: os._exit(9)\n" + action).wait(120) == 9
+    (kept,) = (name for name in databases(server) if "__replaced_" in name)
+    written = server.sql("SELECT number, statement FROM infitulua_programs", kept)
+    assert "EVENT" in written
+    restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert "was completed first" in " ".join(restored.warnings)
+    assert server.sql("SELECT number, statement FROM infitulua_programs", kept) == written
+    assert fingerprint(server, ledger) == wanted
+    assert_nothing_left(server, site, sets=1)
+
+
 @pytest.fixture
 def canary(server: MysqlServer) -> Iterator[str]:
     """A password with all that option files, shells and SQL stumble over."""
