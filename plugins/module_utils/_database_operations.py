@@ -24,7 +24,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry
     find_databases,
     source_arguments,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import BESIDE_SUFFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
@@ -50,14 +49,16 @@ INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {
         "options": {
             "database": {"type": "str", "default": "*"},
             "server": {"type": "str", "default": "*"},
-            "engine": {"type": "str", "choices": ["mariadb", "postgresql"]},
+            "engine": {"type": "str", "choices": ["mariadb", "mysql", "postgresql"]},
             "reason": {"type": "str", "required": True},
         },
     },
 }
 # What is a source's and says nothing of the server that it is on.
 _OF_DATABASE = ("database", *MANY_ARGUMENTS)
-_NOT_OF_CONNECTION = frozenset({"engine", "nontransactional_tables", *SOURCE_ARGUMENTS, *_OF_DATABASE})
+_NOT_OF_CONNECTION = frozenset(
+    {"engine", "content_digest", "nontransactional_tables", *SOURCE_ARGUMENTS, *_OF_DATABASE}
+)
 _USER, _SYSTEM, _TEMPLATE, _RESTORING, _REPLACED = "user", "system", "template", "restoring", "replaced"
 
 
@@ -232,7 +233,7 @@ class Survey:
     def _kind(self, server: _Server, database: FoundDatabase, source: str | None) -> str:
         if database.kept_since is not None:
             return _REPLACED
-        if database.name.endswith(BESIDE_SUFFIX):
+        if database.left_by_restore:
             return _RESTORING
         if database.system:
             return _SYSTEM

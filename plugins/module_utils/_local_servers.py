@@ -10,11 +10,13 @@ import glob
 import os
 import pwd
 import re
+import socket
 import stat
 import typing as t
 
 # Where Debian, Red Hat and the projects themselves put them.
 POSTGRESQL_SOCKETS = ("/run/postgresql/.s.PGSQL.*", "/var/run/postgresql/.s.PGSQL.*", "/tmp/.s.PGSQL.*")  # noqa: S108
+# MySQL's too.
 MARIADB_SOCKETS = (
     "/run/mysqld/*.sock",
     "/var/run/mysqld/*.sock",
@@ -25,6 +27,7 @@ MARIADB_SOCKETS = (
 _POSTGRESQL_NAME = re.compile(r"\.s\.PGSQL\.([0-9]{1,5})")
 # People, as opposed to services (login.defs, UID_MIN and UID_MAX): anybody can make a socket in /tmp.
 _ORDINARY_USERS = range(1000, 60001)
+_GREETING_SECONDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +57,27 @@ def find() -> list[LocalServer]:
             found.append(LocalServer("postgresql", path, options, _doubt(owner, user)))
     for path, owner in _sockets(MARIADB_SOCKETS):
         options = {"login_unix_socket": path, "login_user": _name(os.geteuid())}
-        found.append(LocalServer("mariadb", path, options, _doubt(owner, _name(owner))))
+        doubt = _doubt(owner, _name(owner))
+        found.append(LocalServer("mariadb" if doubt is not None else _product(path), path, options, doubt))
     return found
+
+
+def _product(path: str) -> str:
+    """Which of both listens at a socket: a server greets with its version, before anybody logs in.
+
+    Where it does not greet, it is taken for MariaDB: whoever then logs in is told what is wrong with it.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_GREETING_SECONDS)
+            connection.connect(path)
+            greeting = connection.recv(256)
+    except OSError:
+        return "mariadb"
+    # Length and number of the packet, the protocol, the version up to a zero (MySQL, "Protocol::HandshakeV10").
+    if greeting[4:5] != b"\x0a":
+        return "mariadb"
+    return "mariadb" if b"MariaDB" in greeting[5:].partition(b"\0")[0] else "mysql"
 
 
 def _sockets(patterns: t.Sequence[str]) -> t.Iterator[tuple[str, int]]:

@@ -26,6 +26,7 @@ PACKAGES = {
     "pg_restore": "postgresql-client (postgresql)",
     "psql": "postgresql-client (postgresql)",
     "mariadb": "mariadb-client (mariadb)",
+    "mysql": "mysql-client (mysql)",
 }
 # Bytes of a buffer between a program and a pipe.
 _BLOCK = 256 * 1024

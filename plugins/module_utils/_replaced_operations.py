@@ -27,7 +27,7 @@ _PLACES = ("database", "path")
 _TARGET_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     option: {name: value for name, value in specification.items() if name != "required"}
     for option, specification in target_arguments(sorted(ENGINES)).items()
-    if option not in ("tables", "schemas", "into_schema", "only")
+    if option not in ("tables", "schemas", "into_schema", "only", "owner", "access")
 }
 REPLACED_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "keep_days": {"type": "int"},

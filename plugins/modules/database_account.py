@@ -47,7 +47,11 @@ requirements:
   - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
 options:
   engine:
-    description: What the server is.
+    description:
+      - What the server is.
+      - An account of MySQL is made by hand. It needs C(SELECT), C(SHOW VIEW), C(TRIGGER), C(EVENT) on its databases,
+        C(LOCK TABLES) too where tables know no transactions, and C(RELOAD), C(SHOW_ROUTINE), C(BACKUP_ADMIN) and
+        C(REPLICATION CLIENT) on C(*.*); C(SELECT) on C(mysql.*) where sets shall hold the accounts.
     type: str
     choices: [mariadb, postgresql]
     required: true

@@ -43,6 +43,7 @@ requirements:
   - C(zstd), and C(age) unless O(encryption=none)
   - for PostgreSQL, C(psql), C(pg_dump) and C(pg_dumpall) not older than the server
   - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
+  - for MySQL 8.0.20 and newer, its own C(mysql) of 8.0 or newer
 options:
   sources:
     description: The databases to back up.
@@ -73,18 +74,18 @@ options:
       engine:
         description: How the database is dumped.
         type: str
-        choices: [mariadb, postgresql, sqlite]
+        choices: [mariadb, mysql, postgresql, sqlite]
         required: true
       database:
-        description: The database's name (V(mariadb), V(postgresql)). Either this or O(sources[].databases).
+        description: The database's name (V(mariadb), V(mysql), V(postgresql)). Either this or O(sources[].databases).
         type: str
       databases:
         description:
-          - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(postgresql)).
-            V(*) means all.
+          - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(mysql),
+            V(postgresql)). V(*) means all.
           - A pattern means no database that the server made for itself (C(template0), C(template1), C(mysql),
             C(information_schema), C(performance_schema), C(sys)), and none that a restore makes beside another or keeps
-            (C(…__restoring), C(…__replaced_…)).
+            (C(…__restoring), C(…__swapping), C(…__replaced_…)).
           - A name that is not on the server, and a pattern that finds nothing, is a failure of the entry, beside the
             databases that were found.
           - PostgreSQL is asked through its database C(postgres), or where there is none, C(template1).
@@ -95,21 +96,21 @@ options:
         type: list
         elements: str
       login_host:
-        description: The server's host name or address (V(mariadb), V(postgresql)); the local socket
+        description: The server's host name or address (V(mariadb), V(mysql), V(postgresql)); the local socket
           when not given.
         type: str
       login_port:
-        description: The server's port (V(mariadb), V(postgresql)); 3306 or 5432 when not given.
+        description: The server's port (V(mariadb), V(mysql), V(postgresql)); 3306 or 5432 when not given.
         type: int
       login_user:
-        description: The database user (V(mariadb), V(postgresql)).
+        description: The database user (V(mariadb), V(mysql), V(postgresql)).
         type: str
       login_password:
-        description: The database user's password (V(mariadb), V(postgresql)). It is handed to the client in memory,
-          never in its arguments or environment.
+        description: The database user's password (V(mariadb), V(mysql), V(postgresql)). It is handed to the
+          client in memory, never in its arguments or environment.
         type: str
       login_unix_socket:
-        description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb)).
+        description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb), V(mysql)).
         type: path
       login_os_user:
         description:
@@ -119,32 +120,34 @@ options:
         type: str
       ssl_mode:
         description:
-          - How the connection is encrypted and checked (V(mariadb), V(postgresql)), as libpq's C(sslmode).
-          - V(allow) and V(prefer) are for V(postgresql) only; for V(mariadb), V(verify-ca) is as V(verify-full).
+          - How the connection is encrypted and checked (V(mariadb), V(mysql), V(postgresql)), as libpq's C(sslmode).
+          - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca)
+            is as V(verify-full).
+          - MySQL sends a password over a connection without TLS only where V(disable) says that the network is trusted.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       ca_cert:
-        description: The file with the certificate authorities to trust (V(mariadb), V(postgresql)).
+        description: The file with the certificate authorities to trust (V(mariadb), V(mysql), V(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (V(mariadb), V(postgresql)); when not given, the one that is
-          installed, or of several the one that suits the server.
+        description: The directory of the client programs (V(mariadb), V(mysql), V(postgresql)); when not given, the one
+          that is installed, or of several the one that suits the server.
         type: path
       content_digest:
         description:
           - Whether to digest what each table holds, in the dump's own snapshot. Every restore and every drill of the
             set then compares what it restored with that, value by value, and not only by the number of rows.
-          - For V(mariadb) the rows are digested as they pass into the set, at about a third of the dump's processor
-            time more. V(postgresql) reads every row once more, for about as much processor time again as the dump;
-            V(sqlite) reads the copy once more, about half a second for every million values. With any of them a drill
-            or a restore reads every row once more.
+          - For V(mariadb) and V(mysql) the rows are digested as they pass into the set, at about a third of the dump's
+            processor time more. V(postgresql) reads every row once more, for about as much processor time again as the
+            dump; V(sqlite) reads the copy once more, about half a second for every million values. With any of them a
+            drill or a restore reads every row once more.
           - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
             that the guess is right, and whoever sees two sets, which tables are the same in both.
         type: bool
       nontransactional_tables:
         description:
           - What to do about tables of engines that know no transactions, such as MyISAM, for which no snapshot holds
-            (V(mariadb)).
+            (V(mariadb), V(mysql)).
           - V(refuse), which is what happens when it is not given, ends with a message that names them.
           - V(lock) holds back whoever writes to them while they are read, which happens first.
         type: str

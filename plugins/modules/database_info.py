@@ -12,13 +12,13 @@ module: database_info
 short_description: List the databases of servers, when each was last backed up, and those that no source covers
 version_added: 0.1.0
 description:
-  - Asks every server that a source of O(sources) is on, and every PostgreSQL and MariaDB server whose socket is in one
-    of the usual places of this host, which databases it has.
+  - Asks every server that a source of O(sources) is on, and every PostgreSQL, MariaDB and MySQL server whose socket is
+    in one of the usual places of this host, which databases it has.
   - RV(unprotected) are those that no source covers. The servers' own databases and templates are not among them, nor
     the database C(postgres) while it holds nothing, nor what a restore makes beside a database or keeps of it.
   - At the sockets of this host it logs in without a password, in PostgreSQL as the operating-system user that the
-    socket belongs to, in MariaDB as the user that runs the module. A socket that belongs to an ordinary user is not
-    trusted.
+    socket belongs to, in MariaDB and MySQL as the user that runs the module. A socket that belongs to an ordinary user
+    is not trusted.
   - A server that cannot be asked, or that shows this account only some of its databases, is in RV(unknown). It is no
     failure.
   - A server that is reached in several ways is one.
@@ -31,6 +31,7 @@ extends_documentation_fragment:
 requirements:
   - for PostgreSQL, C(psql), C(pg_dump), C(pg_dumpall) and C(pg_restore)
   - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
+  - for MySQL 8.0.20 and newer, its own C(mysql) of 8.0 or newer
 options:
   host:
     description: The server's name in set ids, usually V(inventory_hostname).
@@ -57,7 +58,7 @@ options:
       engine:
         description: How the database is dumped.
         type: str
-        choices: [mariadb, postgresql, sqlite]
+        choices: [mariadb, mysql, postgresql, sqlite]
         required: true
       database:
         description: The database's name.
@@ -98,6 +99,9 @@ options:
       client_directory:
         description: The directory of the client programs.
         type: path
+      content_digest:
+        description: Whether a dump digests what each table holds. It does not matter here.
+        type: bool
       nontransactional_tables:
         description: What a dump does about such tables. It does not matter here.
         type: str
@@ -129,7 +133,7 @@ options:
       engine:
         description: Only databases of this engine.
         type: str
-        choices: [mariadb, postgresql]
+        choices: [mariadb, mysql, postgresql]
       reason:
         description: Why nobody needs to back it up.
         type: str

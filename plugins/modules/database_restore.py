@@ -42,6 +42,7 @@ attributes:
 requirements:
   - C(zstd), and C(age) for encrypted sets
   - for PostgreSQL, C(psql) and C(pg_restore) not older than the client that dumped
+  - for MySQL, its own C(mysql) of 8.0 or newer
 options:
   target:
     description: Where to restore to.
@@ -49,40 +50,42 @@ options:
     required: true
     suboptions:
       database:
-        description: The name to restore as (sets of the engines C(mariadb) and C(postgresql)). With O(target.tables) or
-          O(target.schemas), the live database that gets the new schema (C(postgresql)), or the name of a database that
-          does not exist yet (C(mariadb)).
+        description: The name to restore as (sets of the engines C(mariadb), C(mysql) and C(postgresql)). With
+          O(target.tables) or O(target.schemas), the live database that gets the new schema (C(postgresql)), or the name
+          of a database that does not exist yet (C(mariadb)).
         type: str
       login_host:
-        description: The server's host name or address (C(mariadb), C(postgresql)); the local socket
+        description: The server's host name or address (C(mariadb), C(mysql), C(postgresql)); the local socket
           when not given.
         type: str
       login_port:
-        description: The server's port (C(mariadb), C(postgresql)); 3306 or 5432 when not given.
+        description: The server's port (C(mariadb), C(mysql), C(postgresql)); 3306 or 5432 when not given.
         type: int
       login_user:
-        description: The database user (C(mariadb), C(postgresql)); it must be able to create databases, and accounts or
-          roles that are missing.
+        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be able to create
+          databases, and accounts or roles that are missing.
         type: str
       login_password:
-        description: The database user's password (C(mariadb), C(postgresql)).
+        description: The database user's password (C(mariadb), C(mysql), C(postgresql)).
         type: str
       login_unix_socket:
-        description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb)).
+        description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb), C(mysql)).
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user (C(mariadb), C(postgresql)). Only root can.
+        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
+          Only root can.
         type: str
       ssl_mode:
-        description: How the connection is encrypted and checked (C(mariadb), C(postgresql)), as libpq's C(sslmode);
-          C(allow) and C(prefer) are for C(postgresql) only.
+        description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's
+          C(sslmode); C(allow) is for C(postgresql) only, C(prefer) for C(postgresql) and C(mysql).
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       ca_cert:
-        description: The file with the certificate authorities to trust (C(mariadb), C(postgresql)).
+        description: The file with the certificate authorities to trust (C(mariadb), C(mysql), C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(mariadb), C(postgresql)); one that suits when not given.
+        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits
+          when not given.
         type: path
       owner:
         description:

@@ -47,14 +47,14 @@ options:
       engine:
         description: The engine that restores it.
         type: str
-        choices: [files, mariadb, postgresql, sqlite]
+        choices: [files, mariadb, mysql, postgresql, sqlite]
         default: files
       database:
-        description: The database's name (C(mariadb), C(postgresql)).
+        description: The database's name (C(mariadb), C(mysql), C(postgresql)).
         type: str
       databases:
-        description: Names and patterns of databases of the server instead of one (C(mariadb), C(postgresql)), as in the
-          sources of M(infitulua.backup.database_dump). A target for each that the server has now.
+        description: Names and patterns of databases of the server instead of one (C(mariadb), C(mysql), C(postgresql)),
+          as in the sources of M(infitulua.backup.database_dump). A target for each that the server has now.
         type: list
         elements: str
       except_databases:
@@ -62,34 +62,36 @@ options:
         type: list
         elements: str
       login_host:
-        description: The server's host name or address (C(mariadb), C(postgresql)); the local socket
+        description: The server's host name or address (C(mariadb), C(mysql), C(postgresql)); the local socket
           when not given.
         type: str
       login_port:
-        description: The server's port (C(mariadb), C(postgresql)); 3306 or 5432 when not given.
+        description: The server's port (C(mariadb), C(mysql), C(postgresql)); 3306 or 5432 when not given.
         type: int
       login_user:
-        description: The database user (C(mariadb), C(postgresql)); it must be able to drop databases.
+        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be able to drop databases.
         type: str
       login_password:
-        description: The database user's password (C(mariadb), C(postgresql)).
+        description: The database user's password (C(mariadb), C(mysql), C(postgresql)).
         type: str
       login_unix_socket:
-        description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb)).
+        description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb), C(mysql)).
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user (C(mariadb), C(postgresql)). Only root can.
+        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
+          Only root can.
         type: str
       ssl_mode:
-        description: How the connection is encrypted and checked (C(mariadb), C(postgresql)), as libpq's C(sslmode);
-          C(allow) and C(prefer) are for C(postgresql) only.
+        description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's
+          C(sslmode); C(allow) is for C(postgresql) only, C(prefer) for C(postgresql) and C(mysql).
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       ca_cert:
-        description: The file with the certificate authorities to trust (C(mariadb), C(postgresql)).
+        description: The file with the certificate authorities to trust (C(mariadb), C(mysql), C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(mariadb), C(postgresql)); one that suits when not given.
+        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits
+          when not given.
         type: path
       path:
         description: The database file (C(sqlite)).

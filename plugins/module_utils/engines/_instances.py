@@ -9,6 +9,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._description impo
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_instance import FilesInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_instance import MariadbInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_instance import MysqlInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_instance import PostgresqlInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import ENGINES
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_instance import SqliteInstance
@@ -16,6 +17,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_i
 INSTANCES: dict[str, type[Instance]] = {
     "files": FilesInstance,
     "mariadb": MariadbInstance,
+    "mysql": MysqlInstance,
     "postgresql": PostgresqlInstance,
     "sqlite": SqliteInstance,
 }

@@ -66,35 +66,43 @@ class Connection:
     :raises Refused: when they do not fit together.
     """
 
+    product: t.ClassVar[str] = "MariaDB"
+    #: ssl_mode to the lines of an option file that ask for it.
+    tls: t.ClassVar[t.Mapping[str, t.Sequence[str]]] = _TLS
+    #: Whatever the text that the client is given says, it opens no file and runs no program (but those of ours).
+    harmless: t.ClassVar[t.Sequence[str]] = ("--sandbox",)
+    #: What the client's environment has besides.
+    variables: t.ClassVar[t.Mapping[str, str]] = {}
+
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
         self.database: str = options.get("database") or ""
         self.os_user: str | None = options.get("login_os_user")
         if not self.database:
             raise Refused(
-                "use a MariaDB database",
+                f"use a {self.product} database",
                 on="no database",
                 why="the option database was not given",
                 next_step="Give the database's name.",
             )
         if options.get("login_host") and options.get("login_unix_socket"):
             raise Refused(
-                "connect to MariaDB",
+                f"connect to {self.product}",
                 on=self.database,
                 why="login_host and login_unix_socket were both given",
                 next_step="Give one of them.",
             )
-        if options.get("ssl_mode") in ("allow", "prefer"):
+        if (options.get("ssl_mode") or "disable") not in self.tls:
             raise Refused(
-                "connect to MariaDB",
+                f"connect to {self.product}",
                 on=self.database,
                 why=f"its client has no ssl_mode {options['ssl_mode']}",
-                next_step=f"Choose one of {', '.join(_TLS)}, or leave it away.",
+                next_step=f"Choose one of {', '.join(self.tls)}, or leave it away.",
             )
         for name in ("login_password", "login_user", "login_host"):
             if re.search(r"[\0\n\r]", options.get(name) or ""):
                 raise Refused(
-                    "connect to MariaDB",
+                    f"connect to {self.product}",
                     on=self.database,
                     why=f"{name} holds a line break, which no option file can carry",
                     next_step="Choose another one.",
@@ -119,7 +127,7 @@ class Connection:
         if options.get("login_host"):
             # Otherwise "localhost" would mean the socket.
             lines.append("protocol=tcp")
-        lines += _TLS.get(options.get("ssl_mode") or "", [])
+        lines += self.tls.get(options.get("ssl_mode") or "", [])
         self._secret = SecretFile("\n".join(lines) + "\n", user=self.os_user)
         return self
 
@@ -151,24 +159,32 @@ class Connection:
 
     def as_account(self, user: str, password: str) -> Connection:
         """The same server, as another account."""
-        return Connection({**self._options, "login_user": user, "login_password": password})
+        return type(self)({**self._options, "login_user": user, "login_password": password})
+
+    @staticmethod
+    def find_client(directory: str | None) -> tuple[str, str]:
+        """The path and the version of the client program.
+
+        :raises NotFound: when it is not installed, or is another product's.
+        """
+        return find_client(directory)
 
     def command(self, arguments: t.Sequence[str]) -> Command:
         """The client program, told how to reach the server."""
         if self._secret is None:
             raise RuntimeError("the connection has not been entered")
         if self._program is None:
-            self._program, _version = find_client(self._options.get("client_directory"))
+            self._program, _version = self.find_client(self._options.get("client_directory"))
         # What was inherited, such as MYSQL_PWD or MYSQL_HOST, would change who connects where.
         variables: dict[str, str | None] = {
             name: None for name in os.environ if name.startswith(("MYSQL", "MARIADB", "LIBMYSQL"))
         }
+        variables.update(self.variables)
         return Command(
             [
                 self._program,
                 f"--defaults-file={self._secret.path}",
-                # Whatever the text that it is given says, it opens no file and runs no program (but those of ours).
-                "--sandbox",
+                *self.harmless,
                 f"--max-allowed-packet={_LARGEST_PACKET}",
                 *arguments,
             ],
@@ -190,6 +206,10 @@ _ADVICE = Advice(
             "Check that the server runs, lets this host and user in, and that host, port or socket are right.",
         ),
         (r"ERROR 2026\b", "Check ssl_mode and ca_cert: the server's certificate must be one that they accept."),
+        (
+            r"ERROR (?:1193|2059)\b",
+            "The server is not MariaDB, or older than 10.6; for MySQL there is the engine mysql.",
+        ),
         (r"ERROR 1049\b", "Correct the database's name, or create it."),
         (r"ERROR 1412\b", "A table was altered while it was dumped: run again."),
         (

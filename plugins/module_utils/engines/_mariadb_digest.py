@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Digests of what MariaDB's tables hold: of the lines that their rows are written as, which every version writes alike.
+"""Digests of what MariaDB's and MySQL's tables hold: of the lines of their rows, which every version writes alike.
 
 A dump reads nothing twice for them: its rows pass through here on their way into the set. Counted by processor time,
 that is cheaper than SHA2() of the server, which takes three times as long as Python's.
@@ -117,18 +117,30 @@ def join(found: t.Iterable[tuple[str, str]]) -> dict[str, str]:
     return {table: digest_text(total, method=method) for table, total in sums.items()}
 
 
-def digests(processes: Processes, connection: Connection, database: str, *, jobs: int) -> dict[str, str]:
+def digests(
+    processes: Processes,
+    connection: Connection,
+    database: str,
+    *,
+    jobs: int,
+    open_session: type[Session] = Session,
+    tables_of: t.Callable[[t.Any, str], list[catalogue.Table]] = catalogue.tables,
+    select: t.Callable[[str, catalogue.Table], str] = rows.select,
+) -> dict[str, str]:
     """Table to the digest of its rows, and of its history.
 
     :param jobs: how many tables are read at a time.
+    :param open_session: a connection to the server's product.
+    :param tables_of: what lists the tables of a database.
+    :param select: what prints the rows of a table.
     :raises ProcessFailed: when one cannot be read.
     """
-    with Session(processes, connection) as session:
-        tables = catalogue.tables(session, database)
+    with open_session(processes, connection) as session:
+        tables = tables_of(session, database)
 
     def digest(table: catalogue.Table) -> tuple[str, str]:
-        with Session(processes, connection, database=database) as session:
-            session.send_all(f"SET SESSION character_set_results = NULL;\n{rows.select(database, table)};\n")
+        with open_session(processes, connection, database=database) as session:
+            session.send_all(f"SET SESSION character_set_results = NULL;\n{select(database, table)};\n")
             found = digest_rows(lines(lambda: os.read(session.output.fileno(), _CHUNK_BYTES)))[1]
             session.wait("digest the rows of a restored table")
         return table.name, found

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The databases of a MariaDB server, as far as the account may see them."""
+"""The databases of a server of MariaDB or MySQL, as far as the account may see them."""
 
 from __future__ import annotations
 
@@ -51,17 +51,26 @@ def discover(options: t.Mapping[str, t.Any], *, sizes: bool) -> Discovery:
     connection = Connection({**options, "database": "information_schema"})
     with connection, Processes() as processes, Session(processes, connection) as session:
         version = require_mariadb(session, "list the databases", on=connection.server)
-        rows = session.rows(
-            {"name": "SCHEMA_NAME", "encoding": "DEFAULT_CHARACTER_SET_NAME", "collation": "DEFAULT_COLLATION_NAME"},
-            "information_schema.SCHEMATA ORDER BY BINARY SCHEMA_NAME",
-            action="list the databases",
-        )
-        measured = _sizes(session) if sizes else {}
-        sees_all = _sees_all(session)
-        identity = session.value("@@hostname, ' ', @@port, ' ', @@datadir, ' ', @@socket") or ""
+        return look(session, connection, engine="mariadb", version=version, sizes=sizes)
+
+
+def look(session: Session, connection: Connection, *, engine: str, version: str, sizes: bool) -> Discovery:
+    """What a server says of its databases.
+
+    :param engine: the engine that asks.
+    :param version: the server's.
+    """
+    rows = session.rows(
+        {"name": "SCHEMA_NAME", "encoding": "DEFAULT_CHARACTER_SET_NAME", "collation": "DEFAULT_COLLATION_NAME"},
+        "information_schema.SCHEMATA ORDER BY CAST(SCHEMA_NAME AS BINARY)",
+        action="list the databases",
+    )
+    measured = _sizes(session) if sizes else {}
+    sees_all = _sees_all(session)
+    identity = session.value("@@hostname, ' ', @@port, ' ', @@datadir, ' ', @@socket") or ""
     found = tuple(
         FoundDatabase(
-            engine="mariadb",
+            engine=engine,
             version=version,
             bytes=measured.get(row["name"], 0) if sizes else None,
             owner=None,
@@ -76,21 +85,24 @@ def discover(options: t.Mapping[str, t.Any], *, sizes: bool) -> Discovery:
         if sees_all
         else (f"The account may not see every database of {connection.server}: grant it SHOW DATABASES.",)
     )
-    return Discovery("mariadb", connection.server, version, found, warnings, identity)
+    return Discovery(engine, connection.server, version, found, warnings, identity)
 
 
 def _sizes(session: Session) -> dict[str, int]:
     rows = session.rows(
         {"name": "q.name", "bytes": "q.bytes"},
         "(SELECT TABLE_SCHEMA AS name, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0)) AS bytes"
-        " FROM information_schema.TABLES GROUP BY BINARY TABLE_SCHEMA) q",
+        " FROM information_schema.TABLES GROUP BY CAST(TABLE_SCHEMA AS BINARY)) q",
         action="ask for the sizes of the databases",
     )
     return {row["name"]: int(row["bytes"] or 0) for row in rows}
 
 
 def _sees_all(session: Session) -> bool:
-    # For the account and the roles that it has on, a line for each place: GRANT kinds ON *.* TO … .
+    # For the account and the roles that it has on, a line for each place: GRANT kinds ON *.* TO … . MySQL may take
+    # single databases out of that: REVOKE kinds ON … .
     lines = [line[0] for line in session.execute("SHOW GRANTS", action="list the account's rights")]
+    if any(line.startswith("REVOKE ") for line in lines):
+        return False
     granted = [line.removeprefix("GRANT ").split(" ON *.* TO ")[0] for line in lines if " ON *.* TO " in line]
     return any(kind in _SHOWING for kinds in granted for kind in kinds.split(", "))

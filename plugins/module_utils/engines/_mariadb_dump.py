@@ -129,6 +129,12 @@ class Dump:
     :param digests: whether to digest what the tables hold.
     """
 
+    session: t.ClassVar[type[Session]] = Session
+    catalogue: t.ClassVar[t.Any] = catalogue
+    rows: t.ClassVar[t.Any] = rows
+    # Statements after the rows of each table.
+    nothing_lost: t.ClassVar[str] = _NOTHING_LOST
+
     def __init__(
         self, connection: Connection, writer: SetWriter, *, jobs: int, choice: str, digests: bool = False
     ) -> None:
@@ -144,15 +150,20 @@ class Dump:
         self._lock: Session | None = None
         self._digests: list[tuple[str, str]] = []
 
+    @staticmethod
+    def advising() -> t.ContextManager[None]:
+        """Gives failures a next step that fits them."""
+        return advising()
+
     def run(self) -> Dumped:
         """Stores everything.
 
         :raises BackupError: when anything fails.
         """
-        with self._stack, advising():
+        with self._stack, self.advising():
             witness = self._open()
             self._check_rights(witness)
-            tables = catalogue.tables(witness, self.database)
+            tables = self.catalogue.tables(witness, self.database)
             self._check_tables(tables)
             streams = plan(tables, self.jobs, lambda table, count: self._ranges(witness, table, count))
             sessions = [self._open() for _stream in streams]
@@ -166,7 +177,9 @@ class Dump:
         return self._dumped(facts, streams, list(texts))
 
     def _open(self) -> Session:
-        session = self._stack.enter_context(Session(self.writer.processes, self.connection, database=self.database))
+        session = self._stack.enter_context(
+            self.session(self.writer.processes, self.connection, database=self.database)
+        )
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return session
 
@@ -261,14 +274,14 @@ class Dump:
     def _lock_nontransactional(self, tables: t.Sequence[Table]) -> None:
         targets = [f"{self._qualified(table)} READ" for table in tables if not table.transactional]
         if targets:
-            self._lock = self._stack.enter_context(Session(self.writer.processes, self.connection))
+            self._lock = self._stack.enter_context(self.session(self.writer.processes, self.connection))
             self._lock.execute(f"LOCK TABLES {', '.join(targets)}", action="lock the tables that know no transactions")
 
     def _check_unaltered(self, witness: Session, tables: t.Sequence[Table], facts: t.Mapping[str, t.Any]) -> None:
         """What was made, dropped or altered while the dump began would be missing, or half in the set."""
         if (
-            _shape(catalogue.tables(witness, self.database)) != _shape(tables)
-            or catalogue.count_objects(witness, self.database) != facts["objects"]
+            _shape(self.catalogue.tables(witness, self.database)) != _shape(tables)
+            or self.catalogue.count_objects(witness, self.database) != facts["objects"]
         ):
             raise BackupError(
                 "dump a database",
@@ -283,23 +296,26 @@ class Dump:
             self.warnings.append(
                 f"These tables know no transactions; they are as they were while locked: {', '.join(locked[:20])}"
             )
-        references = catalogue.references(witness, self.database)
-        if references:
-            names = ", ".join(".".join(pair) for pair in references[:20])
-            self.warnings.append(f"Its tables refer to other databases, which are not in the set: {names}")
         return {
             "version": _release(witness.value("VERSION()") or ""),
             "database": catalogue.properties(witness, self.database),
             "position": position,
             "objects": catalogue.count_objects(witness, self.database),
             "sequence_defaults": objects.sequence_defaults(witness, self.database),
-            "references": references,
+            "references": self._references(witness),
             "lower_case_table_names": int(witness.value("@@lower_case_table_names") or 0),
             "token": self.token,
             "tables": {table.name: [[column.name, column.type] for column in table.columns] for table in tables},
             "history": [table.name for table in tables if table.versioned],
             "nontransactional": locked,
         }
+
+    def _references(self, witness: Session) -> list[list[str]]:
+        references = catalogue.references(witness, self.database)
+        if references:
+            names = ", ".join(".".join(pair) for pair in references[:20])
+            self.warnings.append(f"Its tables refer to other databases, which are not in the set: {names}")
+        return references
 
     def _texts(self, witness: Session, tables: t.Sequence[Table], facts: dict[str, t.Any]) -> dict[str, str]:
         names = sorted(table.name for table in tables)
@@ -406,7 +422,9 @@ class Dump:
         for number, piece in enumerate(stream.pieces):
             if len(stream.pieces) > 1:
                 script.append(f"SELECT '{self.token}', {number};\n")
-            script.append(f"{rows.select(self.database, piece.table, condition=piece.condition)};\n{_NOTHING_LOST}")
+            script.append(
+                f"{self.rows.select(self.database, piece.table, condition=piece.condition)};\n{self.nothing_lost}"
+            )
         return "".join(script)
 
     def _dumped(self, facts: dict[str, t.Any], streams: t.Sequence[RowStream], texts: t.Sequence[str]) -> Dumped:
@@ -418,8 +436,15 @@ class Dump:
             content={"rows": sum(facts["row_counts"].values())},
             facts=facts,
             warnings=self.warnings,
-            restore_by_hand=_by_hand(facts, paths),
+            restore_by_hand=self.by_hand(facts, paths),
         )
+
+    def by_hand(self, facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[str]:
+        """The commands that restore the set without this collection.
+
+        :param paths: part to file.
+        """
+        return _by_hand(facts, paths)
 
 
 def _shape(tables: t.Sequence[Table]) -> list[tuple[t.Any, ...]]:
@@ -446,20 +471,34 @@ def _by_hand(facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str]) -> list[s
         f"{client} --execute={shlex.quote(create)}",
         f"{_filters.by_hand(paths[STRUCTURE])} | {client} {database}",
     ]
+    commands += rows_by_hand(facts, paths, f"{client} {database}", rows.load)
+    # Twice: programs need the accounts that they run as, and accounts have rights on programs.
+    giving = f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}"
+    commands += [giving, f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}", giving]
+    return commands
+
+
+def rows_by_hand(
+    facts: t.Mapping[str, t.Any], paths: t.Mapping[str, str], client: str, load: t.Callable[..., str]
+) -> list[str]:
+    """Commands that load the rows.
+
+    :param paths: part to file.
+    :param client: the client as a shell's words, with the database.
+    :param load: what makes the statement that loads them.
+    """
+    commands = []
     for part, tables in facts["streams"].items():
         reading = _filters.by_hand(paths[part])
         if len(tables) == 1:
-            statement = rows.load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
-            commands.append(f"{reading} | {client} {database} --execute={shlex.quote(statement)}")
+            statement = load(tables[0], facts["tables"][tables[0]], path="/dev/stdin")
+            commands.append(f"{reading} | {client} --execute={shlex.quote(statement)}")
             continue
         split = f'$1 == "{facts["token"]}" {{ close(f); f = "{part}-" $2 ".tsv"; printf "" > f; next }}'
         split += " { print > f }"
         commands.append(f"{reading} | LC_ALL=C awk -F '\\t' {shlex.quote(split)}")
         for number, table in enumerate(tables):
-            statement = rows.load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
-            commands.append(f"{client} {database} --execute={shlex.quote(statement)}")
+            statement = load(table, facts["tables"][table], path=f"{part}-{number}.tsv")
+            commands.append(f"{client} --execute={shlex.quote(statement)}")
         commands.append(f"rm {part}-*.tsv")
-    # Twice: programs need the accounts that they run as, and accounts have rights on programs.
-    giving = f"{_filters.by_hand(paths[ACCOUNTS])} | {client} --force {database}"
-    commands += [giving, f"{_filters.by_hand(paths[PROGRAMS])} | {client} {database}", giving]
     return commands

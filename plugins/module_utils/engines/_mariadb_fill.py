@@ -1,16 +1,18 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filling an empty MariaDB database from a set: its tables, then its rows, several streams at a time."""
+"""Filling an empty database of MariaDB or MySQL from a set: its tables, then its rows, several streams at a time."""
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import dataclasses
 import functools
 import os
 import secrets
 import subprocess
+import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import PayloadFile
@@ -23,7 +25,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import ROWS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import (
-    SETTINGS,
     Session,
     quote_identifier,
 )
@@ -45,6 +46,44 @@ _AS_WRITTEN = (
     ),
 )
 _HISTORY = "SET SESSION system_versioning_insert_history = 1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """What a server's product has of its own in this.
+
+    :param session: a connection to it.
+    :param prepare: sees to it that a session makes tables as a set says.
+    :param defer: drops indexes of the session's database that can wait for the rows, given how many each table will
+        have; table to what was dropped.
+    :param loading: what makes a session ready for tables that refer to others, and for rows.
+    :param load: the statement that loads the rows of a table, of its name and columns and the file with the rows.
+    :param before: what comes before that statement, of the set's facts and the table.
+    :param after: what comes after it, and fails where a value is not what it was.
+    """
+
+    session: type[Session]
+    prepare: t.Callable[[t.Any], None]
+    defer: t.Callable[[t.Any, t.Mapping[str, int]], dict[str, indexes.Deferred]]
+    loading: str
+    load: t.Callable[..., str]
+    before: t.Callable[[t.Mapping[str, t.Any], str], t.Sequence[str]]
+    after: t.Callable[[t.Mapping[str, t.Any], str], t.Sequence[str]]
+
+
+def _before(facts: t.Mapping[str, t.Any], table: str) -> list[str]:
+    return [*([_HISTORY] if table in facts["history"] else []), f"SET {rows.NO_MEMBERS} = 0"]
+
+
+MARIADB = Dialect(
+    session=Session,
+    prepare=lambda _session: None,
+    defer=indexes.defer,
+    loading=_LOADING,
+    load=rows.load,
+    before=_before,
+    after=lambda _facts, _table: _AS_WRITTEN,
+)
 
 
 def read_text(work: RestoreWork, part: str) -> str:
@@ -83,7 +122,7 @@ def make(session: Session, definitions: t.Sequence[objects.Definition], *, actio
     for definition in definitions:
         for statement in definition.statements:
             session.execute(statement, action=f"{action} ({definition.kind} {definition.name})")
-    session.execute(SETTINGS)
+    session.execute(session.settings)
 
 
 def fill(
@@ -93,6 +132,7 @@ def fill(
     structure: t.Sequence[objects.Definition],
     *,
     chosen: t.Collection[str] | None = None,
+    dialect: Dialect = MARIADB,
 ) -> None:
     """Restores tables and rows into an empty database.
 
@@ -101,17 +141,18 @@ def fill(
     :raises ProcessFailed: when anything fails.
     """
     facts = work.reader.description.engine_facts
-    with Session(work.processes, connection, database=database) as session:
+    with dialect.session(work.processes, connection, database=database) as session:
         # Tables refer to others that do not exist yet.
-        session.execute("SET SESSION foreign_key_checks = 0, check_constraint_checks = 0")
+        session.execute(dialect.loading)
+        dialect.prepare(session)
         make(session, structure, action="restore a table")
-        deferred = indexes.defer(session, facts["row_counts"])
+        deferred = dialect.defer(session, facts["row_counts"])
     chosen = facts["tables"] if chosen is None else chosen
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
     parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
     missing = collections.Counter(table for file in parts for table in facts["streams"][file.part])
     waiting: list[t.Callable[[], list[str]]] = [
-        functools.partial(_load, connection, work, database, file, chosen) for file in parts
+        functools.partial(_load, connection, work, database, file, chosen, dialect) for file in parts
     ]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
         running: set[concurrent.futures.Future[list[str]]] = set()
@@ -138,17 +179,22 @@ def _index(connection: Connection, work: RestoreWork, database: str, deferred: i
 
 
 def _load(
-    connection: Connection, work: RestoreWork, database: str, file: PayloadFile, chosen: t.Collection[str]
+    connection: Connection,
+    work: RestoreWork,
+    database: str,
+    file: PayloadFile,
+    chosen: t.Collection[str],
+    dialect: Dialect,
 ) -> list[str]:
     """Restores the rows of one payload file; the tables that they are of."""
     facts = work.reader.description.engine_facts
     tables = facts["streams"][file.part]
     action = f"restore the rows of the {connection.describe(database)}"
     if len(tables) == 1:
-        command = _client(connection, facts, database, tables[0])
+        command = _client(connection, facts, database, tables[0], dialect)
         work.reader.run(file, [command], processes=work.processes, action=action, next_step=UNTOUCHED)
     else:
-        with _Loader(connection, work, database, tables, chosen, action) as loader:
+        with _Loader(connection, work, database, tables, chosen, dialect, action) as loader:
             splitter = rows.Splitter(facts["token"], loader.begin, loader.write)
             try:
                 work.reader.run(
@@ -166,18 +212,19 @@ def _load(
     return t.cast("list[str]", tables)
 
 
-def _client(connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str) -> Command:
+def _client(
+    connection: Connection, facts: t.Mapping[str, t.Any], database: str, table: str, dialect: Dialect
+) -> Command:
     """A client that loads the rows it reads."""
     statements = [
-        SETTINGS,
-        _LOADING,
-        *([_HISTORY] if table in facts["history"] else []),
+        dialect.session.settings,
+        dialect.loading,
         f"USE {quote_identifier(database)}",
-        f"SET {rows.NO_MEMBERS} = 0",
-        rows.load(table, facts["tables"][table], path="/dev/stdin"),
-        *_AS_WRITTEN,
+        *dialect.before(facts, table),
+        dialect.load(table, facts["tables"][table], path="/dev/stdin"),
+        *dialect.after(facts, table),
     ]
-    # The last of them has semicolons in it.
+    # Some of them have semicolons in them.
     delimiter = f"//{secrets.token_hex(4)}"
     return connection.command(
         [
@@ -200,6 +247,7 @@ class _Loader:
         database: str,
         tables: t.Sequence[str],
         chosen: t.Collection[str],
+        dialect: Dialect,
         action: str,
     ) -> None:
         self._connection = connection
@@ -207,15 +255,21 @@ class _Loader:
         self._database = database
         self._tables = tables
         self._chosen = chosen
+        self._dialect = dialect
         self._action = action
         self._process: subprocess.Popen[bytes] | None = None
         self._input = -1
-        self._errors = os.memfd_create("mariadb-stderr", os.MFD_CLOEXEC)
+        self._errors = os.memfd_create("client-stderr", os.MFD_CLOEXEC)
 
     def __enter__(self) -> _Loader:
         return self
 
-    def __exit__(self, kind: t.Any, error: BaseException | None, trace: t.Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
         try:
             if error is None:
                 self._end()
@@ -236,7 +290,7 @@ class _Loader:
         if self._tables[number] not in self._chosen:
             return
         facts = self._work.reader.description.engine_facts
-        command = _client(self._connection, facts, self._database, self._tables[number])
+        command = _client(self._connection, facts, self._database, self._tables[number], self._dialect)
         os.ftruncate(self._errors, 0)
         # A pipe of our own, which the client may open by name although it runs as another user.
         reading, self._input = os.pipe()
@@ -271,10 +325,11 @@ class _Loader:
         process.wait()
         if self._work.processes.reap(process):
             text = os.pread(self._errors, 65536, 0).decode("utf-8", "backslashreplace")
-            why = "; ".join(line for line in text.splitlines() if line.startswith(("ERROR", "mariadb:", "/")))
+            said = ("ERROR", "mariadb:", "mysql: [ERROR]", "/")
+            why = "; ".join(line for line in text.splitlines() if line.startswith(said))
             raise ProcessFailed(
                 self._action,
                 on=f"{self._work.reader.set_id}",
-                why=why or f"mariadb ended with exit status {process.returncode}",
+                why=why or f"the client ended with exit status {process.returncode}",
                 next_step=UNTOUCHED,
             )

@@ -62,7 +62,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
 
 # MariaDB, "Identifier Names": maximum length, characters.
-_NAME_CHARACTERS = 64
+NAME_CHARACTERS = 64
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
 _OLDEST_SERVER = (10, 6)
 _TRIES = 3
@@ -74,7 +74,7 @@ _RETURN_SECONDS = 60
 _PROGRAMS_TABLE = "infitulua_programs"
 
 
-def derived_name(name: str, suffix: str, *, characters: int = _NAME_CHARACTERS) -> str:
+def derived_name(name: str, suffix: str, *, characters: int = NAME_CHARACTERS) -> str:
     """The name of a database beside another, cut (and told apart by a digest) where it would be too long."""
     room = characters - len(suffix)
     if len(name) > room:
@@ -85,9 +85,9 @@ def derived_name(name: str, suffix: str, *, characters: int = _NAME_CHARACTERS) 
 
 def beside_name(name: str) -> str:
     """The name to restore under. GRANT takes it with backslashes before its wildcards, and counts those, too."""
-    for characters in range(_NAME_CHARACTERS, 0, -1):
+    for characters in range(NAME_CHARACTERS, 0, -1):
         beside = derived_name(name, BESIDE_SUFFIX, characters=characters)
-        if len(beside) + sum(beside.count(mark) for mark in "_%\\") <= _NAME_CHARACTERS:
+        if len(beside) + sum(beside.count(mark) for mark in "_%\\") <= NAME_CHARACTERS:
             return beside
     raise AssertionError("unreachable")
 
@@ -112,11 +112,11 @@ class Restoration:
 
     def inspect(self, work: RestoreWork) -> TargetState:
         """Checks that a restore can begin, and looks at what stands in its place."""
-        if len(self.name) > _NAME_CHARACTERS or self.name.lower() in SYSTEM_DATABASES:
+        if len(self.name) > NAME_CHARACTERS or self.name.lower() in SYSTEM_DATABASES:
             raise Refused(
                 "restore a database",
                 on=self.name,
-                why=f"it is the server's own, or longer than {_NAME_CHARACTERS} characters",
+                why=f"it is the server's own, or longer than {NAME_CHARACTERS} characters",
                 next_step="Choose another name.",
             )
         facts = work.reader.description.engine_facts
@@ -210,10 +210,7 @@ class Restoration:
             self._remove(session)
             missing = [name for name in self._other_databases(work) if catalogue.properties(session, name) is None]
             if missing:
-                work.warnings.append(
-                    "Its tables refer to tables of databases that are not here, so that no row can be written that"
-                    f" does: {', '.join(missing)}"
-                )
+                work.warnings.append(missing_references(missing))
             session.execute(
                 self._creation(self.beside, facts["database"]), action="create the database to restore into"
             )
@@ -239,9 +236,7 @@ class Restoration:
         return immediate(f"CREATE DATABASE {quote_identifier(name)} {_database_options(facts)}")
 
     def _other_databases(self, work: RestoreWork) -> list[str]:
-        """Those that foreign keys of the set's tables refer to."""
-        named = {database for database, _table in work.reader.description.engine_facts["references"]}
-        return sorted(name for name in named if name.lower() not in SYSTEM_DATABASES)
+        return other_databases(work.reader.description.engine_facts)
 
     def _make_account(self, work: RestoreWork) -> str | None:
         """An account with rights on the new database only, for the rows and tables of a set; None: there can be none.
@@ -628,20 +623,8 @@ class Restoration:
 
     def replaced(self) -> list[Replaced]:
         """What restores of this database have kept, oldest first."""
-        found = []
         with advising(), Processes() as processes, Session(processes, self.connection) as session:
-            names = session.rows({"name": "SCHEMA_NAME"}, "information_schema.SCHEMATA")
-            for name in (row["name"] for row in names):
-                since = stamp_of(name, lambda ending: derived_name(self.name, ending))
-                if since is not None:
-                    size = catalogue.size(session, name)
-                    found.append(Replaced(name, since, size, self._users(session, name)))
-        return sorted(found, key=lambda entry: (entry.since, entry.name))
-
-    def _users(self, session: Session, database: str) -> str | None:
-        who = "CONCAT(USER, ' from ', HOST)"
-        users = session.rows({"who": who}, f"information_schema.PROCESSLIST WHERE {same_name('DB', database)}")
-        return ", ".join(sorted({row["who"] for row in users})) or None
+            return kept_by_restores(session, self.name)
 
     def check_live(self) -> None:
         """Sees that the database is there and holds something.
@@ -649,13 +632,7 @@ class Restoration:
         :raises BackupError: when it is not, or is empty.
         """
         with advising(), Processes() as processes, Session(processes, self.connection) as session:
-            if catalogue.properties(session, self.name) is None or not catalogue.count_objects(session, self.name):
-                raise Refused(
-                    "remove what was replaced",
-                    on=self.connection.describe(),
-                    why="the database is not there or empty, and what was replaced may be all there is",
-                    next_step="Look into both; drop what is not needed by hand.",
-                )
+            require_content(session, self.connection)
 
     def remove_replaced(self, entry: Replaced) -> None:
         """Drops a database that a restore has kept."""
@@ -681,6 +658,51 @@ class Restoration:
         finally:
             self._new_accounts = []
             self._unlock()
+
+
+def other_databases(facts: t.Mapping[str, t.Any]) -> list[str]:
+    """Those that foreign keys of a set's tables refer to."""
+    named = {database for database, _table in facts["references"]}
+    return sorted(name for name in named if name.lower() not in SYSTEM_DATABASES)
+
+
+def missing_references(names: t.Sequence[str]) -> str:
+    """The warning that some of these databases are missing."""
+    return (
+        "Its tables refer to tables of databases that are not here, so that no row can be written that does:"
+        f" {', '.join(names)}"
+    )
+
+
+def kept_by_restores(session: Session, database: str) -> list[Replaced]:
+    """What restores of a database have kept, oldest first."""
+    found = []
+    for row in session.rows({"name": "SCHEMA_NAME"}, "information_schema.SCHEMATA"):
+        name = row["name"]
+        since = stamp_of(name, lambda ending: derived_name(database, ending))
+        if since is not None:
+            found.append(Replaced(name, since, catalogue.size(session, name), _users(session, name)))
+    return sorted(found, key=lambda entry: (entry.since, entry.name))
+
+
+def _users(session: Session, database: str) -> str | None:
+    who = "CONCAT(USER, ' from ', HOST)"
+    users = session.rows({"who": who}, f"information_schema.PROCESSLIST WHERE {same_name('DB', database)}")
+    return ", ".join(sorted({row["who"] for row in users})) or None
+
+
+def require_content(session: Session, connection: Connection) -> None:
+    """Sees that a connection's database is there and holds something.
+
+    :raises Refused: when it is not, or is empty.
+    """
+    if not catalogue.count_objects(session, connection.database):
+        raise Refused(
+            "remove what was replaced",
+            on=connection.describe(),
+            why="the database is not there or empty, and what was replaced may be all there is",
+            next_step="Look into both; drop what is not needed by hand.",
+        )
 
 
 def compare(name: str, expected: t.Mapping[str, int], found: t.Mapping[str, int], summary: str) -> Check:

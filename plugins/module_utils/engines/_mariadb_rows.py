@@ -61,7 +61,8 @@ _ASSIGNED = {
 }
 
 
-def _expression(column: Column) -> str:
+def expression(column: Column) -> str:
+    """What prints the value of a column."""
     name = quote_identifier(column.name)
     if column.type in _PLAIN:
         return name
@@ -85,7 +86,7 @@ def select(database: str, table: Table, *, condition: str | None = None) -> str:
 
     :param condition: which of them; None: all.
     """
-    expressions = ", ".join(_expression(column) for column in table.columns) or "1"
+    expressions = ", ".join(expression(column) for column in table.columns) or "1"
     source = f"{quote_identifier(database)}.{quote_identifier(table.name)}"
     source += " FOR SYSTEM_TIME ALL" if table.versioned else ""
     return f"SELECT {expressions} FROM {source}" + (f" WHERE {condition}" if condition else "")

@@ -20,6 +20,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection, advice
 
 Row = dict[str, t.Any]
+_Session = t.TypeVar("_Session", bound="Session")
 # How long a statement waits for what another session has locked, seconds.
 LOCK_WAIT_SECONDS = 60
 # What the server's or the account's own settings must not change about our sessions. NO_AUTO_VALUE_ON_ZERO keeps a 0 a
@@ -78,7 +79,7 @@ def require_mariadb(session: Session, what: str, *, on: str) -> str:
             what,
             on=on,
             why=f"the server is not MariaDB but {version}",
-            next_step="This engine knows MariaDB only.",
+            next_step="For MySQL there is the engine mysql.",
         )
     return version
 
@@ -90,6 +91,9 @@ class Session:
     :param database: the current database; None: none.
     :raises ProcessFailed: when the server does not accept it.
     """
+
+    #: The first statement of every session.
+    settings: t.ClassVar[str] = SETTINGS
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class Session:
         self.output = t.cast("t.IO[bytes]", self._process.stdout)
         self._buffer = b""
         try:
-            self.execute(SETTINGS, action="connect to the server")
+            self.execute(self.settings, action="connect to the server")
             if connection.must_encrypt and not self.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
                 raise Refused(
                     "connect to the server",
@@ -212,6 +216,11 @@ class Session:
         if self._process.returncode:
             raise self.failure(action)
 
+    @staticmethod
+    def advice(text: str, otherwise: str) -> str:
+        """What to do about an error message."""
+        return advice(text, otherwise)
+
     def failure(self, action: str) -> ProcessFailed:
         """Why the client has ended, in the server's words."""
         self._processes.reap(self._process)
@@ -219,11 +228,14 @@ class Session:
         text = os.pread(self._errors, 65536, max(0, size - 65536)).decode("utf-8", "backslashreplace")
         lines = [line.strip() for line in text.splitlines()]
         # Not the statement, which the client prints too and which may hold a secret.
-        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "/"))) or (
-            f"mariadb ended with exit status {self._process.returncode}"
+        why = "; ".join(line for line in lines if line.startswith(("ERROR", "mariadb:", "mysql: [ERROR]", "/"))) or (
+            f"the client ended with exit status {self._process.returncode}"
         )
         return ProcessFailed(
-            action, on=self._on, why=why, next_step=advice(why, "Correct the cause and run again; nothing was changed.")
+            action,
+            on=self._on,
+            why=why,
+            next_step=self.advice(why, "Correct the cause and run again; nothing was changed."),
         )
 
     def close(self) -> None:
@@ -243,7 +255,7 @@ class Session:
             os.close(self._errors)
             self._errors = -1
 
-    def __enter__(self) -> Session:
+    def __enter__(self: _Session) -> _Session:
         return self
 
     def __exit__(

@@ -12,12 +12,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._base imp
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql import MysqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite import SqliteEngine
 
 ENGINES: dict[str, type[Engine]] = {
     "files": FilesEngine,
     "mariadb": MariadbEngine,
+    "mysql": MysqlEngine,
     "postgresql": PostgresqlEngine,
     "sqlite": SqliteEngine,
 }

@@ -12,6 +12,8 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import TIME_FORMAT
 
 BESIDE_SUFFIX = "__restoring"
+# The database that holds the journal of a swap at work, or of one that was interrupted.
+SWAPPING_SUFFIX = "__swapping"
 INFIX = "__replaced_"
 # Two within a second are told apart by a number, from 2 on.
 _ENDING = re.compile(INFIX + r"([0-9]{8}T[0-9]{6}Z)(?:_(?:[2-9]|[1-9][0-9]+))?\Z")
@@ -41,4 +43,4 @@ def kept_since(name: str) -> str | None:
 
 def left_by_restore(name: str) -> bool:
     """Whether a restore (of whatever target) made what has this name, or keeps it."""
-    return name.endswith(BESIDE_SUFFIX) or kept_since(name) is not None
+    return name.endswith((BESIDE_SUFFIX, SWAPPING_SUFFIX)) or kept_since(name) is not None

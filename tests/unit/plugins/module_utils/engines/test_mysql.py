@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of the MySQL engine needs no server."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_accounts as accounts
+from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_catalogue import read_version
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_client import Connection, advice
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_swap import Plan
+
+DEFINITIONS = [
+    Definition("table", "t `ñ`", "CREATE TABLE `t ``ñ``` (\n  `id` int\n)"),
+    Definition("view", "v", "CREATE DEFINER=`a`@`b` VIEW `v` AS select 1"),
+    Definition("procedure", "p", "CREATE PROCEDURE `p`()\nBEGIN\n-- it's\nDELIMITER ;\nEND", mode="ANSI_QUOTES"),
+    Definition("trigger", "g", "CREATE TRIGGER `g` BEFORE INSERT ON `t` FOR EACH ROW SET NEW.a = 1"),
+    Definition("event", "e", "CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1", zone="America/Bogota"),
+]
+
+
+def test_definitions_are_read_as_they_were_written() -> None:
+    assert objects.read(objects.write(DEFINITIONS), on="programs") == DEFINITIONS
+
+
+@pytest.mark.parametrize("more", ["DROP DATABASE x;\n", "-- view 76\n", " "])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_text_with_anything_else_in_it_is_refused(more: str, first: bool) -> None:
+    text = objects.write(DEFINITIONS)
+    with pytest.raises(SetInvalid):
+        objects.read(more + text if first else text + more, on="programs")
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [
+        ("sequence", "CREATE SEQUENCE `x` START WITH 1"),
+        ("package", "CREATE PACKAGE `x` AS END"),
+        ("table", "CREATE TABLE `victima`.`x` (i int)"),
+        ("view", "CREATE VIEW `otra` AS SELECT 1"),
+        ("function", "CREATE FUNCTION `x` RETURNS STRING SONAME 'malo.so'"),
+    ],
+)
+def test_a_definition_of_another_kind_is_refused(kind: str, statement: str) -> None:
+    with pytest.raises(SetInvalid):
+        Definition(kind, "x", statement).check("programs")
+
+
+def test_a_journal_is_read_as_it_was_written() -> None:
+    plan = Plan(
+        live="conta",
+        beside="conta__restoring",
+        kept="conta__replaced_1",
+        there=["a"],
+        new=["a", "b"],
+        holds=True,
+        options=("CHARACTER SET `latin1`", "CHARACTER SET `utf8mb4`"),
+        old=DEFINITIONS[1:3],
+        programs=DEFINITIONS[1:],
+        grants=["GRANT SELECT ON `conta`.* TO `a`@`b`"],
+        revokes=[],
+        present=[],
+    )
+    assert Plan.from_lines(plan.to_lines()) == plan
+
+
+def test_tables_are_held_while_their_triggers_are_gone() -> None:
+    plan = Plan("l", "b", "k", ["t"], ["t"], True, ("", ""), DEFINITIONS[3:4], DEFINITIONS[3:4], [], [], [])
+    steps = ["LOCK TABLES", "DROP TRIGGER IF EXISTS `l`.`g`", b"RENAME TABLE".hex(), "CREATE TRIGGER", "UNLOCK"]
+    places = [plan.script().index(step) for step in steps]
+    assert places == sorted(places)
+    assert "LOCK TABLES `l`.`t` WRITE, `b`.`t` WRITE" in plan.script()
+
+
+def test_a_set_gives_rights_on_its_own_database_only() -> None:
+    made = [
+        "CREATE USER `app`@`%` IDENTIFIED WITH 'caching_sha2_password' AS 0x24 REQUIRE NONE",
+        "GRANT SELECT, UPDATE (`a`, `b`) ON `mi\\_conta`.`t` TO `app`@`%`",
+        "GRANT ALL PRIVILEGES ON `mi_conta`.* TO `app`@`%` WITH GRANT OPTION",
+        "GRANT ALL PRIVILEGES ON `otra`.* TO `app`@`%`",
+        "GRANT ALL PRIVILEGES ON `mi_conta`.* TO `ajena`@`%`",
+        "GRANT ALL PRIVILEGES ON *.* TO `app`@`%`",
+        "GRANT SELECT ON `mi_conta`.* TO `app`@`%`; DROP DATABASE x",
+    ]
+    found = accounts.grants(made, database="mi_conta", target="x_y", literal=False)
+    assert [grant for grant, _revoke in found] == [
+        "GRANT SELECT, UPDATE (`a`, `b`) ON `x_y`.`t` TO `app`@`%`",
+        "GRANT ALL PRIVILEGES ON `x\\_y`.* TO `app`@`%` WITH GRANT OPTION",
+    ]
+
+
+def test_statements_of_accounts_are_read_as_they_were_written() -> None:
+    made = ["CREATE USER `a`@`b` ATTRIBUTE '{\"x\": \"it''s; \\n\"}'", "GRANT `r`@`%` TO `a`@`b`"]
+    assert accounts.read(accounts.write(made)) == made
+    assert accounts.read("DROP DATABASE x;\n" + accounts.write(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("9.7.4-2", (9, 7, 4)), ("8.0.36-0ubuntu0.22.04.1", (8, 0, 36)), ("x", (0, 0, 0))]
+)
+def test_versions(text: str, version: tuple[int, int, int]) -> None:
+    assert read_version(text) == version
+
+
+def test_what_mysql_calls_otherwise_is_advised_on_and_the_rest_as_for_mariadb() -> None:
+    assert "ssl_mode: disable" in advice("ERROR 2061 (HY000): Authentication requires secure connection", "")
+    assert "SHOW_ROUTINE" in advice("ERROR 1227 (42000): Access denied", "")
+    assert "local_infile" in advice("ERROR 3948 (42000): Loading local data is disabled", "")
+    assert advice("something else", "otherwise") == "otherwise"
+
+
+def test_options_that_its_client_does_not_know_are_refused() -> None:
+    Connection({"database": "d", "ssl_mode": "prefer"})
+    with pytest.raises(Refused, match="no ssl_mode allow"):
+        Connection({"database": "d", "ssl_mode": "allow"})
