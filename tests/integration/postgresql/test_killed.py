@@ -47,7 +47,9 @@ class Ledger:
         server.psql("CREATE DATABASE libro")
         server.psql(LEDGER, "libro")
         self.wanted = fingerprint(server, "libro")
-        self.set_id = t.cast("SetId", site.dump(engine(server, "libro")).set_id)
+        dumped = site.dump(engine(server, "libro")).set_id
+        assert dumped is not None
+        self.set_id: SetId = dumped
         self.damage()
         self.live = fingerprint(server, "libro")
 
