@@ -99,13 +99,14 @@ def test_what_is_in_use_or_being_restored_stays(server: PostgresqlServer, ledger
         looking.kill()
         looking.wait(10)
     server.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'")
-    restoration = _postgresql_restore.Restoration(engine(server, ledger)._connection, Access())
-    restoration.replaced()
-    restoration._lock()
-    try:
-        pruned = _replaced.prune(engine(server, ledger), keep_days=0)
-        assert [type(error) for error in pruned.failures] == [LockHeld]
-    finally:
-        restoration._unlock()
+    with engine(server, ledger)._connection as connection:
+        restoration = _postgresql_restore.Restoration(connection, Access())
+        restoration.replaced()
+        restoration._lock()
+        try:
+            pruned = _replaced.prune(engine(server, ledger), keep_days=0)
+            assert [type(error) for error in pruned.failures] == [LockHeld]
+        finally:
+            restoration._unlock()
     assert old in databases(server)
     assert len(_replaced.prune(engine(server, ledger), keep_days=0).removed) == 1
