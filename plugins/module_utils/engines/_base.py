@@ -219,19 +219,14 @@ class Engine(abc.ABC):
 
         :raises BackupError: when it cannot be told.
         """
-        raise Refused(
-            "look for what restores have kept",
-            on=self.describe(),
-            why=f"the engine {self.name} does not know how",
-            next_step="Look for names with __replaced_ in them by hand.",
-        )
+        raise self._keeps_nothing()
 
     def check_live(self) -> None:
         """Sees to it that the target is there, can be used and holds something. Changes nothing.
 
         :raises BackupError: when it is not: then what was replaced may be all there is.
         """
-        raise NotImplementedError
+        raise self._keeps_nothing()
 
     def remove_replaced(self, entry: Replaced) -> None:
         """Removes one of :meth:`replaced`.
@@ -239,7 +234,15 @@ class Engine(abc.ABC):
         :raises LockHeld: while a restore of the target is at work.
         :raises BackupError: when it cannot.
         """
-        raise NotImplementedError
+        raise self._keeps_nothing()
+
+    def _keeps_nothing(self) -> Refused:
+        return Refused(
+            "look after what restores have kept",
+            on=self.describe(),
+            why=f"the engine {self.name} does not know how",
+            next_step="Look for names with __replaced_ in them by hand.",
+        )
 
 
 def is_count(value: t.Any) -> bool:

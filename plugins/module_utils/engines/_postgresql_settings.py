@@ -24,7 +24,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgres
 # A file of settings that is larger is none.
 _FILE_BYTES = 1024 * 1024
 _READ_FILE = "pg_catalog.pg_read_binary_file(text,bigint,bigint,boolean)"
-# What this session has set for itself hides behind reset_val.
+# What our own connection has set for itself hides behind reset_val.
 _SETTINGS = """
 SELECT name, reset_val AS value, unit, context, sourcefile, sourceline, pending_restart FROM pg_settings
 WHERE reset_val IS DISTINCT FROM boot_val OR sourcefile IS NOT NULL ORDER BY name
