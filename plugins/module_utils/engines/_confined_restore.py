@@ -101,7 +101,8 @@ class ConfinedProcess:
             self.close()
             raise NotAvailable(
                 f"the confined process did not start: {said}",
-                "Correct the cause (where user namespaces are switched off, bwrap cannot confine it) and run again.",
+                "Correct the cause (bwrap needs namespaces of its own, and root in a container CAP_NET_ADMIN to set"
+                " up a network) and run again.",
             )
 
     def _start(self, channel: int, code: int, programs: t.Sequence[str]) -> None:
