@@ -88,8 +88,10 @@ def mariadb_data(database: str) -> dict[str, str]:
     # mariadb-dump writes a FLOAT with six digits only, and not all of a sequence.
     found = {}
     questions = {
-        "rates": "SELECT id, CAST(tasa AS DOUBLE), row_start, row_end FROM empleado FOR SYSTEM_TIME ALL ORDER BY 1, 3",
-        "sums": "CHECKSUM TABLE pago, empleado",
+        # The end of what holds still is the last moment that the server's release knows.
+        "rates": "SELECT id, nombre, CAST(tasa AS DOUBLE), row_start, IF(row_end >= '2038-01-19', '', row_end)"
+        " FROM empleado FOR SYSTEM_TIME ALL ORDER BY 1, 4",
+        "sums": "CHECKSUM TABLE pago",
         "net": "SELECT * FROM netos ORDER BY 1",
         "sequence": "SELECT next_not_cached_value FROM consecutivo",
         "rights": "SHOW GRANTS FOR liquidador@localhost",
