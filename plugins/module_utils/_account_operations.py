@@ -21,9 +21,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._account 
     may_become,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account_registry import ACCOUNTS
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import LOCK, REFUSE
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import ARGUMENTS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import LOCK, REFUSE
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import ARGUMENTS
 
 ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "engine": {"type": "str", "choices": sorted(ACCOUNTS), "required": True},

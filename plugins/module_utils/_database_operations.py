@@ -18,13 +18,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils._selection import
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import is_name
 from ansible_collections.infitulua.backup.plugins.module_utils._sources import MANY_ARGUMENTS, expand
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery, FoundDatabase
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_discovery import is_unused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
     DATABASE_ENGINES,
     find_databases,
     source_arguments,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import INFIX as KEPT_INFIX
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._discovery import is_unused
 from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
 
 INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import Account
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_account import MariadbAccount
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_account import PostgresqlAccount
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._account import MariadbAccount
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._account import PostgresqlAccount
 
 ACCOUNTS: dict[str, type[Account]] = {"mariadb": MariadbAccount, "postgresql": PostgresqlAccount}

@@ -25,10 +25,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._description impo
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, describe_os_error
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import CHUNK, Command, Outcome, Processes, Sink
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _files_compare, _sqlite_ask
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine, RestoreWork
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files import _compare as files_compare
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _ask as sqlite_ask
 
 if t.TYPE_CHECKING:
     from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
@@ -129,9 +130,9 @@ def _answer(engine: Engine, work: RestoreWork, order: t.Mapping[str, t.Any], tar
     if name == "check":
         return [dataclasses.asdict(check) for check in engine.check(work)]
     if name == "compare" and isinstance(engine, FilesEngine):
-        return [dataclasses.asdict(check) for check in _files_compare.compare(work, engine)]
+        return [dataclasses.asdict(check) for check in files_compare.compare(work, engine)]
     if name == "ask":
-        return _sqlite_ask.ask(target["path"], order["query"])
+        return sqlite_ask.ask(target["path"], order["query"])
     return {"restore_beside": engine.restore_beside, "swap": engine.swap, "discard": engine.discard}[name](work)
 
 

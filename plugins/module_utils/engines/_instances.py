@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._files_instance import FilesInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance, NotAvailable, Place
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_instance import MariadbInstance
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_instance import MysqlInstance
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_instance import PostgresqlInstance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import ENGINES
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite_instance import SqliteInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._instance import FilesInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._instance import MariadbInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._instance import MysqlInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._instance import PostgresqlInstance
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._instance import SqliteInstance
 
 INSTANCES: dict[str, type[Instance]] = {
     "files": FilesInstance,

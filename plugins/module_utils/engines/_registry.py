@@ -10,11 +10,11 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql import MysqlEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._sqlite import SqliteEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._engine import MysqlEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import PostgresqlEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._engine import SqliteEngine
 
 ENGINES: dict[str, type[Engine]] = {
     "files": FilesEngine,

@@ -16,7 +16,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Se
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped, Examination
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._files import FilesEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
 from tests.integration.files.support import House, picture
 from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE
 

@@ -68,7 +68,8 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, cuts them up, and makes their indexes after their rows."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_dump, _mariadb_indexes
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
 
-    monkeypatch.setattr(_mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
-    monkeypatch.setattr(_mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
 from development.services.mariadb import MariadbServer
 from tests.integration.postgresql.support import Site
 

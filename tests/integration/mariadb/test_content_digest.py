@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.conftest import running_server
 from tests.integration.mariadb.support import Site, create_everything, databases, drop_all, engine, leftovers
@@ -60,13 +60,13 @@ def test_one_value_that_differs_is_found_and_its_table_named(
     """The counts are right, and yet it is not what was dumped."""
     create_everything(server1011, "conta")
     dumped = site.dump(engine(server1011, "conta", content_digest=True))
-    real = _mariadb_restore.Restoration.check
+    real = mariadb_restore.Restoration.check
 
-    def spoil(restoration: _mariadb_restore.Restoration, work: t.Any) -> t.Any:
+    def spoil(restoration: mariadb_restore.Restoration, work: t.Any) -> t.Any:
         server1011.sql(change, restoration.beside)
         return real(restoration, work)
 
-    monkeypatch.setattr(_mariadb_restore.Restoration, "check", spoil)
+    monkeypatch.setattr(mariadb_restore.Restoration, "check", spoil)
     with pytest.raises(SetInvalid, match=rf"the content differs in {table}\b"):
         site.restore(engine(server1011, "otra"), dumped.set_id)
     assert databases(server1011) == ["conta"]

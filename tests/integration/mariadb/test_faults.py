@@ -27,8 +27,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects, _mariadb_restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as mariadb_objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.support import Site, create_everything, databases, engine, fingerprint, leftovers
 from tests.integration.postgresql.test_secrets import Watcher
@@ -145,10 +146,10 @@ def test_a_hostile_set_does_nothing_but_fail(
 ) -> None:
     server.sql("CREATE DATABASE victima")
     before = fingerprint(server, ledger)
-    real = _mariadb_objects.programs
+    real = mariadb_objects.programs
     with monkeypatch.context() as patch:
         patch.setattr(
-            _mariadb_objects, "programs", lambda *given: _rewritten(real(*given), kind="view", statement=statement)
+            mariadb_objects, "programs", lambda *given: _rewritten(real(*given), kind="view", statement=statement)
         )
         dumped = site.dump(engine(server, ledger))
     with pytest.raises((SetInvalid, ProcessFailed)):
@@ -163,10 +164,10 @@ def test_tables_of_a_hostile_set_reach_no_other_database(
     server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.sql("CREATE DATABASE victima; CREATE TABLE victima.t (i int); INSERT INTO victima.t VALUES (1)")
-    real = _mariadb_objects.structure
+    real = mariadb_objects.structure
     with monkeypatch.context() as patch:
         patch.setattr(
-            _mariadb_objects,
+            mariadb_objects,
             "structure",
             lambda *given: [
                 *real(*given),
@@ -183,13 +184,13 @@ def test_tables_of_a_hostile_set_reach_no_other_database(
 def test_rows_that_are_not_there_are_missed(
     server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import (
+        _catalogue as mariadb_catalogue,
+    )
 
-    real = _mariadb_catalogue.count_rows
+    real = mariadb_catalogue.count_rows
     with monkeypatch.context() as patch:
-        patch.setattr(
-            _mariadb_catalogue, "count_rows", lambda *given: {name: n + 1 for name, n in real(*given).items()}
-        )
+        patch.setattr(mariadb_catalogue, "count_rows", lambda *given: {name: n + 1 for name, n in real(*given).items()})
         dumped = site.dump(engine(server, ledger))
     before = fingerprint(server, ledger)
     with pytest.raises(SetInvalid, match="asiento: 1000 instead of 1001"):
@@ -208,9 +209,9 @@ def test_a_swap_that_fails_is_taken_back_by_the_server(
     server.sql("DELETE FROM partes", "conta")
     before, grants = fingerprint(server, "conta"), server.sql("SHOW GRANTS FOR app@localhost")
     if step == "after":
-        monkeypatch.setattr(_mariadb_restore, "_sequence_default", lambda *_given, **_more: "ALTER TABLE no_existe")
+        monkeypatch.setattr(mariadb_restore, "_sequence_default", lambda *_given, **_more: "ALTER TABLE no_existe")
     else:
-        monkeypatch.setattr(_mariadb_restore, "_renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
+        monkeypatch.setattr(mariadb_restore, "_renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
     with pytest.raises(ProcessFailed, match=r"ERROR 1(064|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
     assert fingerprint(server, "conta") == before
@@ -280,8 +281,8 @@ def test_programs_are_made_again_where_the_swap_itself_is_killed(
 ) -> None:
     dumped = site.dump(engine(server, ledger))
     before = fingerprint(server, ledger)
-    monkeypatch.setattr(_mariadb_restore.Restoration, "_free_tables", lambda *_given: None)
-    monkeypatch.setattr(_mariadb_restore, "_SWAP_WAIT_SECONDS", 20)
+    monkeypatch.setattr(mariadb_restore.Restoration, "_free_tables", lambda *_given: None)
+    monkeypatch.setattr(mariadb_restore, "_SWAP_WAIT_SECONDS", 20)
     holder = _hold(server)
     errors: list[BaseException] = []
 
@@ -336,7 +337,7 @@ def test_a_target_that_others_refer_to_is_refused(server: MariadbServer, ledger:
 def test_two_restores_of_one_target(server: MariadbServer, ledger: str, site: Site) -> None:
     dumped = site.dump(engine(server, ledger))
     server.sql("CREATE DATABASE testigo")
-    restoration = _mariadb_restore.Restoration(engine(server, ledger)._connection)
+    restoration = mariadb_restore.Restoration(engine(server, ledger)._connection)
     with restoration.connection:
         restoration._lock()
         try:

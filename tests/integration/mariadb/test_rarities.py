@@ -15,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
-    _mariadb_dump,
-    _mariadb_indexes,
-    _mariadb_restore,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services._process import ServiceFailedError
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.support import Site, accounts, databases, engine, fingerprint, leftovers
@@ -48,7 +46,7 @@ def test_an_enum_that_was_given_none_of_its_members_comes_back_so(
     dumped = site.dump(engine(server, "raro"))
     shown = Definition("table", "t", server.sql("SHOW CREATE TABLE t", "copia").split("\t", 1)[1].replace("\\n", "\n"))
     with monkeypatch.context() as patch:
-        patch.setattr(_mariadb_restore.objects, "read", lambda text, **_more: [shown] if text else [])
+        patch.setattr(mariadb_restore.objects, "read", lambda text, **_more: [shown] if text else [])
         with pytest.raises(ProcessFailed, match="Data truncated for column 'a'"):
             site.restore(engine(server, "copia"), dumped.set_id, replace=True)
 
@@ -153,18 +151,18 @@ def test_indexes_that_are_made_after_the_rows_are_those_that_were(
     server: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In their order, under their names; and foreign keys hold in both directions."""
-    monkeypatch.setattr(_mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
     server.sql("CREATE DATABASE claves")
     server.sql(TIGHT, "claves")
     before = fingerprint(server, "claves")
     made: list[str] = []
-    real = _mariadb_indexes.Deferred.make
+    real = mariadb_indexes.Deferred.make
 
-    def make(deferred: _mariadb_indexes.Deferred, session: object) -> None:
+    def make(deferred: mariadb_indexes.Deferred, session: object) -> None:
         made.extend(deferred.names)
         real(deferred, session)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_mariadb_indexes.Deferred, "make", make)
+    monkeypatch.setattr(mariadb_indexes.Deferred, "make", make)
     site.restore(engine(server, "copia"), site.dump(engine(server, "claves")).set_id)
     # One that the server needs for its counter stays, and the one before it.
     assert sorted(made) == ["`d`", "`k`", "`u`"]
@@ -206,9 +204,9 @@ def test_who_alters_a_table_waits_for_the_dump_and_holds_nobody_up(
     server1011.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int PRIMARY KEY); INSERT INTO libro.t VALUES (1)")
     altering = threading.Thread(target=server1011.sql, args=("ALTER TABLE libro.t ADD COLUMN w int",))
     waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata%'"
-    real = _mariadb_dump.Dump._store
+    real = mariadb_dump.Dump._store
 
-    def store(dump: _mariadb_dump.Dump, *given: object) -> object:
+    def store(dump: mariadb_dump.Dump, *given: object) -> object:
         altering.start()
         end = time.monotonic() + 20
         while server1011.sql(waiting) != "1" and time.monotonic() < end:
@@ -216,7 +214,7 @@ def test_who_alters_a_table_waits_for_the_dump_and_holds_nobody_up(
         assert server1011.sql(waiting) == "1"
         return real(dump, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_mariadb_dump.Dump, "_store", store)
+    monkeypatch.setattr(mariadb_dump.Dump, "_store", store)
     dumped = site.dump(engine(server1011, "libro"))
     altering.join(30)
     assert server1011.sql("SELECT * FROM t", "libro") == "1\tNULL"
@@ -228,9 +226,9 @@ def test_commits_go_on_where_the_client_that_held_them_is_gone(
     server1011: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped, and so says nothing more, with every commit held back: the server waits, but not for ever."""
-    monkeypatch.setattr(_mariadb_dump, "_GATE_SECONDS", 3)
+    monkeypatch.setattr(mariadb_dump, "_GATE_SECONDS", 3)
     server1011.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int PRIMARY KEY)")
-    real = _mariadb_dump.catalogue.position
+    real = mariadb_dump.catalogue.position
     committed: list[float] = []
 
     def commit() -> None:
@@ -249,7 +247,7 @@ def test_commits_go_on_where_the_client_that_held_them_is_gone(
             time.sleep(5)
         return real(session)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_mariadb_dump.catalogue, "position", stall)
+    monkeypatch.setattr(mariadb_dump.catalogue, "position", stall)
     # By then the server has let go, so that there is no one moment: the dump fails.
     with pytest.raises(ProcessFailed, match=r"ERROR (?:2006|2013|4150)|exit status"):
         site.dump(engine(server1011, "libro"))

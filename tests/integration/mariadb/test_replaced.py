@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_restore import derived_name
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import Session
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import derived_name
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.support import Site, databases, drop_all, engine
 
@@ -52,11 +52,11 @@ def test_nothing_is_removed_that_may_be_needed(server: MariadbServer, ledger: st
     old = f"{ledger}{OLD}"
     server.sql(f"CREATE DATABASE {old}; CREATE TABLE {old}.t (id int)")
     bound = engine(server, ledger)
-    with bound._connection, _mariadb_restore.Processes() as processes:
+    with bound._connection, mariadb_restore.Processes() as processes:
         with Session(processes, bound._connection, database=old):
             [entry] = _replaced.prune(engine(server, ledger), keep_days=0).left
             assert str(entry.in_use).startswith("dba from ")
-        restoration = _mariadb_restore.Restoration(bound._connection)
+        restoration = mariadb_restore.Restoration(bound._connection)
         restoration._lock()
         try:
             assert [type(e) for e in _replaced.prune(engine(server, ledger), keep_days=0).failures] == [LockHeld]

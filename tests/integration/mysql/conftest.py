@@ -59,6 +59,6 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, and cuts them up."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
 
-    monkeypatch.setattr(_mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)

@@ -9,7 +9,7 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql import MysqlEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._engine import MysqlEngine
 from development.services.mysql import MysqlServer
 from tests.integration.postgresql.support import Site
 

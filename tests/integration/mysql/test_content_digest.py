@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import Site, create_everything, databases, engine, leftovers
 
@@ -54,13 +54,13 @@ def test_one_value_that_differs_is_found_and_its_table_named(
     server.sql("CREATE DATABASE conta; CREATE TABLE conta.doc (v json); INSERT INTO conta.doc VALUES ('[1]')")
     server.sql("CREATE TABLE enumerado (e enum('a', 'b')); INSERT INTO enumerado VALUES ('a'), ('b')", "conta")
     dumped = site.dump(engine(server, "conta", content_digest=True))
-    real = _mysql_restore.Restoration.check
+    real = mysql_restore.Restoration.check
 
-    def spoil(restoration: _mysql_restore.Restoration, work: t.Any) -> t.Any:
+    def spoil(restoration: mysql_restore.Restoration, work: t.Any) -> t.Any:
         server.sql(f"SET sql_mode = ''; {change}", restoration.beside)
         return real(restoration, work)
 
-    monkeypatch.setattr(_mysql_restore.Restoration, "check", spoil)
+    monkeypatch.setattr(mysql_restore.Restoration, "check", spoil)
     with pytest.raises(SetInvalid, match=rf"the content differs in {table}\b"):
         site.restore(engine(server, "otra"), dumped.set_id)
     assert databases(server) == ["conta"]

@@ -27,12 +27,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import (
-    _mysql_objects,
-    _mysql_restore,
-    _mysql_swap,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as mysql_objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _swap as mysql_swap
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import (
     Site,
@@ -121,9 +119,9 @@ def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(server: MysqlS
 def test_a_long_query_does_not_make_everybody_wait_for_a_dump(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _dump as mysql_dump
 
-    monkeypatch.setattr(_mysql_dump, "_GATE_SECONDS", 1)
+    monkeypatch.setattr(mysql_dump, "_GATE_SECONDS", 1)
     reading = threading.Thread(target=lambda: server.sql("SELECT SLEEP(6) FROM libro.asiento LIMIT 1"))
     reading.start()
     time.sleep(0.5)
@@ -160,10 +158,10 @@ def test_a_hostile_set_does_nothing_but_fail(
 ) -> None:
     server.sql("CREATE DATABASE victima")
     before = fingerprint(server, ledger)
-    real = _mysql_objects.programs
+    real = mysql_objects.programs
     with monkeypatch.context() as patch:
         patch.setattr(
-            _mysql_objects, "programs", lambda *given: _rewritten(real(*given), kind=kind, statement=statement)
+            mysql_objects, "programs", lambda *given: _rewritten(real(*given), kind=kind, statement=statement)
         )
         dumped = site.dump(engine(server, ledger))
     with pytest.raises((SetInvalid, ProcessFailed)):
@@ -189,12 +187,12 @@ def test_a_hostile_set_does_nothing_but_fail(
 def test_no_power_beyond_the_database_comes_out_of_a_set(
     server: MysqlServer, ledger: str, site: Site, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_accounts
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as mysql_accounts
 
     server.sql("CREATE ROLE poder; GRANT ALL ON *.* TO poder; CREATE USER app; GRANT SELECT ON libro.* TO app")
-    real = _mysql_accounts.statements
+    real = mysql_accounts.statements
     with monkeypatch.context() as patch:
-        patch.setattr(_mysql_accounts, "statements", lambda *given: [*real(*given), statement])
+        patch.setattr(mysql_accounts, "statements", lambda *given: [*real(*given), statement])
         dumped = site.dump(engine(server, ledger))
     server.sql("DROP USER app")
     site.restore(engine(server, ledger), dumped.set_id, replace=True)
@@ -211,10 +209,10 @@ def test_tables_of_a_hostile_set_reach_no_other_database(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.sql("CREATE DATABASE victima; CREATE TABLE victima.t (i int); INSERT INTO victima.t VALUES (1)")
-    real = _mysql_objects.structure
+    real = mysql_objects.structure
     with monkeypatch.context() as patch:
         patch.setattr(
-            _mysql_objects,
+            mysql_objects,
             "structure",
             lambda *given: [
                 *real(*given),
@@ -231,13 +229,13 @@ def test_tables_of_a_hostile_set_reach_no_other_database(
 def test_rows_that_are_not_there_are_missed(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_catalogue
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import (
+        _catalogue as mariadb_catalogue,
+    )
 
-    real = _mariadb_catalogue.count_rows
+    real = mariadb_catalogue.count_rows
     with monkeypatch.context() as patch:
-        patch.setattr(
-            _mariadb_catalogue, "count_rows", lambda *given: {name: n + 1 for name, n in real(*given).items()}
-        )
+        patch.setattr(mariadb_catalogue, "count_rows", lambda *given: {name: n + 1 for name, n in real(*given).items()})
         dumped = site.dump(engine(server, ledger))
     before = fingerprint(server, ledger)
     with pytest.raises(SetInvalid, match="asiento: 900 instead of 901"):
@@ -256,11 +254,11 @@ def test_a_swap_that_fails_is_taken_back(
     server.sql("DELETE FROM partes", "conta")
     before, grants = fingerprint(server, "conta"), server.sql("SHOW GRANTS FOR app@localhost")
     if step == "before":
-        monkeypatch.setattr(_mysql_swap, "renaming", lambda _moves: "RENAME TABLE no_existe TO tampoco")
+        monkeypatch.setattr(mysql_swap, "renaming", lambda _moves: "RENAME TABLE no_existe TO tampoco")
     else:
-        real = _mysql_restore.Restoration._prepare
+        real = mysql_restore.Restoration._prepare
         monkeypatch.setattr(
-            _mysql_restore.Restoration,
+            mysql_restore.Restoration,
             "_prepare",
             lambda *given: dataclasses.replace(real(*given), grants=["GRANT SELECT ON conta.no_existe TO nadie"]),
         )
@@ -300,7 +298,7 @@ def test_nothing_is_dropped_while_somebody_holds_a_table(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that are written while a restore waits meet their triggers."""
-    monkeypatch.setattr(_mysql_swap, "_WAIT_SECONDS", 1)
+    monkeypatch.setattr(mysql_swap, "_WAIT_SECONDS", 1)
     dumped = site.dump(engine(server, ledger))
     before = fingerprint(server, ledger)
     seen: set[str] = set()
@@ -335,7 +333,7 @@ def test_a_target_that_others_refer_to_is_refused(server: MysqlServer, ledger: s
 
 def test_two_restores_of_one_target(server: MysqlServer, ledger: str, site: Site) -> None:
     dumped = site.dump(engine(server, ledger))
-    restoration = _mysql_restore.Restoration(engine(server, ledger)._connection)
+    restoration = mysql_restore.Restoration(engine(server, ledger)._connection)
     with restoration.connection:
         restoration._lock()
         try:
@@ -351,7 +349,7 @@ sys.path[:0] = {paths!r}
 from pathlib import Path
 from types import SimpleNamespace
 from tests.integration.mysql.support import Site, engine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_swap import Swapper
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._swap import Swapper
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 server = SimpleNamespace(**{server!r}, installation=SimpleNamespace(client=Path({client!r})))

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
 from development.services._process import ServiceFailedError
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.conftest import running_server

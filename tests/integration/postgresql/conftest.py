@@ -61,7 +61,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, and takes the indexes of each for large ones."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _dump as postgresql_dump
 
-    monkeypatch.setattr(_postgresql_dump, "_GROUP_BYTES", SMALL_GROUP)
-    monkeypatch.setattr(_postgresql_dump, "_LARGE_TABLE_BYTES", SMALL_GROUP)
+    monkeypatch.setattr(postgresql_dump, "_GROUP_BYTES", SMALL_GROUP)
+    monkeypatch.setattr(postgresql_dump, "_LARGE_TABLE_BYTES", SMALL_GROUP)

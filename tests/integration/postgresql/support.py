@@ -15,7 +15,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, 
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql import PostgresqlEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import PostgresqlEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services.postgresql import PostgresqlServer
 

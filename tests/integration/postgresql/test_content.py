@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_fill, _postgresql_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _fill as postgresql_fill
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _restore as postgresql_restore
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import (
@@ -133,10 +134,10 @@ def test_one_value_that_changed_is_found_and_its_table_named(
     dumped = site.dump(engine(server, "contenido", content_digest=True))
 
     def fill_and_damage(connection: object, work: object, database: str, **options: object) -> None:
-        _postgresql_fill.fill(connection, work, database, **options)  # type: ignore[arg-type]
+        postgresql_fill.fill(connection, work, database, **options)  # type: ignore[arg-type]
         server.psql(damage, database)
 
-    monkeypatch.setattr(_postgresql_restore, "fill", fill_and_damage)
+    monkeypatch.setattr(postgresql_restore, "fill", fill_and_damage)
     with pytest.raises(SetInvalid, match=f"content digests: the content differs in {where}. The target") as failure:
         site.restore(engine(server, "copia"), dumped.set_id)
     assert len(failure.value.details) == 1

@@ -27,7 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _dump as postgresql_dump
 from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
 from development.services._process import ServiceFailedError
 from development.services.postgresql import PostgresqlServer
@@ -143,7 +143,7 @@ def test_row_level_security_never_hides_rows_from_a_dump(server: PostgresqlServe
 def test_a_locked_table_is_not_waited_for_forever(
     server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_postgresql_dump, "LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr(postgresql_dump, "LOCK_WAIT_SECONDS", 1)
     holder = subprocess.Popen(
         [server.program("psql"), "-X", "-q", "-c", "BEGIN; LOCK TABLE asiento; SELECT pg_sleep(60)"],
         env=server.environment(ledger),
@@ -394,11 +394,13 @@ def test_two_restores_within_a_second_keep_both_that_they_replace(
 def test_rows_that_went_missing_are_noticed(
     server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import (
+        _catalogue as postgresql_catalogue,
+    )
 
-    real = _postgresql_catalogue.count_rows
+    real = postgresql_catalogue.count_rows
     with monkeypatch.context() as patch:
-        patch.setattr(_postgresql_catalogue, "count_rows", lambda *given: {n: c + 1 for n, c in real(*given).items()})
+        patch.setattr(postgresql_catalogue, "count_rows", lambda *given: {n: c + 1 for n, c in real(*given).items()})
         dumped = site.dump(engine(server, ledger))
     with pytest.raises(SetInvalid, match=r"row counts: public.asiento: 1000 instead of 1001"):
         site.restore(engine(server, ledger), dumped.set_id, replace=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _catalogue as catalogue
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, leftovers
 

@@ -13,9 +13,9 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_access import Access
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_create import derived_name
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _restore as postgresql_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._access import Access
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._create import derived_name
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, identifier
 
@@ -100,7 +100,7 @@ def test_what_is_in_use_or_being_restored_stays(server: PostgresqlServer, ledger
         looking.wait(10)
     server.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'")
     with engine(server, ledger)._connection as connection:
-        restoration = _postgresql_restore.Restoration(connection, Access())
+        restoration = postgresql_restore.Restoration(connection, Access())
         restoration.replaced()
         restoration._lock()
         try:

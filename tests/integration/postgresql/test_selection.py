@@ -17,7 +17,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreResult
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_selection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import (
+    _selection as postgresql_selection,
+)
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import (
     Site,
@@ -79,7 +81,7 @@ def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
     assert all(check.passed for check in restored.checks)
     into = identifier(INTO)
     for name, before in wanted.items():
-        plain = _postgresql_selection.parse_table(name)
+        plain = postgresql_selection.parse_table(name)
         assert plain is not None
         assert rows(server, f"{into}.{identifier(plain[1])}") == before, name
     # Partitions come with what they are parts of; generated columns, keys, indexes and sequences too.

@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_accounts as accounts
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import digest_rows
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_catalogue import Column, Table
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_client import Connection
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_digest import join, lines
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_dump import plan
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_indexes import deferrable
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import unescape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as accounts
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import Column, Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import join, lines
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._indexes import deferrable
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import unescape
 
 MIB = 1024 * 1024
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mariadb_rows as rows
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mariadb_session import immediate
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import immediate
 
 hypothesis = pytest.importorskip("hypothesis", reason="the development environment brings it")
 st = pytest.importorskip("hypothesis.strategies")

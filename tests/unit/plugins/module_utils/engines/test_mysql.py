@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_accounts as accounts
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _mysql_objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_catalogue import read_version
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_client import Connection, advice
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_objects import Definition
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._mysql_swap import Plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as accounts
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._catalogue import read_version
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import Connection, advice
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._swap import Plan
 
 DEFINITIONS = [
     Definition("table", "t `ñ`", "CREATE TABLE `t ``ñ``` (\n  `id` int\n)"),

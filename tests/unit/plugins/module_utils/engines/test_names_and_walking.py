@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _names
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._walking import Excludes, Walked, walk
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._walking import Excludes, Walked, walk
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,22 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines import _postgresql_dump
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_catalogue import Table
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_check import check_sequences
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_client import (
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _dump as postgresql_dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._catalogue import Table
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._check import check_sequences
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._client import (
     Client,
     Connection,
     advice,
     choose_client,
     choose_for_restore,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_create import (
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._create import (
     creation_statement,
     derived_name,
     property_statements,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._postgresql_roles import Roles
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._roles import Roles
 
 MIB = 1024 * 1024
 
@@ -66,7 +66,7 @@ def test_a_set_of_a_newer_client_than_any_is_refused() -> None:
 
 def test_groups_are_even_and_hold_each_table_once() -> None:
     tables = [table(f"t{size}", size * MIB, oid=size) for size in (900, 300, 290, 280, 270, 5, 4, 3, 2, 1)]
-    groups = _postgresql_dump.plan_groups(tables, 2)
+    groups = postgresql_dump.plan_groups(tables, 2)
     named = [member.relation for group in groups for member in group]
     assert len(named) == len(set(named))
     assert groups[0] == [tables[0]]
@@ -77,12 +77,12 @@ def test_groups_are_even_and_hold_each_table_once() -> None:
 
 @pytest.mark.parametrize(("sizes", "jobs"), [([], 2), ([1, 2, 3], 2), ([1000, 900], 1)])
 def test_a_small_database_or_a_single_job_is_one_stream(sizes: list[int], jobs: int) -> None:
-    assert _postgresql_dump.plan_groups([table(f"t{size}", size * MIB) for size in sizes], jobs) == []
+    assert postgresql_dump.plan_groups([table(f"t{size}", size * MIB) for size in sizes], jobs) == []
 
 
 def test_a_pattern_names_exactly_one_table() -> None:
     odd = Table(1, "?", 'a"b.c', "*?|d", True, False, 0)
-    assert _postgresql_dump.pattern(odd) == '"a""b.c"."*?|d"'
+    assert postgresql_dump.pattern(odd) == '"a""b.c"."*?|d"'
 
 
 def test_an_odd_database_name_stays_a_name() -> None:

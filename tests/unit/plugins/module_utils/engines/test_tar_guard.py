@@ -11,7 +11,11 @@ import tarfile
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._tar_guard import ArchiveRefused, Tally, TarGuard
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._tar_guard import (
+    ArchiveRefused,
+    Tally,
+    TarGuard,
+)
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils.engines.hostile import (
     HARMLESS,
     HOSTILE,

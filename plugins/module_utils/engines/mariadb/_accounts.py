@@ -1,0 +1,295 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The accounts that a MariaDB database needs: who has rights on it, and in whose name its programs run.
+
+A set holds their password hashes, and their rights on this database only. A restore makes those that are missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
+    Session,
+    immediate,
+    quote_identifier,
+    quote_literal,
+)
+
+_NAME = r"`(?:[^`]|``)*`"
+_ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
+# However it is identified and limited: one statement can make accounts only, none with rights.
+_CREATE_USER = re.compile(rf"CREATE USER (?P<account>{_NAME}@{_NAME})(?P<how>(?: .*)?)", re.DOTALL)
+_CREATE_ROLE = re.compile(rf"CREATE ROLE (?P<account>{_NAME})")
+_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
+_GRANT = re.compile(
+    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?)"
+    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)"
+    r"(?P<more>(?: WITH GRANT OPTION)?)"
+)
+_MEMBERSHIP = re.compile(
+    rf"GRANT (?P<role>{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)(?P<more>(?: WITH ADMIN OPTION)?)"
+)
+_DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account>{_NAME}@{_NAME})")
+_HELD = re.compile(rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO ")
+_LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """A user at a host, or a role (whose host is empty)."""
+
+    user: str
+    host: str
+
+    @property
+    def quoted(self) -> str:
+        """As SQL writes it."""
+        return quote_identifier(self.user) + (f"@{quote_identifier(self.host)}" if self.host else "")
+
+
+def _unquote(name: str | None) -> str:
+    return name[1:-1].replace("``", "`") if name else ""
+
+
+def _parse(quoted: str) -> Account:
+    match = _ACCOUNT.fullmatch(quoted)
+    return Account(_unquote(match["user"]), _unquote(match["host"])) if match else Account("", "")
+
+
+def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
+    """Who has rights on a database, or is the definer of something in it, and exists.
+
+    :param definers: as ``user@host``.
+    :raises ProcessFailed: when this account may not see the server's accounts.
+    """
+    schema = quote_literal(database)
+    # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
+    sources = [
+        f"SELECT User, Host FROM mysql.db WHERE REPLACE(REPLACE(Db, '\\\\_', '_'), '\\\\%', '%') = {schema}",
+        f"SELECT User, Host FROM mysql.tables_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.columns_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.procs_priv WHERE Db = {schema}",
+    ]
+    if definers:
+        chosen = ", ".join(quote_literal(name) for name in sorted(definers))
+        sources.append(f"SELECT User, Host FROM mysql.global_priv WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    existing = "EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = a.User AND g.Host = a.Host)"
+    # Members of a role have its rights, and members of a role that is a member. Not who only made the role.
+    members = (
+        "SELECT m.User, m.Host FROM mysql.roles_mapping m"
+        " JOIN a ON m.Role = a.User AND a.Host = '' AND m.Admin_option = 'N'"
+    )
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "a.User", "host": "a.Host"},
+            f"(WITH RECURSIVE a AS ({' UNION '.join(sources)} UNION {members}) SELECT * FROM a) AS a WHERE {existing}"
+            " ORDER BY 1",
+        )
+        if row["user"] not in ("root", "mariadb.sys", "mysql", "PUBLIC", "")
+    ]
+
+
+def statements(session: Session, database: str, found: t.Sequence[Account]) -> list[str]:
+    """What makes these accounts, and gives them their rights on the database.
+
+    :raises ProcessFailed: when this account may not see them.
+    """
+    made = []
+    for account in found:
+        if account.host:
+            made.append(session.execute(f"SHOW CREATE USER {account.quoted}")[0][0])
+        else:
+            made.append(f"CREATE ROLE {account.quoted}")
+    return made + rights(session, found, database) + _memberships(session, found)
+
+
+def _memberships(session: Session, found: t.Sequence[Account]) -> list[str]:
+    """What makes these accounts members of those of them that are roles, as they are."""
+    roles = {account.user for account in found if not account.host}
+    made = []
+    for row in session.rows(
+        {"user": "User", "host": "Host", "role": "Role", "admin": "Admin_option"},
+        "mysql.roles_mapping ORDER BY Role, User, Host",
+    ):
+        account = Account(row["user"], row["host"])
+        if account in found and row["role"] in roles:
+            option = " WITH ADMIN OPTION" if row["admin"] == "Y" else ""
+            made.append(f"GRANT {quote_identifier(row['role'])} TO {account.quoted}{option}")
+    for row in session.rows(
+        {"user": "User", "host": "Host", "role": "JSON_VALUE(Priv, '$.default_role')"},
+        "mysql.global_priv WHERE JSON_VALUE(Priv, '$.default_role') <> ''",
+    ):
+        account = Account(row["user"], row["host"])
+        if account in found and row["role"] in roles:
+            made.append(f"SET DEFAULT ROLE {quote_identifier(row['role'])} FOR {account.quoted}")
+    return made
+
+
+def _plain(quoted: str) -> str:
+    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
+
+
+def write(made: t.Sequence[str]) -> str:
+    """The statements as a text that a client can execute and :func:`read` reads."""
+    return "".join(f"{immediate(statement)};\n" for statement in made)
+
+
+def read(text: str) -> list[str]:
+    """The statements that :func:`write` wrote; what is none of them is left out."""
+    found = [_LINE.fullmatch(line) for line in text.splitlines()]
+    return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in found if match]
+
+
+def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
+    """Makes those of a set's accounts that the server has not got, without rights.
+
+    :param made: the set's statements.
+    :returns: the new ones.
+    :raises ProcessFailed: when this account may not make them.
+    """
+    present = {
+        Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.global_priv")
+    }
+    new: list[Account] = []
+    for statement in made:
+        user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
+        creation = user or role
+        account = _parse(creation["account"]) if creation else None
+        if creation is None or account is None or account in present:
+            continue
+        kind = f"CREATE ROLE {account.quoted}" if role else f"CREATE USER {account.quoted}{creation['how']}"
+        session.execute(immediate(kind), action="create the accounts that the database needs")
+        new.append(account)
+    return new
+
+
+def make_members(session: Session, made: t.Sequence[str], new: t.Collection[Account]) -> list[str]:
+    """Makes accounts members of the roles that were made for this restore, which have rights on its database only.
+
+    :param made: the set's statements.
+    :param new: the accounts and roles that were made.
+    :returns: the statements that were left out: a role that was there has rights that the set knows nothing of.
+    :raises ProcessFailed: when this account may not do that.
+    """
+    left = []
+    known = named(made)
+    for statement in made:
+        membership, default = _MEMBERSHIP.fullmatch(statement), _DEFAULT_ROLE.fullmatch(statement)
+        match = membership or default
+        if match is None or _parse(match["account"]) not in known:
+            continue
+        if Account(_unquote(match["role"]), "") in new and (membership or _parse(match["account"]) in new):
+            session.execute(immediate(statement), action="give accounts the roles that they had")
+        elif _parse(match["account"]) in new:
+            left.append(statement)
+    return left
+
+
+def named(made: t.Sequence[str]) -> list[Account]:
+    """The accounts that a set's statements make."""
+    found = [_CREATE_USER.fullmatch(statement) or _CREATE_ROLE.fullmatch(statement) for statement in made]
+    return [_parse(match["account"]) for match in found if match]
+
+
+def rights(session: Session, found: t.Sequence[Account], database: str) -> list[str]:
+    """What these accounts may do with a database, as statements that give them that.
+
+    :raises ProcessFailed: when this account may not see it.
+    """
+    lines = [line[0] for account in found for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")]
+    matches = [(line, _GRANT.fullmatch(line)) for line in lines]
+    return [line for line, match in matches if match and _plain(match["database"]) == database]
+
+
+def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[str, str]]:
+    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
+
+    :param made: the set's statements.
+    :param database: the database's name in the set.
+    :param target: its name here.
+    """
+    known = named(made)
+    found = []
+    for statement in made:
+        match = _GRANT.fullmatch(statement)
+        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in known:
+            continue
+        name = pattern(target) if match["object"] == "*" else quote_identifier(target)
+        place = f"ON {match['kind']}{name}.{match['object']}"
+        option = ", GRANT OPTION" if match["more"] else ""
+        found.append(
+            (
+                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
+                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
+            )
+        )
+    return found
+
+
+def privileges(session: Session, database: str) -> set[str]:
+    """What the session's account, with its roles, may do with all of a database."""
+    held: set[str] = set()
+    for line in session.execute("SHOW GRANTS"):
+        match = _HELD.match(line[0])
+        if match and (match["database"] == "*" or _plain(match["database"]) == database):
+            held.update(part.strip() for part in match["what"].split(","))
+    return held
+
+
+def may_read_routines(processes: Processes, connection: Connection) -> bool:
+    """Whether an account may see how routines are made that are not its own."""
+    try:
+        with Session(processes, connection) as session:
+            session.execute("SELECT 1 FROM mysql.proc LIMIT 0")
+    except ProcessFailed:
+        return False
+    return True
+
+
+def is_of_routine(grant: str) -> bool:
+    """Whether rights are on a routine."""
+    match = _GRANT.fullmatch(grant)
+    return bool(match and match["kind"])
+
+
+def pattern(database: str) -> str:
+    """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain."""
+    return quote_identifier(database.replace("_", "\\_").replace("%", "\\%"))
+
+
+def present(session: Session, names: t.Collection[str]) -> list[Account]:
+    """Which of these accounts (``user@host``) the server has."""
+    if not names:
+        return []
+    chosen = ", ".join(quote_literal(name) for name in sorted(names))
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "User", "host": "Host"},
+            f"mysql.global_priv WHERE Host <> '' AND CONCAT(User, '@', Host) IN ({chosen})",
+        )
+    ]
+
+
+def with_rights_on(session: Session, database: str) -> list[Account]:
+    """Who has rights on all of a database that is named by its exact pattern."""
+    name = quote_literal(database.replace("_", "\\_").replace("%", "\\%"))
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows({"user": "User", "host": "Host"}, f"mysql.db WHERE Db = {name}")
+    ]
+
+
+def drop(session: Session, new: t.Iterable[Account]) -> None:
+    """Removes accounts that were made for a restore that failed."""
+    for account in new:
+        kind = "USER" if account.host else "ROLE"
+        session.execute(f"DROP {kind} IF EXISTS {account.quoted}", action="remove an account made for it")

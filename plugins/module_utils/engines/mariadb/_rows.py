@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the rows of MariaDB's tables are written, so that LOAD DATA reads back every value as it was.
+
+A line per row, a tab between values, as the client prints them in batch mode: it writes a backslash before what would
+end a value or a line, and ``NULL`` for NULL. LOAD DATA takes the word for NULL, unless it stands in enclosures; so a
+text that is this word, or begins with the enclosure, gets enclosures.
+
+Rows, and not statements, because rows can do nothing but be rows; because mariadb-dump writes a FLOAT with six digits
+only, so that 16777216 comes back as 16777200; and because LOAD DATA is faster.
+
+Where a row of a table with history is so still, its end is NULL, and not the server's end of all times: a newer
+server would take that for a day of the past.
+
+Several tables in one stream: before the rows of each stands a line with the stream's token and the table's number.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import (
+    ROW_END,
+    Column,
+    Table,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import quote_identifier
+
+_ENCLOSURE = "x'01'"
+# What never prints as the word NULL, nor with the enclosure first.
+_PLAIN = frozenset(
+    [
+        *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double"),
+        *("year", "date", "time", "datetime", "timestamp"),
+    ]
+)
+# What is bytes with a meaning of their own, and goes as digits.
+_DIGITS = frozenset(
+    [
+        *("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"),
+        *("geometrycollection", "vector", "uuid", "inet6", "inet4"),
+    ]
+)
+# The last moment that a server's TIMESTAMP knows: since MariaDB 11.5 one of the year 2106, before that of 2038.
+_END_OF_TIMES = "/*M!110500 COALESCE('2106-02-07 06:28:15.999999', */ '2038-01-19 03:14:07.999999' /*M!110500 ) */"
+FORMAT = (
+    f"CHARACTER SET binary FIELDS TERMINATED BY '\\t' OPTIONALLY ENCLOSED BY {_ENCLOSURE} ESCAPED BY '\\\\'"
+    " LINES TERMINATED BY '\\n'"
+)
+
+
+# Where LOAD DATA counts the values of ENUM that are none of its members: the server warns of each, and takes it.
+NO_MEMBERS = "@no_members"
+# What is assigned from a variable, which holds the bytes of the value.
+_ASSIGNED = {
+    "bit": "CAST({0} AS UNSIGNED)",
+    "enum": f"IF({{0}} = 0 AND ({NO_MEMBERS} := {NO_MEMBERS} + 1), 0, CAST({{0}} AS UNSIGNED))",
+    ROW_END: f"COALESCE({{0}}, {_END_OF_TIMES})",
+    **dict.fromkeys(_DIGITS, "UNHEX({0})"),
+}
+
+
+def expression(column: Column) -> str:
+    """What prints the value of a column."""
+    name = quote_identifier(column.name)
+    if column.type in _PLAIN:
+        return name
+    if column.type == ROW_END:
+        return f"NULLIF({name}, {_END_OF_TIMES})"
+    if column.type == "float":
+        return f"CAST({name} AS DOUBLE)"
+    # A value of ENUM by its number: 0, which what is no value became once, reads as the text of none.
+    if column.type in ("bit", "enum"):
+        return f"{name} + 0"
+    if column.type in _DIGITS:
+        return f"HEX({name})"
+    return (
+        f"IF(ASCII({name}) = 1 OR (ASCII({name}) = 78 AND LENGTH({name}) = 4),"
+        f" CONCAT({_ENCLOSURE}, REPLACE({name}, {_ENCLOSURE}, x'0101'), {_ENCLOSURE}), {name})"
+    )
+
+
+def select(database: str, table: Table, *, condition: str | None = None) -> str:
+    """The statement that prints the rows of a table.
+
+    :param condition: which of them; None: all.
+    """
+    expressions = ", ".join(expression(column) for column in table.columns) or "1"
+    source = f"{quote_identifier(database)}.{quote_identifier(table.name)}"
+    source += " FOR SYSTEM_TIME ALL" if table.versioned else ""
+    return f"SELECT {expressions} FROM {source}" + (f" WHERE {condition}" if condition else "")
+
+
+def load(table: str, columns: t.Sequence[t.Sequence[str]], *, path: str) -> str:
+    """The statement that reads the rows of a table of the current database.
+
+    :param columns: name and type of each, in the order of the values.
+    :param path: the local file to read them from.
+    """
+    names = []
+    assignments = []
+    for number, (name, kind) in enumerate(columns):
+        quoted = quote_identifier(name)
+        if kind in _ASSIGNED:
+            variable = f"@v{number}"
+            names.append(variable)
+            assignments.append(f"{quoted} = {_ASSIGNED[kind].format(variable)}")
+        else:
+            names.append(quoted)
+    statement = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {quote_identifier(table)} {FORMAT}"
+    statement += f" ({', '.join(names) or '@none'})"
+    return statement + (f" SET {', '.join(assignments)}" if assignments else "")
+
+
+def pieces(key: str, least: int, greatest: int, count: int) -> list[str]:
+    """Conditions that cut a table into about equal ranges of its key, and leave nothing out.
+
+    :param least: the smallest value of the key.
+    :param greatest: the largest.
+    :param count: into how many.
+    """
+    name = quote_identifier(key)
+    bounds = [least + (greatest + 1 - least) * number // count for number in range(1, count)]
+    edges: list[int | None] = [None, *sorted(set(bounds)), None]
+    conditions = []
+    for lower, upper in zip(edges, edges[1:]):
+        limits = [f"{name} >= {lower}"] if lower is not None else []
+        limits += [f"{name} < {upper}"] if upper is not None else []
+        conditions.append(" AND ".join(limits) or "TRUE")
+    return conditions
+
+
+class Splitter:
+    """Takes a stream of several tables apart.
+
+    :param token: what a line begins with that says which table's rows follow.
+    :param begin: called with the table's number when its rows begin.
+    :param rows: called with their bytes, piece by piece.
+    """
+
+    def __init__(self, token: str, begin: t.Callable[[int], t.Any], rows: t.Callable[[bytes], t.Any]) -> None:
+        self._mark = token.encode("ascii") + b"\t"
+        self._begin = begin
+        self._rows = rows
+        self._rest = b""
+        self._begun = False
+        self._at_line_start = True
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """Takes the next bytes of the stream.
+
+        :raises ValueError: when a stream does not begin with a table, or a line of the token's has no number.
+        """
+        data = self._rest + bytes(chunk)
+        self._rest = b""
+        while data:
+            at = self._find(data)
+            if at is None:
+                # The beginning of a mark may be at the end: it waits for more.
+                cut = max(0, len(data) - len(self._mark) - 1)
+                self._emit(data[:cut])
+                self._rest = data[cut:]
+                return
+            end = data.find(b"\n", at)
+            if end < 0:
+                self._emit(data[:at])
+                self._rest = data[at:]
+                return
+            self._emit(data[:at])
+            self._begin(int(data[at + len(self._mark) : end]))
+            self._begun = True
+            self._at_line_start = True
+            data = data[end + 1 :]
+
+    def finish(self) -> None:
+        """The stream has ended.
+
+        :raises ValueError: when it ended within a mark.
+        """
+        if self._at_line_start and self._rest.startswith(self._mark):
+            raise ValueError("the stream ends within a mark")
+        self._emit(self._rest)
+        self._rest = b""
+
+    def _find(self, data: bytes) -> int | None:
+        if self._at_line_start and data.startswith(self._mark):
+            return 0
+        at = data.find(b"\n" + self._mark)
+        return None if at < 0 else at + 1
+
+    def _emit(self, data: bytes) -> None:
+        if data:
+            if not self._begun:
+                raise ValueError("the stream does not begin with a table")
+            self._at_line_start = data.endswith(b"\n")
+            self._rows(data)

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring some tables of a MariaDB database into a database of their own, beside the live one.
+
+A MariaDB database has no schemas within it, so the tables get a database that is new, or empty. What would tie them to
+others stays behind, and is told: triggers, and foreign keys to tables that were not chosen. Accounts are not touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, advising
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import digests
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import PROGRAMS, STRUCTURE
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._fill import read_text
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import Restoration, compare
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
+    Session,
+    immediate,
+    quote_identifier,
+    same_name,
+)
+
+SELECTION_ARGUMENTS: dict[str, dict[str, t.Any]] = {"tables": {"type": "list", "elements": "str"}}
+_SHOWN = 20
+
+
+class SelectedRestoration(Restoration):
+    """One restore of some tables. Its methods are those of a whole restore.
+
+    :param connection: its database is the one that the tables are put into.
+    :param tables: their names.
+    """
+
+    def __init__(self, connection: Connection, tables: t.Sequence[str]) -> None:
+        super().__init__(connection)
+        self._tables = list(dict.fromkeys(tables))
+
+    def inspect(self, work: RestoreWork) -> TargetState:
+        """Checks that the set holds the tables, and that there is nothing where they are put."""
+        known = work.reader.description.engine_facts["tables"]
+        missing = [name for name in self._tables if name not in known]
+        if missing:
+            more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+            raise NotFound(
+                "restore tables",
+                on=", ".join(missing[:_SHOWN]),
+                why=f"the set {work.reader.set_id} does not hold them; it holds"
+                f" {', '.join(sorted(known)[:_SHOWN])}{more}",
+                next_step="Correct the names, or choose another set.",
+            )
+        state = super().inspect(work)
+        if not state.empty:
+            raise Refused(
+                "restore tables",
+                on=state.target,
+                why="it holds something, and would be replaced by those few tables",
+                next_step="Give the name of a database that does not exist yet, and copy from there what is needed"
+                " (INSERT … SELECT).",
+            )
+        shown = ", ".join(self._tables[:_SHOWN])
+        more = f" and {len(self._tables) - _SHOWN} more" if len(self._tables) > _SHOWN else ""
+        return TargetState(f"{shown}{more} into the {state.target}", state.exists, state.empty)
+
+    def restore_beside(self, work: RestoreWork) -> None:
+        """Makes a database with the tables, and the sequences that their defaults take from."""
+        on = str(work.reader.set_id)
+        defaults = self._narrowed(work).reader.description.engine_facts["sequence_defaults"]
+        wanted = {*self._tables, *(sequence for _table, _column, sequence in defaults)}
+        structure = objects.read(read_text(work, STRUCTURE), on=f"{on}, {STRUCTURE}")
+        programs = objects.read(read_text(work, PROGRAMS), on=f"{on}, {PROGRAMS}")
+        self._make_beside(work, [entry for entry in structure if entry.name in wanted], chosen=self._tables)
+        with advising(), Session(work.processes, self.connection) as session:
+            self._cut(work, session)
+        triggers = [entry.name for entry in programs if entry.kind == objects.TRIGGER]
+        if triggers:
+            work.warnings.append("The tables come without their triggers")
+
+    def _cut(self, work: RestoreWork, session: Session) -> None:
+        """Drops the foreign keys to tables that were not chosen."""
+        keys = session.rows(
+            {
+                "table": "TABLE_NAME",
+                "name": "CONSTRAINT_NAME",
+                "schema": "UNIQUE_CONSTRAINT_SCHEMA",
+                "referred": "REFERENCED_TABLE_NAME",
+            },
+            f"information_schema.REFERENTIAL_CONSTRAINTS WHERE {same_name('CONSTRAINT_SCHEMA', self.beside)}"
+            " ORDER BY TABLE_NAME, CONSTRAINT_NAME",
+        )
+        for key in keys:
+            if key["schema"] == self.beside and key["referred"] in self._tables:
+                continue
+            table = f"{quote_identifier(self.beside)}.{quote_identifier(key['table'])}"
+            session.execute(immediate(f"ALTER TABLE {table} DROP FOREIGN KEY {quote_identifier(key['name'])}"))
+            work.warnings.append(
+                f"The foreign key {key['name']} of {key['table']} was left out: {key['referred']} was not chosen"
+            )
+
+    def check(self, work: RestoreWork) -> list[Check]:
+        """Compares the tables with what the set says of them."""
+        said = work.reader.description.engine_facts["row_counts"]
+        with advising(), Session(work.processes, self.connection) as session:
+            counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
+            expected = work.reader.description.engine_facts["content_digests"]
+            chosen = {name: expected[name] for name in self._tables if name in expected} if expected else None
+            held = digests(work.processes, self.connection, self.beside, jobs=work.jobs) if chosen is not None else {}
+        counted = {name: said[name] for name in self._tables if name in said}
+        return [
+            compare("row counts", counted, counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
+            *compare_digests(chosen, held),
+        ]
+
+    def swap(self, work: RestoreWork) -> str | None:
+        """Puts the tables in place."""
+        return super().swap(self._narrowed(work))
+
+    def _narrowed(self, work: RestoreWork) -> RestoreWork:
+        """The same restore, of a set that says of defaults only what concerns the tables."""
+        reader = copy.copy(work.reader)
+        facts = reader.description.engine_facts
+        defaults = [entry for entry in facts["sequence_defaults"] if entry[0] in self._tables]
+        reader.description = dataclasses.replace(
+            reader.description, engine_facts={**facts, "sequence_defaults": defaults}
+        )
+        return dataclasses.replace(work, reader=reader)

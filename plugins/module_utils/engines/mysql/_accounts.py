@@ -1,0 +1,272 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The accounts that a MySQL database needs: who has rights on it, and in whose name its programs run.
+
+A set holds their password hashes, their rights on this database only, and which of them are roles of others. A restore
+makes those that are missing. A role that was there before is given to nobody: it may have rights on more.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import (
+    Account,
+    drop,
+    is_of_routine,
+    named,
+    rights,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
+    Session,
+    immediate,
+    quote_identifier,
+    quote_literal,
+)
+
+__all__ = [
+    "Account",
+    "create_missing",
+    "drop",
+    "grants",
+    "held",
+    "is_literal",
+    "is_of_routine",
+    "is_visible",
+    "meaning",
+    "of_database",
+    "pattern",
+    "present",
+    "read",
+    "rights",
+    "statements",
+    "with_rights_on",
+    "write",
+]
+
+_OWN = ("root", "mysql.sys", "mysql.session", "mysql.infoschema", "")
+_NAME = r"`(?:[^`]|``)*`"
+_USER = rf"{_NAME}@{_NAME}"
+# However an account is identified and limited: words, numbers, digits and texts. No other account's name is among them.
+_CREATE_USER = re.compile(
+    rf"CREATE USER (?P<account>{_USER})(?P<how>(?: (?:[A-Z0-9_]+|0x[0-9A-Fa-f]+|'(?:[^'\\]|\\.|'')*'))*)", re.DOTALL
+)
+# It would give the roles that it names.
+_DEFAULT_ROLE = re.compile(rf"(?<=[0-9A-Fa-f']) DEFAULT ROLE (?P<roles>{_USER}(?:,{_USER})*)(?= REQUIRE )")
+_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
+_GRANT = re.compile(
+    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE )?)"
+    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_USER})(?P<more>(?: WITH GRANT OPTION)?)"
+)
+_MEMBER = re.compile(rf"GRANT (?P<role>{_USER}) TO (?P<account>{_USER})")
+_DEFAULT = re.compile(rf"ALTER USER (?P<account>{_USER}) DEFAULT ROLE (?P<role>{_USER})")
+_ROLES = re.compile(rf"GRANT (?P<roles>{_USER}(?:,{_USER})*) TO {_USER}(?: WITH ADMIN OPTION)?")
+_HELD = re.compile(rf"(?P<verb>GRANT|REVOKE) (?P<what>[A-Z_, ]+) ON (?P<database>\*|{_NAME})\.\* (?:TO|FROM) ")
+_LINE = re.compile(
+    r"SET @infitulua = CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);\n"
+    r"PREPARE infitulua FROM @infitulua;\nEXECUTE infitulua;\nDEALLOCATE PREPARE infitulua;\n"
+)
+
+
+def parse(quoted: str) -> Account:
+    """An account as SQL writes it."""
+    user, host = re.findall(_NAME, quoted)
+    return Account(_unquote(user), _unquote(host))
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace("``", "`")
+
+
+def plain(quoted: str) -> str:
+    """A database out of GRANT, which names all of it as a pattern."""
+    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
+
+
+def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
+    """Who has rights on a database, or is the definer of something in it, and exists; and the members of such roles.
+
+    :param definers: as ``user@host``.
+    :raises ProcessFailed: when this account may not see the server's accounts.
+    """
+    schema = quote_literal(database)
+    # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
+    sources = [
+        f"SELECT User, Host FROM mysql.db WHERE REPLACE(REPLACE(Db, '\\\\_', '_'), '\\\\%', '%') = {schema}",
+        f"SELECT User, Host FROM mysql.tables_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.columns_priv WHERE Db = {schema}",
+        f"SELECT User, Host FROM mysql.procs_priv WHERE Db = {schema}",
+    ]
+    if definers:
+        chosen = ", ".join(quote_literal(name) for name in sorted(definers))
+        sources.append(f"SELECT User, Host FROM mysql.user WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    existing = "EXISTS (SELECT 1 FROM mysql.user g WHERE g.User = a.User AND g.Host = a.Host)"
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "a.User", "host": "a.Host"}, f"({' UNION '.join(sources)}) AS a WHERE {existing} ORDER BY 1"
+        )
+        if row["user"] not in _OWN
+    ]
+
+
+def statements(session: Session, database: str, found: t.Sequence[Account]) -> list[str]:
+    """What makes these accounts, gives them their rights on the database, and the roles that are among them.
+
+    :raises ProcessFailed: when this account may not see them.
+    """
+    made = []
+    roles = []
+    for account in found:
+        statement = session.execute(f"SHOW CREATE USER {account.quoted}")[0][0]
+        default = _DEFAULT_ROLE.search(statement)
+        made.append(_DEFAULT_ROLE.sub("", statement, count=1))
+        given = [
+            role
+            for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")
+            for match in [_ROLES.fullmatch(line[0])]
+            for role in (re.findall(_USER, match["roles"]) if match else [])
+            if parse(role) in found
+        ]
+        roles += [f"GRANT {role} TO {account.quoted}" for role in given]
+        chosen = re.findall(_USER, default["roles"]) if default else []
+        roles += [f"ALTER USER {account.quoted} DEFAULT ROLE {role}" for role in chosen if role in given][:1]
+    return made + rights(session, found, database) + roles
+
+
+def write(made: t.Sequence[str]) -> str:
+    """The statements as a text that a client can execute and :func:`read` reads."""
+    return "".join(f"{immediate(statement)};\n" for statement in made)
+
+
+def read(text: str) -> list[str]:
+    """The statements that :func:`write` wrote; what is none of them is left out."""
+    return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in _LINE.finditer(text)]
+
+
+def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
+    """Makes those of a set's accounts that the server has not got, without rights; gives the new ones their new roles.
+
+    :param made: the set's statements.
+    :returns: the new ones.
+    :raises ProcessFailed: when this account may not make them.
+    """
+    there = {Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.user")}
+    new: list[Account] = []
+    for statement in made:
+        creation = _CREATE_USER.fullmatch(statement)
+        account = parse(creation["account"]) if creation else None
+        if creation is None or account is None or account in there or " ROLE" in _without_texts(creation["how"]):
+            continue
+        session.execute(immediate(statement), action="create the accounts that the database needs")
+        new.append(account)
+    for statement in made:
+        match = _MEMBER.fullmatch(statement) or _DEFAULT.fullmatch(statement)
+        if match and parse(match["role"]) in new and parse(match["account"]) in new:
+            session.execute(immediate(statement), action="give new accounts their roles")
+    return new
+
+
+def _without_texts(how: str) -> str:
+    return re.sub(r"'(?:[^'\\]|\\.|'')*'", "", how)
+
+
+def grants(made: t.Sequence[str], *, database: str, target: str, literal: bool) -> list[tuple[str, str]]:
+    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
+
+    :param made: the set's statements.
+    :param database: the database's name in the set.
+    :param target: its name here.
+    :param literal: whether the server takes the name of a database for itself, see :func:`pattern`.
+    """
+    known = named(made)
+    found = []
+    for statement in made:
+        match = _GRANT.fullmatch(statement)
+        if match is None or plain(match["database"]) != database or parse(match["account"]) not in known:
+            continue
+        name = pattern(target, literal=literal) if match["object"] == "*" else quote_identifier(target)
+        place = f"ON {match['kind']}{name}.{match['object']}"
+        option = ", GRANT OPTION" if match["more"] else ""
+        found.append(
+            (
+                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
+                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
+            )
+        )
+    return found
+
+
+def meaning(grant: str) -> tuple[str, ...]:
+    """What a grant says, however it writes the name of the database."""
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        return (grant,)
+    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
+
+
+def held(session: Session, database: str) -> set[str]:
+    """What the session's account, with its active roles, may do with all of a database.
+
+    Rights on all databases stand twice: by themselves, and with ``*.*:`` before them.
+    """
+    found: set[str] = set()
+    taken: set[str] = set()
+    for line in session.execute("SHOW GRANTS"):
+        match = _HELD.match(line[0])
+        if match is None or (match["database"] != "*" and plain(match["database"]) != database):
+            continue
+        names = {part.strip() for part in match["what"].split(",")}
+        if match["verb"] == "REVOKE":
+            taken |= names
+            continue
+        found |= names
+        if match["database"] == "*":
+            found |= {f"*.*:{name}" for name in names}
+    return found - taken
+
+
+def pattern(database: str, *, literal: bool) -> str:
+    """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain.
+
+    :param literal: whether it is none, as where partial_revokes is on.
+    """
+    return quote_identifier(database if literal else database.replace("_", "\\_").replace("%", "\\%"))
+
+
+def is_literal(session: Session) -> bool:
+    """Whether the server takes the name of a database in GRANT for itself, and not for a pattern."""
+    return session.value("@@GLOBAL.partial_revokes + 0") == "1"
+
+
+def is_visible(session: Session) -> bool:
+    """Whether this account may see (and so remove) the server's accounts."""
+    return bool(
+        session.rows(
+            {"name": "TABLE_NAME"},
+            "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user'",
+        )
+    )
+
+
+def present(session: Session, names: t.Collection[str]) -> list[Account]:
+    """Which of these accounts (``user@host``) the server has."""
+    if not names:
+        return []
+    chosen = ", ".join(quote_literal(name) for name in sorted(names))
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows(
+            {"user": "User", "host": "Host"}, f"mysql.user WHERE CONCAT(User, '@', Host) IN ({chosen})"
+        )
+    ]
+
+
+def with_rights_on(session: Session, database: str) -> list[Account]:
+    """Who has rights on all of a database that stand under its very name."""
+    return [
+        Account(row["user"], row["host"])
+        for row in session.rows({"user": "User", "host": "Host"}, f"mysql.db WHERE Db = {quote_literal(database)}")
+    ]

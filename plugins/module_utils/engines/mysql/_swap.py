@@ -1,0 +1,297 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exchanging the tables and programs of one MySQL database for those of another, and repairing what was interrupted.
+
+MySQL has no statement that renames a database, and none that carries several through. RENAME TABLE moves all tables in
+one step, but only without triggers; routines and views are made anew. So a client gets the whole of it as one script in
+a file of its own, which it goes on with should we die. While the triggers are gone, it holds the tables, so that nobody
+writes to them without. Before it begins, a journal (a database beside the target) has all that it takes to put things
+right: whatever is interrupted, tables are the old or the new, never some of each, and the next restore makes the
+programs that belong to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import time
+import typing as t
+import zlib
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import (
+    Connection,
+    failure,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
+    SETTINGS,
+    Session,
+    immediate,
+    quote_identifier,
+    quote_literal,
+)
+
+# How long the swap waits for a session that still uses the target; behind it, others wait.
+_WAIT_SECONDS = 5
+# How long a server that went down has for coming back, and a script whose master died for its end.
+_RETURN_SECONDS = 60
+_ROUTINES = ("function", "procedure")
+# A view (a table), a routine, a trigger, an event that is there.
+_IS_THERE = re.compile(r"ERROR (?:1050|1304|1359|1537) ")
+ACTION = "put the restored database in place"
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a swap does, and all that it takes to complete it or to take it back.
+
+    :param live: the database whose content is exchanged.
+    :param kept: the database that gets what is there; empty: nothing is there.
+    :param there: the tables of ``live`` before.
+    :param new: the tables of ``beside``, which take their place.
+    :param holds: whether the tables are held while their triggers are gone. Not where some know transactions and others
+        do not: a server with GTIDs locks no such tables together.
+    :param options: of ``live`` before and after, as ALTER DATABASE says them; making a program may change them for a
+        moment. Empty where it was not there.
+    :param old: the programs of ``live`` before.
+    :param programs: its programs after.
+    :param grants: what gives accounts their rights on it; some are on routines, and go when those are dropped.
+    :param revokes: what takes them back.
+    :param present: the rights that were there.
+    """
+
+    live: str
+    beside: str
+    kept: str
+    there: list[str]
+    new: list[str]
+    holds: bool
+    options: tuple[str, str]
+    old: list[Definition]
+    programs: list[Definition]
+    grants: list[str]
+    revokes: list[str]
+    present: list[str]
+
+    def to_lines(self) -> list[str]:
+        """As the journal keeps it: no line larger than the server takes, unless one program is."""
+        head = {key: value for key, value in vars(self).items() if key not in ("old", "programs")}
+        lines = [json.dumps(head)]
+        for part in ("old", "programs"):
+            lines += [json.dumps({"part": part, **dataclasses.asdict(entry)}) for entry in getattr(self, part)]
+        return lines
+
+    @classmethod
+    def from_lines(cls, lines: t.Sequence[str]) -> Plan:
+        """What :meth:`to_lines` wrote."""
+        head, *others = [json.loads(line) for line in lines]
+        plan = cls(**{**head, "options": tuple(head["options"])}, old=[], programs=[])
+        for entry in others:
+            part = entry.pop("part")
+            collations = entry.pop("database_collations")
+            found = Definition(**entry, database_collations=tuple(collations) if collations else None)
+            found.check("the journal of an interrupted swap")
+            getattr(plan, part).append(found)
+        return plan
+
+    def script(self) -> str:
+        """The statements that carry it out."""
+        moves = [(self.live, name, self.kept) for name in self.there]
+        moves += [(self.beside, name, self.live) for name in self.new]
+        return self._script(
+            [*((self.live, entry) for entry in self.old), *((self.beside, entry) for entry in self.programs)],
+            moves,
+            self.options[1],
+            self.programs,
+            self.grants,
+        )
+
+    def undo(self) -> str:
+        """The statements that take it back once the tables have moved."""
+        moves = [(self.live, name, self.beside) for name in self.new]
+        moves += [(self.kept, name, self.live) for name in self.there]
+        # Rights that were there are given again: with a routine, those on it went.
+        return self._script(
+            [*((self.live, entry) for entry in self.programs), *((self.live, entry) for entry in self.old)],
+            moves,
+            self.options[0],
+            self.old,
+            [*self.revokes, *self.present],
+        )
+
+    def completion(self) -> str:
+        """The statements that make the new programs once the tables have moved, whatever of them is there."""
+        return self._script(
+            [*((self.live, entry) for entry in self.programs), *((self.live, entry) for entry in self.old)],
+            [],
+            self.options[1],
+            self.programs,
+            self.grants,
+        )
+
+    def _script(
+        self,
+        removed: t.Sequence[tuple[str, Definition]],
+        moves: t.Sequence[tuple[str, str, str]],
+        options: str,
+        made: t.Sequence[Definition],
+        grants: t.Sequence[str],
+    ) -> str:
+        triggers = [drop for name, entry in removed if entry.kind == objects.TRIGGER for drop in entry.removal(name)]
+        arriving = {name for _source, name, target in moves if target == self.live}
+        others: list[str] = []
+        early: list[str] = []
+        # What was made last goes first. A view goes before a table of its name comes.
+        for name, entry in reversed([pair for pair in removed if pair[1].kind != objects.TRIGGER]):
+            is_in_the_way = name == self.live and entry.kind == objects.VIEW and entry.name in arriving
+            (early if is_in_the_way else others).extend(entry.removal(name) if name == self.live else [])
+        # Held from here on, so that nobody writes to a table while its triggers are gone.
+        held = [f"{_qualified(source, name)} WRITE" for source, name, _target in moves] if self.holds else []
+        before = [
+            SETTINGS,
+            f"SET SESSION lock_wait_timeout = {_WAIT_SECONDS}, foreign_key_checks = 0",
+            *([f"ALTER DATABASE {quote_identifier(self.live)} {options}"] if options else []),
+            *early,
+            *([f"LOCK TABLES {', '.join(held)}"] if held else []),
+            *triggers,
+            *([immediate(renaming(moves))] if moves else []),
+        ]
+        text = "".join(f"{statement};\n" for statement in before)
+        text += "".join(entry.text for entry in made if entry.kind == objects.TRIGGER)
+        text += "".join(f"{statement};\n" for statement in [SETTINGS, "UNLOCK TABLES", *others])
+        text += "".join(entry.text for entry in made if entry.kind in _ROUTINES)
+        text += "".join(f"{statement};\n" for statement in [SETTINGS, *map(immediate, grants)])
+        text += "".join(entry.text for entry in made if entry.kind not in (*_ROUTINES, objects.TRIGGER))
+        return text
+
+
+def renaming(moves: t.Sequence[tuple[str, str, str]]) -> str:
+    """The statement that moves tables.
+
+    :param moves: from which database, which table, into which.
+    """
+    steps = [f"{_qualified(source, name)} TO {_qualified(target, name)}" for source, name, target in moves]
+    return f"RENAME TABLE {', '.join(steps)}"
+
+
+def _qualified(database: str, name: str) -> str:
+    return f"{quote_identifier(database)}.{quote_identifier(name)}"
+
+
+class Swapper:
+    """Carries out swaps of one target.
+
+    :param live: the target's name.
+    :param journal: the name of the database of the journal.
+    """
+
+    def __init__(self, processes: Processes, connection: Connection, *, live: str, journal: str) -> None:
+        self._processes = processes
+        self._connection = connection
+        self._live = live
+        self._journal = journal
+        # Whoever carries out a script has this lock until its end.
+        self._lock = f"infitulua.backup.swap.{zlib.crc32(journal.encode('utf-8')):08x}"
+
+    def remember(self, plan: Plan) -> None:
+        """Writes the journal."""
+        table = _qualified(self._journal, "journal")
+        with Session(self._processes, self._connection) as session:
+            session.execute(
+                f"CREATE DATABASE {quote_identifier(self._journal)} CHARACTER SET utf8mb4",
+                action="write down what the swap will do",
+            )
+            session.execute(f"CREATE TABLE {table} (number int PRIMARY KEY, entry longtext NOT NULL)")
+            lines = plan.to_lines()
+            # All of them, or none.
+            session.execute("START TRANSACTION")
+            for number, line in enumerate(lines):
+                session.execute(f"INSERT INTO {table} VALUES ({number}, {quote_literal(line)})")
+            session.execute("COMMIT")
+
+    def remembered(self) -> Plan | None:
+        """What the journal says of a swap that was interrupted; None: there was none, or it had not begun."""
+        table = _qualified(self._journal, "journal")
+        with Session(self._processes, self._connection) as session:
+            if "journal" not in catalogue.relations(session, self._journal):
+                return None
+            rows = session.rows({"entry": "entry"}, f"{table} ORDER BY number")
+        return Plan.from_lines([row["entry"] for row in rows]) if rows else None
+
+    def forget(self) -> None:
+        """Removes the journal."""
+        with Session(self._processes, self._connection) as session:
+            session.execute(f"DROP DATABASE IF EXISTS {quote_identifier(self._journal)}")
+
+    def run(self, script: str) -> None:
+        """Carries a script out. The client goes on with it, whatever becomes of us.
+
+        :raises ProcessFailed: when a statement fails; none after it is carried out.
+        """
+        with contextlib.ExitStack() as stack:
+            descriptors = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("mysql-script", "mysql-stderr")]
+            for descriptor in descriptors:
+                stack.callback(os.close, descriptor)
+            source, errors = descriptors
+            # Not raised but read by the client: the file may be larger than a pipe holds.
+            head = f"USE {quote_identifier(self._live)};\nDO GET_LOCK('{self._lock}', 0);\n"
+            view = memoryview((head + script).encode("utf-8", "surrogateescape"))
+            while view:
+                view = view[os.write(source, view) :]
+            os.lseek(source, 0, os.SEEK_SET)
+            command = self._connection.command(["--batch", "--default-character-set=utf8mb4"])
+            process = self._processes.start(command, stdin=source, stdout=subprocess.DEVNULL, stderr=errors)
+            if self._processes.reap(process):
+                otherwise = "Correct the cause and run again."
+                raise failure(ACTION, process, errors, on=self._connection.describe(), otherwise=otherwise)
+
+    def wait(self) -> None:
+        """Waits for the server to be there and for whoever carries out a script to have ended; a minute at most."""
+        end = time.monotonic() + _RETURN_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(ProcessFailed), Session(self._processes, self._connection) as session:
+                if session.value(f"IS_FREE_LOCK('{self._lock}')") == "1":
+                    return
+            time.sleep(0.2)
+
+    def has_moved(self, plan: Plan) -> bool:
+        """Whether the tables are in their new places; they move in one step."""
+        with Session(self._processes, self._connection) as session:
+            if plan.new:
+                return not set(plan.new) & set(catalogue.relations(session, plan.beside)) and set(plan.new) <= set(
+                    catalogue.relations(session, plan.live)
+                )
+            return bool(plan.there) and set(plan.there) <= set(catalogue.relations(session, plan.kept))
+
+    def make_missing(self, database: str, programs: t.Sequence[Definition]) -> list[str]:
+        """Makes those of some programs that a database has not got; the names of those that cannot be made."""
+        waiting = list(programs)
+        while waiting:
+            left = []
+            for entry in waiting:
+                try:
+                    with Session(self._processes, self._connection, database=database) as session:
+                        session.once(entry.text, action="make a program again")
+                except ProcessFailed as error:
+                    if not _IS_THERE.search(error.why):
+                        left.append(entry)
+            if len(left) == len(waiting):
+                return [entry.name for entry in left]
+            waiting = left
+        return []
+
+    def put_back(self, plan: Plan) -> list[str]:
+        """Makes the old programs, the tables not having moved; the names of those that cannot be made."""
+        with Session(self._processes, self._connection) as session:
+            if plan.options[0]:
+                session.execute(f"ALTER DATABASE {quote_identifier(plan.live)} {plan.options[0]}")
+        return self.make_missing(plan.live, plan.old)
