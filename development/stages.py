@@ -4,29 +4,32 @@
 """The stages of ``make check`` and ``make test``: what runs, in which order, for how long at most.
 
 A step that fails does not keep the later ones from running: one run shows everything that is wrong. The table at the
-end names each step with its time, and the exit status is non-zero where one failed.
+end names each step with its time, what failed says its last words again below it (a log is often kept by its end only),
+and the exit status is non-zero where one failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import itertools
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from development import containers, environment
 
 PYTHON = sys.executable
 MINUTE = 60.0
+# Of a step that failed: lines that are kept, lines that are shown again, characters of each.
+_KEPT, _SHOWN, _WIDTH = 200, 12, 300
 COLLECTION = "ansible_collections.infitulua.backup.plugins"
 
 
@@ -65,6 +68,12 @@ class Outcome:
     status: int
     seconds: float
     skipped: str | None = None
+    last_words: Sequence[str] = field(default=(), repr=False)
+
+    def why(self) -> list[str]:
+        """What it said of its failures: the names where it names them as pytest does, else its last lines."""
+        named = [line for line in self.last_words if line.startswith(("FAILED ", "ERROR "))]
+        return named[-_SHOWN:] or list(self.last_words)[-_SHOWN:]
 
     def __str__(self) -> str:
         verdict = "passed" if self.status == 0 else f"FAILED with status {self.status}"
@@ -142,7 +151,7 @@ STAGES: dict[str, list[Step]] = {
 }
 
 
-_processes: set[subprocess.Popen[str]] = set()
+_processes: set[subprocess.Popen[bytes]] = set()
 _printing = threading.Lock()
 
 
@@ -152,46 +161,67 @@ def run(step: Step) -> Outcome:
         print(f"\n=== {step.name}", flush=True)
     begin = time.monotonic()
     obstacle = step.obstacle() if step.obstacle else None
-    status, output = (int(environment.in_ci()), "") if obstacle else _execute(step)
-    outcome = Outcome(step=step, status=status, seconds=time.monotonic() - begin, skipped=obstacle)
+    status, output = (int(environment.in_ci()), collections.deque[str]()) if obstacle else _execute(step)
+    outcome = Outcome(
+        step=step,
+        status=status,
+        seconds=time.monotonic() - begin,
+        skipped=obstacle,
+        last_words=[line[:_WIDTH] for line in itertools.islice(reversed(output), _KEPT)][::-1],
+    )
     with _printing:
         if not step.alone:
-            print(f"\n=== {step.name}")
-        if output:
-            print(output.rstrip("\n"))
+            print("\n".join([f"\n=== {step.name}", *output]))
         print(f"--- {outcome}", flush=True)
     return outcome
 
 
-def _execute(step: Step) -> tuple[int, str]:
-    """Return the status of a step's command, and what it printed where that has not been shown yet."""
-    with tempfile.TemporaryFile("w+", errors="replace") as kept:
-        target = None if step.alone else kept
-        try:
-            process = subprocess.Popen(
-                step.argv,
-                cwd=environment.ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=target,
-                stderr=subprocess.STDOUT if target else None,
-                text=True,
-                start_new_session=True,
-            )
-        except OSError as error:
-            return 127, str(error)
-        _processes.add(process)
-        remark = ""
-        try:
-            status = process.wait(step.limit)
-        except subprocess.TimeoutExpired:
-            status, remark = 124, f"ended after {step.limit:.0f} seconds"
-        finally:
-            _end(process)
-        kept.seek(0)
-        return status, kept.read() + remark
+def _execute(step: Step) -> tuple[int, collections.deque[str]]:
+    """Return the status of a step's command, and what it printed: all, or the last lines where it was shown as it came."""
+    printed = collections.deque[str](maxlen=_KEPT if step.alone else None)
+    try:
+        process = subprocess.Popen(
+            step.argv,
+            cwd=environment.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return 127, collections.deque([str(error)])
+    reader = threading.Thread(target=_read, args=(process, printed, step.alone), daemon=True)
+    reader.start()
+    _processes.add(process)
+    remark = None
+    try:
+        status = process.wait(step.limit)
+    except subprocess.TimeoutExpired:
+        status, remark = 124, f"ended after {step.limit:.0f} seconds"
+    finally:
+        _end(process)
+        reader.join(10)  # What left the group may hold the pipe for as long as it likes.
+    if remark:
+        printed.append(remark)
+    return status, printed.copy()
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _read(process: subprocess.Popen[bytes], printed: collections.deque[str], show: bool) -> None:
+    """Keep what a process prints, and show it as it comes: a line of dots is progress before it ends."""
+    assert process.stdout is not None
+    rest = b""
+    with process.stdout as pipe:
+        while chunk := os.read(pipe.fileno(), 65536):
+            if show:
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+            *lines, rest = (rest + chunk).split(b"\n")
+            printed.extend(line.decode(errors="replace") for line in lines)
+    if rest:
+        printed.append(rest.decode(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process and its group: SIGTERM first, so that the services it started are stopped by their owner."""
     _processes.discard(process)
     if process.poll() is None:
@@ -202,7 +232,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
@@ -241,7 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{'all':<34} {time.monotonic() - begin:8.1f} s  ", end="")
     skipped = sum(outcome.skipped is not None for outcome in outcomes)
     print(f"{len(failed)} of {len(outcomes)} steps failed" if failed else "passed", end="")
-    print(f", {skipped} skipped" if skipped else "", flush=True)
+    print(f", {skipped} skipped" if skipped else "")
+    for outcome in failed:
+        print("\n".join([f"{outcome.step.name}:", *(f"  {line}" for line in outcome.why())]))
+    sys.stdout.flush()
     return 1 if failed else 0
 
 

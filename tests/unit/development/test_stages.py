@@ -46,6 +46,30 @@ def test_later_steps_run_after_a_failure(
     assert stages.main(["lint"]) == 0
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_end_of_the_output_says_what_failed_and_where(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    tests = "echo FAILED tests/a.py::test_b - assert 1 == 2; echo 1 failed; exit 1"
+    tool = "for line in $(seq 30); do echo line $line; done; printf 'the reason' >&2; exit 1"
+    steps = [
+        stages.Step.of("tests", "sh", "-c", tests, alone=alone),
+        stages.Step.of("tool", "sh", "-c", tool, alone=alone),
+        stages.Step.of("good", "sh", "-c", "echo FAILED is a word", alone=alone),
+    ]
+    monkeypatch.setitem(stages.STAGES, "lint", steps)
+    assert stages.main(["lint"]) == 1
+    _all, _, end = capfd.readouterr().out.partition("2 of 3 steps failed\n")
+    words = [f"  line {line}" for line in range(20, 31)]
+    assert end.splitlines() == [
+        "tests:",
+        "  FAILED tests/a.py::test_b - assert 1 == 2",
+        "tool:",
+        *words,
+        "  the reason",
+    ]
+
+
 def test_step_that_hangs_is_ended(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     outcome = stages.run(stages.Step("hangs", ("sh", "-c", f"sleep 300 & echo $! > {pids}; wait"), limit=1))
