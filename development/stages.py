@@ -177,7 +177,7 @@ def run(step: Step) -> Outcome:
 
 
 def _execute(step: Step) -> tuple[int, collections.deque[str]]:
-    """Return the status of a step's command, and what it printed: all, or the last lines where it was shown as it came."""
+    """Return the status of a step's command, and what it printed: all, or the end where it was shown as it came."""
     printed = collections.deque[str](maxlen=_KEPT if step.alone else None)
     try:
         process = subprocess.Popen(
