@@ -97,6 +97,7 @@ LINT = [
     Step.of("mypy", "mypy", "-p", COLLECTION, "-p", "development", alone=False),
     Step.of("mypy: program age", "mypy", "development/programs/age", alone=False),
     Step.of("mypy: program age-keygen", "mypy", "development/programs/age-keygen", alone=False),
+    Step.of("mypy: tests", "mypy", "tests", "bench", alone=False),
     Step.of("mypy: runner.example", "mypy", "runner.example/run.py", "runner.example/project/files", alone=False),
     Step.of("ruff check", "ruff", "check", "--output-format", "concise", ".", alone=False),
     Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", ".", alone=False),
@@ -190,17 +191,17 @@ def _execute(step: Step) -> tuple[int, collections.deque[str]]:
         )
     except OSError as error:
         return 127, collections.deque([str(error)])
-    reader = threading.Thread(target=_read, args=(process, printed, step.alone), daemon=True)
-    reader.start()
-    _processes.add(process)
     remark = None
     try:
+        _processes.add(process)
+        reader = threading.Thread(target=_read, args=(process, printed, step.alone), daemon=True)
+        reader.start()
         status = process.wait(step.limit)
     except subprocess.TimeoutExpired:
         status, remark = 124, f"ended after {step.limit:.0f} seconds"
     finally:
         _end(process)
-        reader.join(10)  # What left the group may hold the pipe for as long as it likes.
+    reader.join(10)  # What left the group may hold the pipe for as long as it likes.
     if remark:
         printed.append(remark)
     return status, printed.copy()

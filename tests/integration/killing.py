@@ -25,7 +25,7 @@ def killed(victim: str, stage: str, number: int) -> Iterator[list[str]]:
     :returns: gets the name of the program when that has happened.
     """
     happened: list[str] = []
-    at_work = {"stage": "", "started": 0}
+    at_work: dict[str, t.Any] = {"stage": "", "started": 0}
     real_stage, real_start = Progress.stage, Processes.start
 
     def enter(self: Progress, name: str, **more: t.Any) -> None:
@@ -37,7 +37,7 @@ def killed(victim: str, stage: str, number: int) -> Iterator[list[str]]:
     def start(self: Processes, command: t.Any, **more: t.Any) -> t.Any:
         process = real_start(self, command, **more)
         if at_work["stage"] == stage:
-            at_work["started"] = int(at_work["started"]) + 1
+            at_work["started"] += 1
             if at_work["started"] == number:
                 happened.append(command.name)
                 os.kill(os.getpid() if victim == "module" else process.pid, signal.SIGKILL)

@@ -191,7 +191,12 @@ def test_without_the_accounts_it_reads_no_password_hash(books: MariadbServer, si
 
 
 def test_a_password_is_given_and_taken(books: MariadbServer) -> None:
-    changes = {"authentication": "password", "from_host": "%", "login_unix_socket": None, "login_host": books.host}
+    changes: dict[str, t.Any] = {
+        "authentication": "password",
+        "from_host": "%",
+        "login_unix_socket": None,
+        "login_host": books.host,
+    }
     changes.update(login_port=books.port, login_user=books.user, login_password=books.password, ssl_mode="disable")
     report = done(books, password="clave ñ'\\: \"x", **changes)
     assert "identified by the password given" in report.after

@@ -227,7 +227,7 @@ def test_large_objects_made_later_are_found(books: PostgresqlServer) -> None:
 
 
 def test_a_password_is_given_and_taken_as_libpq_prepares_it(books: PostgresqlServer) -> None:
-    changes = {"authentication": "password", "login_unix_socket": None, "login_host": books.host}
+    changes: dict[str, t.Any] = {"authentication": "password", "login_unix_socket": None, "login_host": books.host}
     changes.update(login_user=books.user, login_password=books.password, databases=["otra"])
     # What SASLprep changes, what it refuses, and what it leaves; each time the account logs in.
     for password in ("\u2168\u00a0\u00ad cuatro", "\u0627 mixed a", "clave ñ'\\: \"x"):

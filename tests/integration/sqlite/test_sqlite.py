@@ -590,7 +590,7 @@ def test_as_many_rows_with_one_other_value_are_other_content(house: House, home:
     changed = house.dump("sqlite", {"path": str(database), "content_digest": True}, source="changed")
     assert dumped.description is not None
     assert changed.description is not None
-    before, after = (each.description.engine_facts for each in (dumped, changed))
+    before, after = dumped.description.engine_facts, changed.description.engine_facts
     assert before["rows"] == after["rows"]
     differing = {name for name in before["content_digests"]
                  if before["content_digests"][name] != after["content_digests"][name]}  # fmt: skip

@@ -132,11 +132,11 @@ def test_of_what_is_ours_only_what_is_wanted_passes_however_it_is_cut(chunk: int
     data = archive(body)
     for wanted in ({"users/b"}, {"users/a", "users/d"}, {"users/e"}, set(inside)):
         out = bytearray()
-        guard = TarGuard(
-            b"users",
-            forward=out.extend,
-            wanted=lambda name, is_directory, _link, wanted=wanted: is_directory or name.decode() in wanted,
-        )
+
+        def is_wanted(name: bytes, is_directory: bool, _link: bytes | None, wanted: set[str] = wanted) -> bool:
+            return is_directory or name.decode() in wanted
+
+        guard = TarGuard(b"users", forward=out.extend, wanted=is_wanted)
         for position in range(0, len(data), chunk):
             guard.feed(memoryview(data)[position : position + chunk])
         tally = guard.finish()
