@@ -25,7 +25,8 @@ from tests.integration.drills.support import BALANCE, ENDLESS, Range, wait_for
 from tests.integration.drills.test_side_by_side import confined, make_sets, started
 from tests.integration.files.support import IS_ROOT, small_file_system
 from tests.integration.files.test_hostile import forge
-from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE
+from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE, file
+from tests.unit.plugins.module_utils.engines.hostile import archive as archive_of
 
 CANARY = "canary-that-everybody-may-read"
 
@@ -146,6 +147,16 @@ def test_a_description_that_is_none_fails_its_drill(place: Range) -> None:
     assert "its description of the files is not one" in failure["message"]
 
 
+def test_an_archive_that_would_give_files_to_others_than_the_set_says_fails_its_drill(place: Range) -> None:
+    """Who confines a drill cannot give files away; to whom they would be given is told all the same."""
+    owners = [{"user": "contadora", "group": "root", "uid": 1004, "gid": 0, "members": 2}]
+    archive = archive_of(file(b"users/a", b"12345"))
+    forge(place.house, archive, "/srv/users", owners=owners)
+    (failure,) = place.drill().failures
+    assert failure["outcome"] == "failed"
+    assert "0 members belong to contadora:root, the set says 2; 2 members belong to root:root" in failure["message"]
+
+
 def test_every_restored_file_is_compared_with_the_archive(
     place: Range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +165,7 @@ def test_every_restored_file_is_compared_with_the_archive(
     report = place.drill()
     (tree,) = (entry for entry in report.sets if entry["engine"] == "files")
     assert any(check["name"].endswith("tree: content, modes and times") for check in tree["checks"])
+    assert any(check["name"].endswith("tree: owners in the archive") for check in tree["checks"]) or not IS_ROOT
     # A tar that extracts something else of the same size.
     real = shutil.which("tar")
     stub = tmp_path / "bin" / "tar"

@@ -7,29 +7,35 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pwd
+import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped, Examination
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
-from tests.integration.files.support import House, picture
-from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE
+from tests.integration.files.support import IS_ROOT, House, picture
+from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE, file
+from tests.unit.plugins.module_utils.engines.hostile import archive as archive_of
 
 COUNTED = {"directories": 1, "files": 1, "hard_links": 0, "symbolic_links": 0, "fifos": 0, "content_bytes": 5}
+
+OWNERS = [{"user": "root", "group": "root", "uid": 0, "gid": 0, "members": 2}]
 
 
 class Forger(FilesEngine):
     """Writes an archive, and a description of it, that are whatever they are told to be."""
 
-    def __init__(self, archive: bytes, path: str, length: int) -> None:
+    def __init__(self, archive: bytes, path: str, length: int, owners: t.Any) -> None:
         super().__init__({"paths": ["/anywhere"]})
         self._forged = archive
-        self._facts = {"paths": [{"part": "x", "path": path, "archive_bytes": length, "privileged": 0, **COUNTED}]}
+        entry = {"part": "x", "path": path, "archive_bytes": length, "privileged": 0, "owners": owners, **COUNTED}
+        self._facts = {"paths": [entry]}
 
     def examine(self) -> Examination:
         """Nothing to look at."""
@@ -41,9 +47,9 @@ class Forger(FilesEngine):
         return Dumped(["x"], {}, self._facts, [], [])
 
 
-def forge(house: House, archive: bytes, path: str, length: int | None = None) -> SetId:
+def forge(house: House, archive: bytes, path: str, length: int | None = None, owners: t.Any = OWNERS) -> SetId:
     """A set that is whole, encrypted to us, with right checksums, and forged."""
-    engine = Forger(archive, path, len(archive) if length is None else length)
+    engine = Forger(archive, path, len(archive) if length is None else length, owners)
     set_id = _dumping.dump(dataclasses.replace(house.request("files", {"paths": ["/x"]}), engine=engine)).set_id
     assert set_id is not None
     return set_id
@@ -94,5 +100,31 @@ def test_a_path_of_a_hostile_description_is_refused(house: House, path: str) -> 
 def test_what_is_in_the_archive_has_to_be_what_the_description_says(house: House, target: Path) -> None:
     set_id = forge(house, HARMLESS["links"], str(target))
     with pytest.raises(SetInvalid, match=r"1 hard_links, the set says 0"):
+        house.restore(set_id, "files", {}, replace=True)
+    assert os.listdir(target.parent) == ["users"]
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [None, "root", [{"user": "root"}], [{**OWNERS[0], "members": -1}], [{**OWNERS[0], "user": "a\\x00"}]],
+    ids=["none", "text", "half", "negative", "NUL"],
+)
+def test_owners_that_are_none_are_refused(house: House, owners: t.Any) -> None:
+    set_id = forge(house, HARMLESS["file"], "/users", owners=owners)
+    with pytest.raises(SetInvalid, match="its description of the files is not one"):
+        house.restore(set_id, "files", {"directory": str(house.base / "out")})
+    assert not (house.base / "out").exists()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+def test_files_that_belong_to_others_than_the_set_says_replace_nothing(house: House, target: Path) -> None:
+    archive = archive_of(file(b"users/a", b"12345"))
+    assert house.restore(forge(house, archive, str(target)), "files", {"directory": str(house.base / "out")}).checks
+    nobody = pwd.getpwnam("nobody")
+    others = [{**OWNERS[0], "members": 1}, {**OWNERS[0], "user": "nobody", "members": 1}]
+    set_id = forge(house, archive, str(target), owners=others)
+    with pytest.raises(
+        BackupError, match=f"2 members belong to 0:0, the set says 1; 0 members belong to {nobody.pw_uid}:0, the set"
+    ):
         house.restore(set_id, "files", {}, replace=True)
     assert os.listdir(target.parent) == ["users"]

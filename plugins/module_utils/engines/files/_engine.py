@@ -10,6 +10,7 @@ links, any byte in a name); which names belong, and what is in the archive in th
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import os
@@ -55,6 +56,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._staging 
     remove_tree,
     sync_file_system,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files import _owners
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._selection import Choice, Only
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._tar_guard import (
     ArchiveRefused,
@@ -387,7 +389,7 @@ class FilesEngine(Engine):
         for live in self._lives():
             for path, since in kept_beside(live):
                 mounted = _mounted_below(path)
-                size = 0 if mounted else _count_tree(path)["content_bytes"]
+                size = 0 if mounted else _count_tree(path)[0]["content_bytes"]
                 found.append(Replaced(escape(path), since, size, mounted))
         return sorted(found, key=lambda entry: (entry.since, entry.name))
 
@@ -648,6 +650,7 @@ class _TreeDump:
             "archive_bytes": self.tally.archive_bytes,
             "sparse_files": self.tally.sparse_files,
             "privileged": self.tally.privileged,
+            "owners": _owners.facts(self.tally.owners),
             **{name: getattr(self.tally, name) for name in _COUNTED},
             "excluded": self.walked.excluded,
             "changed_while_read": self.changed.facts(),
@@ -821,7 +824,7 @@ class _Tree:
 
     def check(self) -> list[Check]:
         """Compares what lies in the staging directory with what the set says."""
-        found = _count_tree(self.staging.new) if os.path.lexists(self.staging.new) else {}
+        found, numbers = _count_tree(self.staging.new) if os.path.lexists(self.staging.new) else ({}, None)
         # Where only some are restored, the guard has counted what it let through.
         said = self.entry if self.choice is None else {name: getattr(self.tally, name) for name in _COUNTED}
         differing = [
@@ -834,7 +837,30 @@ class _Tree:
         return [
             Check(f"{escape(self.root)}: entries by type and bytes", not differing, detail),
             Check(f"{escape(self.root)}: no device nodes or sockets", not unexpected, f"{unexpected} found"),
+            self._check_owners(numbers or collections.Counter()),
         ]
+
+    def _check_owners(self, found: t.Counter[tuple[int, int]]) -> Check:
+        """Only root can give files away; for anybody else, the archive is asked to whom it would give them."""
+        owners = self.tally.owners
+        said = owners if self.choice is not None else _owners.from_facts(self.entry["owners"])
+        if os.geteuid() == 0:
+            name, wanted = f"{escape(self.root)}: owners", _owners.on_disk(said)
+            differing = [
+                f"{found[pair]} members belong to {pair[0]}:{pair[1]}, the set says {wanted[pair]}"
+                for pair in sorted(found.keys() | wanted.keys())
+                if found[pair] != wanted[pair]
+            ]
+        else:
+            name = f"{escape(self.root)}: owners in the archive"
+            differing = [
+                f"{owners[owner]} members belong to {escape(owner.user) or owner.uid}:"
+                f"{escape(owner.group) or owner.gid}, the set says {said[owner]}"
+                for owner in sorted(owners.keys() | said.keys())
+                if owners[owner] != said[owner]
+            ]
+        detail = "; ".join(differing[:20]) or f"{sum(said.values())} members, {len(said)} owners"
+        return Check(name, not differing, detail)
 
 
 def tar_version() -> str:
@@ -871,6 +897,7 @@ def _entries(work: RestoreWork) -> list[t.Mapping[str, t.Any]]:
                 raise ValueError(f"its path {entry['path']!r} is not one")
             if not all(is_count(entry[name]) for name in (*_COUNTED, "archive_bytes")):
                 raise ValueError(f"its counts of {entry['path']!r} are not numbers")
+            _owners.from_facts(entry["owners"])
         if not entries or len({entry["path"] for entry in entries}) != len(entries):
             raise ValueError("it holds no path, or one twice")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -930,9 +957,10 @@ def _mounted_below(path: bytes) -> str | None:
     return f"the file system mounted on {escape(inside[0])}" if inside else None
 
 
-def _count_tree(root: bytes) -> dict[str, int]:
-    """What lies in a tree, counted as :class:`Tally` counts."""
+def _count_tree(root: bytes) -> tuple[dict[str, int], t.Counter[tuple[int, int]]]:
+    """What lies in a tree, counted as :class:`Tally` counts, and how many members belong to which user and group."""
     counts: dict[str, int] = {"content_bytes": 0}
+    owners: t.Counter[tuple[int, int]] = collections.Counter()
     seen: set[tuple[int, int]] = set()
 
     def count(status: os.stat_result) -> None:
@@ -948,6 +976,7 @@ def _count_tree(root: bytes) -> dict[str, int]:
                 name = "hard_links"
             seen.add((status.st_dev, status.st_ino))
         counts[name] = counts.get(name, 0) + 1
+        owners[status.st_uid, status.st_gid] += 1
         if name == "files":
             counts["content_bytes"] += status.st_size
 
@@ -962,7 +991,7 @@ def _count_tree(root: bytes) -> dict[str, int]:
                         pending.append(entry.path)
     except OSError as error:
         raise as_backup_error("read what was restored", root, error) from error
-    return counts
+    return counts, owners
 
 
 def _write(descriptor: int, data: bytes | bytearray | memoryview) -> None:

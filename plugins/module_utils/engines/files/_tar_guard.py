@@ -24,9 +24,12 @@ Memory: the names of directories and of symbolic links, and of the files of one 
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import re
 import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._owners import Owner, Owners
 
 BLOCK = 512
 # Attributes are at most 64 KiB each (xattr(7)) and a path is at most 4096 bytes: no header of ours is larger.
@@ -82,6 +85,7 @@ class Tally:
     :param archive_bytes: size of the archive itself.
     :param privileged: how many files have a setuid or setgid bit or capabilities.
     :param privileged_names: the first of them.
+    :param owners: how many members belong to whom.
     """
 
     directories: int = 0
@@ -94,6 +98,7 @@ class Tally:
     archive_bytes: int = 0
     privileged: int = 0
     privileged_names: list[bytes] = dataclasses.field(default_factory=list)
+    owners: Owners = dataclasses.field(default_factory=collections.Counter)
 
     @property
     def members(self) -> int:
@@ -212,7 +217,7 @@ class TarGuard:
         return position
 
     def _extended_size(self, header: bytes) -> int:
-        _mode, size = _numbers(header)
+        size = _numbers(header).size
         if not 0 < size <= MAX_EXTENDED_HEADER:
             raise ArchiveRefused(f"an extended header of {size} bytes")
         return size
@@ -222,15 +227,16 @@ class TarGuard:
         kind = header[156:157]
         if kind not in _KINDS:
             raise ArchiveRefused(f"a member of type {kind!r}, no file, directory, link or FIFO ({_text(header[:100])})")
-        mode, size = _numbers(header)
+        numbers = _numbers(header)
+        mode, size = numbers.mode, numbers.size
         if header[329:345] not in _DEVICE_NUMBERS or header[345:] != _ZEROS_AFTER_DEVICE:
             raise ArchiveRefused(f"a header of another format ({_text(header[:100])})")
-        _text_field(header[265:297])
-        _text_field(header[297:329])
+        owner = Owner(_text_field(header[265:297]), _text_field(header[297:329]), numbers.uid, numbers.gid)
         name = _text_field(header[:100])
         link = _text_field(header[157:257])
         logical = size
         if records:
+            owner = _owner(owner, records)
             sparse = _SPARSE_KEYS & records.keys()
             if sparse:
                 if sparse != _SPARSE_KEYS or kind != b"0" or b"path" in records or not size:
@@ -266,6 +272,7 @@ class TarGuard:
         plain = name[:-1] if kind == b"5" else name
         if self._wanted is not None and not self._wanted(plain, kind == b"5", link if kind == b"1" else None):
             return False
+        self.tally.owners[owner] += 1
         self._count(kind, name, mode, logical, records)
         self.tally.sparse_files += bool(sparse)
         return True
@@ -399,8 +406,15 @@ def _check_component(name: bytes) -> None:
         raise ArchiveRefused(f"a name that is none: {_text(name)}")
 
 
-def _numbers(header: bytes) -> tuple[int, int]:
-    """Mode and size of a header that is whole and of the right format."""
+class _Numbers(t.NamedTuple):
+    mode: int
+    uid: int
+    gid: int
+    size: int
+
+
+def _numbers(header: bytes) -> _Numbers:
+    """The numbers of a header that is whole and of the right format."""
     found = _NUMBERS.fullmatch(header[100:156])
     if found is None or header[257:265] != b"ustar\x0000":
         raise ArchiveRefused(f"a header of another format ({_text(header[:100])})")
@@ -410,7 +424,17 @@ def _numbers(header: bytes) -> tuple[int, int]:
     mode = int(found.group(1), 8)
     if mode > 0o7777:
         raise ArchiveRefused(f"a mode that is none ({_text(header[:100])})")
-    return mode, int(found.group(4), 8)
+    return _Numbers(mode, int(found.group(2), 8), int(found.group(3), 8), int(found.group(4), 8))
+
+
+def _owner(owner: Owner, records: dict[bytes, bytes]) -> Owner:
+    """What an extended header says goes before the header."""
+    return Owner(
+        records.get(b"uname", owner.user),
+        records.get(b"gname", owner.group),
+        int(records.get(b"uid", owner.uid)),
+        int(records.get(b"gid", owner.gid)),
+    )
 
 
 def _text_field(field: bytes) -> bytes:

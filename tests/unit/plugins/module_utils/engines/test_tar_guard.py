@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import tarfile
+from collections import Counter
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._owners import Owner
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._tar_guard import (
     ArchiveRefused,
     Tally,
@@ -92,8 +94,16 @@ def test_everything_is_counted() -> None:
         archive_bytes=len(data),
         privileged=2,
         privileged_names=[b"users/a", b"users/c"],
+        owners=Counter({Owner(b"root", b"root", 0, 0): 7}),
     )
     assert tally.members == 7
+
+
+def test_the_owner_of_an_extended_header_goes_before_the_header() -> None:
+    name, number = "ñ".encode() * 40, 2**31
+    records = record(b"uname", name) + record(b"uid", b"%d" % number) + record(b"gid", b"%d" % (number + 1))
+    _out, tally = guarded(archive(extended(records) + file(b"users/a", b"x"), file(b"users/b", b"x")))
+    assert tally.owners == {Owner(name, b"root", number, number + 1): 1, Owner(b"root", b"root", 0, 0): 2}
 
 
 def test_an_archive_longer_than_it_was_is_refused() -> None:

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""To whom the members of an archive belong, and whether what was restored belongs to the same."""
+
+from __future__ import annotations
+
+import collections
+import grp
+import pwd
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import is_count
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape, unescape
+
+
+class Owner(t.NamedTuple):
+    """As an archive says it: names, empty where the numbers had none, and numbers."""
+
+    user: bytes
+    group: bytes
+    uid: int
+    gid: int
+
+    def here(self) -> tuple[int, int]:
+        """The numbers on this host: a name that it knows goes before the number (tar(1), ``--numeric-owner``)."""
+        uid, gid = self.uid, self.gid
+        if self.user:
+            uid = _number(lambda name: pwd.getpwnam(name).pw_uid, self.user, uid)
+        if self.group:
+            gid = _number(lambda name: grp.getgrnam(name).gr_gid, self.group, gid)
+        return uid, gid
+
+
+# How many members belong to each.
+Owners = t.Counter[Owner]
+
+
+def facts(owners: Owners) -> list[dict[str, t.Any]]:
+    """What backup.json tells of them, most members first."""
+    return [
+        {"user": escape(owner.user), "group": escape(owner.group), "uid": owner.uid, "gid": owner.gid, "members": count}
+        for owner, count in sorted(owners.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def from_facts(entries: t.Any) -> Owners:
+    """What :func:`facts` told.
+
+    :raises ValueError: when it is nothing of the kind.
+    """
+    owners: Owners = collections.Counter()
+    for entry in entries:
+        names = entry["user"], entry["group"]
+        numbers = entry["uid"], entry["gid"], entry["members"]
+        if not all(isinstance(name, str) for name in names) or not all(map(is_count, numbers)):
+            raise ValueError("an owner of its files is not one")
+        user, group = map(unescape, names)
+        if b"\0" in user + group:
+            raise ValueError("an owner's name holds a NUL")
+        owners[Owner(user, group, entry["uid"], entry["gid"])] += entry["members"]
+    return owners
+
+
+def on_disk(owners: Owners) -> t.Counter[tuple[int, int]]:
+    """How many members shall belong to each pair of numbers, once restored here by root."""
+    numbers: t.Counter[tuple[int, int]] = collections.Counter()
+    for owner, count in owners.items():
+        numbers[owner.here()] += count
+    return numbers
+
+
+def _number(look_up: t.Callable[[str], int], name: bytes, otherwise: int) -> int:
+    try:
+        return look_up(name.decode("utf-8", "surrogateescape"))
+    except (KeyError, ValueError):
+        return otherwise
