@@ -186,7 +186,9 @@ class Supervisor:
         measured = time.monotonic()
         try:
             while waiting or self._running:
+                news = False
                 while waiting and len(self._running) < concurrency and may_begin():
+                    news = True
                     lost = self._begin(waiting.pop(0))
                     if lost is not None:
                         ended(lost)
@@ -201,8 +203,10 @@ class Supervisor:
                         self._remove(running)
                         ended(drill)
                         done += 1
-                if measure:
+                        news = True
+                if measure or news:
                     self._show(done, len(sets))
+                if measure:
                     measured = time.monotonic()
                 if self._running:
                     time.sleep(_LOOK_EVERY_SECONDS)

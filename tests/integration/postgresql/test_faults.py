@@ -59,13 +59,20 @@ def ledger(server: PostgresqlServer) -> str:
     return "libro"
 
 
+@pytest.fixture(scope="module")
+def template() -> Iterator[str]:
+    """A large ledger to copy, until this file's tests have ended."""
+    server = running_server(17)
+    server.psql("CREATE DATABASE template_libro")
+    server.psql(LEDGER.format(rows=800_000), "template_libro")
+    yield "template_libro"
+    server.psql("DROP DATABASE template_libro")
+
+
 @pytest.fixture
-def big_ledger(server: PostgresqlServer) -> str:
+def big_ledger(server: PostgresqlServer, template: str) -> str:
     """A database that takes a second or two."""
-    if server.psql("SELECT count(*) FROM pg_database WHERE datname = 'template_libro'") == "0":
-        server.psql("CREATE DATABASE template_libro")
-        server.psql(LEDGER.format(rows=800_000), "template_libro")
-    server.psql("CREATE DATABASE libro TEMPLATE template_libro")
+    server.psql(f"CREATE DATABASE libro TEMPLATE {template}")
     return "libro"
 
 
