@@ -24,6 +24,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _engine as sqlite_engine
 from tests.integration.files.support import IS_ROOT, House, run_child, small_file_system, stub
 
@@ -316,7 +317,7 @@ def test_a_database_that_somebody_has_open_is_not_replaced(house: House, home: P
 def test_a_locked_database_is_waited_for_only_so_long(
     house: House, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(_connection, "BUSY_SECONDS", 0.5)
     database = home / "bank.db"
     bank(database, "delete", bulk=10)
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as holder:
