@@ -22,11 +22,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._c
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._inspect import distrust
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
 
-# A rollback-journal database is copied in steps between which writers write. Each write starts the copy anew; after
-# so many the rest is done in one go, with writers held off, and for no longer than so.
+# A rollback-journal database is copied in steps between which writers write: one that waits keeps the next step from
+# beginning (its PENDING lock), so that no pause is needed. Each write starts the copy anew; after so many the rest is
+# done in one go, with writers held off, and for no longer than so.
 MAX_RESTARTS = 5
 LOCKED_SECONDS = 30.0
-_PAUSE_SECONDS = 0.001
 _STEP_BYTES = 4 * 1024 * 1024
 # Offsets 18 and 19 of the header tell how to write and read the file: 1 rollback journal, 2 write-ahead log
 # (https://www.sqlite.org/fileformat2.html#file_format_version_numbers).
@@ -50,14 +50,12 @@ class LockedTooLongError(Exception):
 class _Watch:
     """Looks on while SQLite copies, and gives up where it is told to.
 
-    :param pause: seconds between two steps, for writers.
     :param max_restarts: so many are one too many less one.
     :param max_seconds: how long the copy may take.
     """
 
-    def __init__(self, *, pause: float, max_restarts: int | None, max_seconds: float | None) -> None:
+    def __init__(self, *, max_restarts: int | None = None, max_seconds: float | None = None) -> None:
         self.restarts = 0
-        self._pause = pause
         self._max_restarts = max_restarts
         self._deadline = None if max_seconds is None else time.monotonic() + max_seconds
         self._remaining: int | None = None
@@ -79,8 +77,6 @@ class _Watch:
             if self._max_restarts is not None and self.restarts > self._max_restarts:
                 raise _TooManyRestartsError
         self._remaining = remaining
-        if self._pause and remaining:
-            time.sleep(self._pause)
 
 
 class _Copy:
@@ -188,10 +184,10 @@ def copied(path: str, directory: str) -> t.Iterator[tuple[Moment, dict[str, t.An
             [mode] = source.execute("PRAGMA journal_mode").fetchone()
             [page_size] = source.execute("PRAGMA page_size").fetchone()
             pages = max(1, _STEP_BYTES // page_size)
-            watch = _Watch(pause=_PAUSE_SECONDS, max_restarts=MAX_RESTARTS, max_seconds=None)
+            watch = _Watch(max_restarts=MAX_RESTARTS)
             if mode == "wal":
                 hold(source)  # One read transaction: writers go on, and are not seen.
-                copy.fill(source, pages, _Watch(pause=0, max_restarts=None, max_seconds=None))
+                copy.fill(source, pages, _Watch())
             else:
                 try:
                     copy.fill(source, pages, watch)
@@ -200,5 +196,5 @@ def copied(path: str, directory: str) -> t.Iterator[tuple[Moment, dict[str, t.An
                     copy.close()  # Half of one moment and half of another.
                     copy = stack.enter_context(_Copy(directory, name))
                     hold(source)
-                    copy.fill(source, pages, _Watch(pause=0, max_restarts=None, max_seconds=LOCKED_SECONDS))
+                    copy.fill(source, pages, _Watch(max_seconds=LOCKED_SECONDS))
         yield copy.moment(), {"journal_mode": mode, "restarts": watch.restarts, "writers_held_off": locked}
