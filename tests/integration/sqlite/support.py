@@ -95,12 +95,12 @@ def teller(path: Path, *, seconds: float = 4, pause: float = 0.0) -> Iterator[su
         process.stdout.close()
 
 
-def left_by_a_killed_application(path: Path, script: str) -> None:
-    """Let a process run the script on ``connection``, and kill it when it says so: its journals stay as they are."""
+def left_by_a_killed_application(path: Path, script: str, *, by: signal.Signals = signal.SIGKILL) -> None:
+    """Let a process run the script on ``connection``, at whose end, if not before, it is killed: its journals stay."""
     program = f"import os, signal, sqlite3\nconnection = sqlite3.connect({str(path)!r}, isolation_level=None)\n"
     program += textwrap.dedent(script) + "\nos.kill(os.getpid(), signal.SIGKILL)\n"
     done = subprocess.run([sys.executable, "-c", program], check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert done.returncode == -by
 
 
 def files_of(directory: Path) -> list[str]:

@@ -67,6 +67,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._i
     distrust,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import (
+    refuse_shared_transaction,
+)
 
 PART = "database"
 FILE_NAME = "database.sqlite3"
@@ -116,6 +119,7 @@ class SqliteEngine(Engine):
     def examine(self) -> Examination:
         """The file is there, is a database, can be read, and where it has to be copied the copy fits."""
         header = self._header()
+        refuse_shared_transaction(self._path)
         size = self._size()
         if not has_log(header):
             self._check_scratch(size)
