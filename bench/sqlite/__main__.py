@@ -18,6 +18,7 @@ JOURNAL_MODES = ("delete", "wal")
 COMPARISONS = (
     Comparison("dump", "sqlite3 .backup", 1.3),
     Comparison("dump", "sqlite3 .backup, zstd -1, age", 1.3),
+    Comparison("dump", "the same, integrity_check"),
     Comparison("restore", "age -d, zstd -d"),
 )
 # About this many bytes for each row.
@@ -55,8 +56,12 @@ class Bench(measuring.Bench):
         copy, packed, target = self.root / "copy.db", self.root / "copy.age", self.root / "target.db"
         self.theirs("sqlite3 .backup", ["sqlite3", str(self.path), f".backup {copy}"], output=copy)
         copy.unlink()
-        packing = f"sqlite3 {self.path} '.backup {copy}' && zstd -q -1 -c {copy} | age -r {self.recipient} > {packed}"
-        self.theirs("sqlite3 .backup, zstd -1, age", [packing], output=packed)
+        backup = f"sqlite3 {self.path} '.backup {copy}'"
+        check = f"sqlite3 {copy} 'PRAGMA integrity_check'"
+        packing = f"zstd -q -1 -c {copy} | age -r {self.recipient} > {packed}"
+        self.theirs("the same, integrity_check", [f"{backup} && {check} && {packing}"], output=packed)
+        copy.unlink()
+        self.theirs("sqlite3 .backup, zstd -1, age", [f"{backup} && {packing}"], output=packed)
         copy.unlink()
         answer = self.ours("dump", options={"path": str(self.path)})
         self.theirs("age -d, zstd -d", [f"age -d -i {self.identity} {packed} | zstd -q -d > {copy}"])
