@@ -156,9 +156,10 @@ options:
         description:
           - The database file (V(sqlite)).
           - One in WAL mode is read where it is, and its writers go on. Its write-ahead log cannot be brought into the
-            database meanwhile, and grows by what is written until the dump has ended; a checkpoint that waits for its
-            readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump too. Where somebody still reads an older moment
-            of it, a copy is made as of any other database.
+            database meanwhile, and grows by what is written until the dump has ended. An application that asks for a
+            checkpoint that waits for readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump as for any other
+            reader, its own writers with it, for as long as its busy timeout says. Where somebody still reads an older
+            moment of the database, a copy is made as of any other.
           - A database in another mode is copied first. Writers go on between the steps of the copy; where they write all
             the time, they are held off for at most 30 seconds.
           - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
