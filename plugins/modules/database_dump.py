@@ -160,15 +160,16 @@ options:
             checkpoint that waits for readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump as for any other
             reader, its own writers with it, for as long as its busy timeout says. Where somebody still reads an older
             moment of the database, a copy is made as of any other.
-          - A database in another mode is copied first. Writers go on between the steps of the copy; where they write all
-            the time, they are held off for at most 30 seconds.
+          - A database in another mode is copied first. Writers go on between the steps of the copy; where they write
+            all the time, they are held off for at most 30 seconds.
           - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
             set.
           - A database that an application attaches to another is a source of its own. The file does not tell that it is
             attached, not even while somebody has both open, and each is dumped at a moment of its own. Where
             transactions change several files, stop the application while they are dumped, or put their tables into one.
-          - The one trace of such a transaction is the journal of one that died while it was committed, in a mode other than
-            WAL. It is refused with the names of the other databases, and left as it is for SQLite to undo in all of them.
+          - The one trace of such a transaction is the journal of one that died while it was committed, in a mode other
+            than WAL. It is refused with the names of the other databases, and left as it is for SQLite to undo in all
+            of them.
         type: path
       scratch_directory:
         description:
