@@ -13,18 +13,22 @@ from pathlib import Path
 from bench import measuring
 from bench.measuring import Comparison
 
+# As databases come, and as those should be that are written to while they are backed up.
+JOURNAL_MODES = ("delete", "wal")
 COMPARISONS = (
     Comparison("dump", "sqlite3 .backup", 1.3),
     Comparison("dump", "sqlite3 .backup, zstd -1, age", 1.3),
+    Comparison("dump", "the same, integrity_check"),
     Comparison("restore", "age -d, zstd -d"),
 )
 # About this many bytes for each row.
-_BYTES_PER_ROW = 240
+_BYTES_PER_ROW = 120
 
 
-def create(path: Path, size: int) -> None:
+def create(path: Path, size: int, *, journal_mode: str) -> None:
     """Makes a database of about this many bytes."""
     with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA journal_mode={journal_mode}")
         connection.execute(
             "CREATE TABLE mesa (id INTEGER PRIMARY KEY, abierta TEXT, asunto TEXT, texto TEXT, firma BLOB)"
         )
@@ -52,8 +56,12 @@ class Bench(measuring.Bench):
         copy, packed, target = self.root / "copy.db", self.root / "copy.age", self.root / "target.db"
         self.theirs("sqlite3 .backup", ["sqlite3", str(self.path), f".backup {copy}"], output=copy)
         copy.unlink()
-        packing = f"sqlite3 {self.path} '.backup {copy}' && zstd -q -1 -c {copy} | age -r {self.recipient} > {packed}"
-        self.theirs("sqlite3 .backup, zstd -1, age", [packing], output=packed)
+        backup = f"sqlite3 {self.path} '.backup {copy}'"
+        check = f"sqlite3 {copy} 'PRAGMA integrity_check'"
+        packing = f"zstd -q -1 -c {copy} | age -r {self.recipient} > {packed}"
+        self.theirs("the same, integrity_check", [f"{backup} && {check} && {packing}"], output=packed)
+        copy.unlink()
+        self.theirs("sqlite3 .backup, zstd -1, age", [f"{backup} && {packing}"], output=packed)
         copy.unlink()
         answer = self.ours("dump", options={"path": str(self.path)})
         self.theirs("age -d, zstd -d", [f"age -d -i {self.identity} {packed} | zstd -q -d > {copy}"])
@@ -74,13 +82,17 @@ def main() -> None:
         measuring.report("SQLite", given.turns) as (rows, notes),
         tempfile.TemporaryDirectory(dir=measuring.RESULTS) as directory,
     ):
-        path = Path(directory) / "mesa.db"
-        create(path, int(given.gigabytes * 1e9))
-        bench = Bench(path, Path(directory))
-        for _turn in measuring.turns(given.turns):
-            bench.turn()
-        rows += bench.rows(sqlite3.sqlite_version, COMPARISONS)
-        notes.append(f"SQLite {sqlite3.sqlite_version}: database {path.stat().st_size / 1e9:.2f} GB, {bench.sizes()}")
+        for journal_mode in JOURNAL_MODES:
+            root = Path(directory) / journal_mode
+            root.mkdir()
+            path = root / "mesa.db"
+            create(path, int(given.gigabytes * 1e9), journal_mode=journal_mode)
+            bench = Bench(path, root)
+            for _turn in measuring.turns(given.turns):
+                bench.turn()
+            title = f"{sqlite3.sqlite_version}, {journal_mode}"
+            rows += bench.rows(title, COMPARISONS)
+            notes.append(f"SQLite {title}: database {path.stat().st_size / 1e9:.2f} GB, {bench.sizes()}")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ options:
             set then compares what it restored with that, value by value, and not only by the number of rows.
           - For V(mariadb) and V(mysql) the rows are digested as they pass into the set, at about a third of the dump's
             processor time more. V(postgresql) reads every row once more, for about as much processor time again as the
-            dump; V(sqlite) reads the copy once more, about half a second for every million values. With any of them a
+            dump; V(sqlite) reads every row once more, about half a second for every million values. With any of them a
             drill or a restore reads every row once more.
           - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
             that the guess is right, and whoever sees two sets, which tables are the same in both.
@@ -155,13 +155,26 @@ options:
       path:
         description:
           - The database file (V(sqlite)).
+          - One in WAL mode is read where it is, and its writers go on. Its write-ahead log cannot be brought into the
+            database meanwhile, and grows by what is written until the dump has ended. An application that asks for a
+            checkpoint that waits for readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump as for any other
+            reader, its own writers with it, for as long as its busy timeout says. Where somebody still reads an older
+            moment of the database, a copy is made as of any other.
+          - A database in another mode is copied first. Writers go on between the steps of the copy; where they write
+            all the time, they are held off for at most 30 seconds.
+          - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
+            set.
           - A database that an application attaches to another is a source of its own. The file does not tell that it is
-            attached, and each is copied at a moment of its own. Where transactions change several files, stop the
-            application while they are dumped, or put their tables into one.
+            attached, not even while somebody has both open, and each is dumped at a moment of its own. Where
+            transactions change several files, stop the application while they are dumped, or put their tables into one.
+          - The one trace of such a transaction is the journal of one that died while it was committed, in a mode other
+            than WAL. It is refused with the names of the other databases, and left as it is for SQLite to undo in all
+            of them.
         type: path
       scratch_directory:
         description:
-          - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)).
+          - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)). A database in
+            WAL mode mostly needs none.
           - The database's own directory when not given.
         type: path
 seealso:

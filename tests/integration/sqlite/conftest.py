@@ -18,3 +18,11 @@ def house(tmp_path: Path) -> House:
     base = tmp_path / "house"
     base.mkdir()
     return House(base)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The directory where databases live."""
+    directory = tmp_path / "srv"
+    directory.mkdir()
+    return directory

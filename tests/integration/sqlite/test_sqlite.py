@@ -10,120 +10,30 @@ import dataclasses
 import os
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import time
 import typing as t
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _engine as sqlite_engine
 from tests.integration.files.support import IS_ROOT, House, run_child, small_file_system, stub
-
-ACCOUNTS, BALANCE = 200, 1000
-
-
-def execute(path: Path, *statements: str) -> None:
-    """Run statements, and leave the database closed."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def query(path: Path, statement: str) -> list[tuple[t.Any, ...]]:
-    """All rows."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return connection.execute(statement).fetchall()
-
-
-def contents(path: Path) -> list[str]:
-    """Schema and rows of the whole database, as SQL."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return list(connection.iterdump())
-
-
-def bank(path: Path, journal_mode: str, *, bulk: int = 20_000) -> None:
-    """Accounts between which money only moves, and some bulk so that a copy takes a moment."""
-    execute(
-        path,
-        f"PRAGMA journal_mode={journal_mode}",
-        "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)",
-        "CREATE TABLE transfer (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL)",
-        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ACCOUNTS})"
-        f" INSERT INTO account SELECT i, {BALANCE} FROM n",
-        "CREATE TABLE bulk (id INTEGER PRIMARY KEY, text TEXT)",
-        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {bulk})"
-        " INSERT INTO bulk SELECT i, hex(randomblob(400)) FROM n",
-    )
-
-
-# Each transaction takes from one account, gives to another and books it; the slowest commit is reported at the end.
-TELLER = """
-    import random, sqlite3, sys, time
-    connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
-    slowest = 0
-    print("open", flush=True)
-    end = time.time() + float(sys.argv[2])
-    while time.time() < end:
-        one, other = random.sample(range(1, 201), 2)
-        amount = random.randint(1, 50)
-        begun = time.time()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("UPDATE account SET balance = balance - ? WHERE id = ?", (amount, one))
-        connection.execute("UPDATE account SET balance = balance + ? WHERE id = ?", (amount, other))
-        connection.execute("INSERT INTO transfer (amount) VALUES (?)", (amount,))
-        connection.execute("COMMIT")
-        slowest = max(slowest, time.time() - begun)
-        time.sleep(float(sys.argv[3]))
-    print(slowest, connection.execute("SELECT count(*) FROM transfer").fetchone()[0])
-"""
-
-
-@contextlib.contextmanager
-def teller(path: Path, *, seconds: float = 4, pause: float = 0.0) -> Iterator[subprocess.Popen[str]]:
-    """Another process that moves money all the time."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(TELLER), str(path), str(seconds), str(pause)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def left_by_a_killed_application(path: Path, script: str) -> None:
-    """Let a process run the script on ``connection``, and kill it when it says so: its journals stay as they are."""
-    program = f"import os, signal, sqlite3\nconnection = sqlite3.connect({str(path)!r}, isolation_level=None)\n"
-    program += textwrap.dedent(script) + "\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    done = subprocess.run([sys.executable, "-c", program], check=False)
-    assert done.returncode == -signal.SIGKILL
-
-
-def files_of(directory: Path) -> list[str]:
-    """What lies in the database's directory."""
-    return sorted(os.listdir(directory))
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The directory where databases live."""
-    directory = tmp_path / "srv"
-    directory.mkdir()
-    return directory
+from tests.integration.sqlite.support import (
+    ACCOUNTS,
+    BALANCE,
+    bank,
+    contents,
+    execute,
+    files_of,
+    left_by_a_killed_application,
+    query,
+    teller,
+)
 
 
 @pytest.mark.parametrize("journal_mode", ["wal", "delete", "truncate", "persist"])
@@ -316,7 +226,7 @@ def test_a_database_that_somebody_has_open_is_not_replaced(house: House, home: P
 def test_a_locked_database_is_waited_for_only_so_long(
     house: House, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(_connection, "BUSY_SECONDS", 0.5)
     database = home / "bank.db"
     bank(database, "delete", bulk=10)
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as holder:
@@ -367,9 +277,12 @@ def encrypt(path: Path) -> None:
     ],
     ids=["page", "index", "cut", "encrypted", "missing", "directory"],
 )
-def test_a_damaged_database_is_no_backup(house: House, home: Path, harm: Callable[[Path], None], message: str) -> None:
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_a_damaged_database_is_no_backup(
+    house: House, home: Path, journal_mode: str, harm: Callable[[Path], None], message: str
+) -> None:
     database = home / "bank.db"
-    bank(database, "delete", bulk=2000)
+    bank(database, journal_mode, bulk=2000)
     good = house.dump("sqlite", {"path": str(database)})
     harm(database)
     there = files_of(home)
@@ -447,9 +360,10 @@ def test_a_full_scratch_directory_is_told_and_leaves_nothing(
     assert not house.leftovers()
 
 
-def test_a_dump_killed_anywhere_leaves_no_set_and_no_data(house: House, home: Path) -> None:
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_a_dump_killed_anywhere_leaves_no_set_and_no_data(house: House, home: Path, journal_mode: str) -> None:
     database = home / "bank.db"
-    bank(database, "delete", bulk=200)
+    bank(database, journal_mode, bulk=200)
     everything = contents(database)
     step = 0
     while True:
@@ -460,7 +374,7 @@ def test_a_dump_killed_anywhere_leaves_no_set_and_no_data(house: House, home: Pa
             break
         assert not house.sets()
         for name in files_of(home):
-            if name != "bank.db":
+            if not name.startswith("bank.db"):
                 assert not any(path.stat().st_size for path in (home / name).rglob("*")), "a copy with a name"
         assert contents(database) == everything
     assert step > 5

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to database files, and who else has them open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import urllib.parse
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
+
+SIDECARS = ("-wal", "-shm", "-journal")
+# How long a lock that another process holds is waited for.
+BUSY_SECONDS = 30.0
+
+
+def connect(
+    path: str, mode: str, *, immutable: bool = False, timeout: float | None = None, one_thread: bool = True
+) -> sqlite3.Connection:
+    """A connection without Python's own transactions.
+
+    :param mode: ``ro``, ``rw`` or ``rwc``. A source is opened ``rw``: only so SQLite takes part in locking, and rolls
+        back what a crashed application has left, as every reader does.
+    :param one_thread: False: it is made in one thread and used in another.
+    """
+    quoted = urllib.parse.quote_from_bytes(os.fsencode(path))
+    uri = f"file:{quoted}?mode={mode}" + ("&immutable=1" if immutable else "")
+    return sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=BUSY_SECONDS if timeout is None else timeout,
+        isolation_level=None,
+        check_same_thread=one_thread,
+    )
+
+
+def hold(connection: sqlite3.Connection) -> None:
+    """Begins a read transaction that lasts until the connection is closed."""
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def holders(path: str) -> list[str]:
+    """The processes that have the database or one of its journals open, as far as this user can see."""
+    wanted = {}
+    for tail in ("", *SIDECARS):
+        with contextlib.suppress(OSError):
+            status = os.stat(path + tail)
+            wanted[(status.st_dev, status.st_ino)] = os.path.basename(path + tail)
+    names = set(wanted.values())
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")) if wanted else ():
+        directory = f"/proc/{process}/fd"
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(directory):
+                with contextlib.suppress(OSError):
+                    # The name first: stat(2) on a descriptor of a dead network file system would never return.
+                    if os.path.basename(os.readlink(f"{directory}/{descriptor}")) not in names:
+                        continue
+                    status = os.stat(f"{directory}/{descriptor}")
+                    if (status.st_dev, status.st_ino) in wanted:
+                        with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as stream:
+                            found.append(f"process {process} ({stream.read().strip()})")
+                        break
+    return found
+
+
+def shown(path: str) -> str:
+    """A path for messages."""
+    return escape(os.fsencode(path))

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database in WAL mode, read where it is: its own file is the moment, and nothing is copied.
+
+Writers of such a database append to its write-ahead log; only a checkpoint writes to the file itself. A reader of the
+log's first M frames keeps every checkpoint from going beyond them (it holds the lock of its read mark, and where the
+whole log was in the file already when it began, that of mark 0, without which no checkpoint writes at all). So where a
+checkpoint that begins after the reader finds no frame that it could not write, reader, log and file are the same
+moment, and the file stays so until the reader ends. A log can only be begun anew meanwhile, which writes to no
+database file (https://www.sqlite.org/walformat.html#wal_locks; walTryBeginRead, walCheckpoint and walRestartLog in
+SQLite's wal.c, 3.40 and 3.53).
+
+Nobody is held off for that. What is written meanwhile stays in the log, which grows by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import connect, hold, shown
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._inspect import distrust
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
+
+# A commit may come between reader and checkpoint, or somebody may still read an older moment. Then it is tried anew.
+TRIES = 20
+_PAUSE_SECONDS = 0.025
+# Offset 19 of the header: how the file is read; 2 is with a write-ahead log
+# (https://www.sqlite.org/fileformat2.html#file_format_version_numbers).
+_READ_VERSION = 19
+_WITH_LOG = 2
+
+
+def has_log(header: bytes) -> bool:
+    """Whether a database is in WAL mode, by the beginning of its file."""
+    return header[_READ_VERSION : _READ_VERSION + 1] == bytes([_WITH_LOG])
+
+
+@contextlib.contextmanager
+def in_place(path: str) -> t.Iterator[Moment | None]:
+    """The database's own file as one of its moments; None where that cannot be had.
+
+    :raises sqlite3.Error: when it cannot be read.
+    :raises BackupError: at the end, when something has written to the file meanwhile.
+    """
+    # The first to be opened and the last to be closed: closing any descriptor of a file lets go of all locks that
+    # this process has on it (fcntl_locking(2)), SQLite's among them.
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        reader = stack.enter_context(contextlib.closing(connect(path, "rw", one_thread=False)))
+        checkpointer = stack.enter_context(contextlib.closing(connect(path, "rw")))
+        distrust(reader)
+        if not _begin(reader, checkpointer) or not os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            yield None
+            return
+        [pages] = reader.execute("PRAGMA page_count").fetchone()
+        [page_size] = reader.execute("PRAGMA page_size").fetchone()
+        before = os.fstat(descriptor)
+        if before.st_size < pages * page_size:  # SQLite reads zeros for what is missing at the end.
+            yield None
+            return
+        yield Moment(reader, descriptor, pages * page_size, before.st_size)
+        after = os.fstat(descriptor)
+        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or not reader.in_transaction:
+            raise BackupError(
+                "back up a SQLite database",
+                on=shown(path),
+                why="something has written to its file past SQLite's locks while it was read",
+                next_step="Find what changes the file otherwise than through SQLite; then run again.",
+            )
+
+
+def _begin(reader: sqlite3.Connection, checkpointer: sqlite3.Connection) -> bool:
+    """Begins a read transaction of a moment that is wholly in the database's file; False: there is none."""
+    for connection in (reader, checkpointer):  # Opens the log, so that as little as can be is left to do then.
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            return False
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    for _try in range(TRIES):
+        hold(reader)
+        try:
+            busy, in_log, in_file = checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError:  # No space, no permission: what prevents a checkpoint prevents no reading.
+            busy, in_log, in_file = 1, -1, -1
+        if not busy and in_log == in_file >= 0:
+            return True
+        reader.execute("COMMIT")
+        time.sleep(_PAUSE_SECONDS)
+    return False

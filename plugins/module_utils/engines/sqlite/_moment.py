@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One committed moment of a database: stored and looked at side by side."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import sqlite3
+import threading
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils import _programs
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
+from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
+
+# How often a look that is to end is told so: SQLite forgets it once a statement has ended.
+_TELL_EVERY_SECONDS = 0.05
+Answer = t.TypeVar("Answer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """One committed moment of a database, which stays as it is while the connection's transaction lasts.
+
+    :param connection: prepared by ``distrust``, in a read transaction of this moment; any thread may use it.
+    :param descriptor: of the file, at its beginning.
+    :param bytes: how many of the file are the database.
+    :param file_bytes: how many the file has.
+    """
+
+    connection: sqlite3.Connection
+    descriptor: int
+    bytes: int
+    file_bytes: int
+
+    def reading(self) -> list[Command]:
+        """What reads no more of the file than the database; nothing where that is all of it."""
+        return [Command([_programs.find("head"), "-c", str(self.bytes)])] if self.bytes < self.file_bytes else []
+
+    def store(self, writer: SetWriter, stream: Stream, look: t.Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Stores the database while it is looked at; the first of the two that fails ends the other.
+
+        :param look: does nothing but ask the connection.
+        :returns: what ``look`` answers.
+        :raises Exception: what the one raised that failed first.
+        """
+        first: list[BaseException] = []
+        ending = threading.Event()
+
+        def look_on() -> Answer:
+            try:
+                return look(self.connection)
+            except BaseException as error:
+                if not ending.is_set():
+                    first.append(error)
+                    writer.processes.cancel()
+                raise
+
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+            looking: concurrent.futures.Future[Answer] | None = None
+            try:
+                looking = pool.submit(look_on)
+                writer.store(stream)
+                return looking.result()
+            except BaseException:
+                ending.set()
+                while looking is not None and not looking.done():
+                    self.connection.interrupt()
+                    concurrent.futures.wait([looking], timeout=_TELL_EVERY_SECONDS)
+                if first:
+                    raise first[0] from first[0].__cause__
+                raise

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions that change several files at once (``ATTACH``), as far as they can be seen in one of them.
+
+A file does not tell that it is attached to others, nor which are attached to it. Only while such a transaction is
+committed, in a rollback mode, the journal of each file names the super-journal, which names the journals of all: for
+milliseconds, or, when the application or the machine dies in that moment, until somebody opens the database. SQLite
+then decides by the super-journal alone: where it is still there, the transaction is undone, otherwise it counts as
+done (https://www.sqlite.org/atomiccommit.html#multi_file_commit). In WAL mode each file is committed by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import shown
+
+JOURNAL = "-journal"
+# How long a commit under way is waited for: one of this age has died.
+SECONDS = 2.0
+_LOOK_EVERY_SECONDS = 0.05
+_MAGIC = bytes.fromhex("d9d505f920a163d7")
+# Behind the name: its length, the sum of its bytes, the magic number (https://www.sqlite.org/fileformat2.html and
+# writeSuperJournal in SQLite's pager.c).
+_TAIL = 4 + 4 + len(_MAGIC)
+_MOST_BYTES = 1024 * 1024
+
+
+def refuse_shared_transaction(path: str) -> None:
+    """Sees to it that no transaction is left that has changed other databases too. Changes nothing.
+
+    :raises Refused: when there is one.
+    """
+    deadline = time.monotonic() + SECONDS
+    name = super_journal(path + JOURNAL)
+    while name is not None and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_SECONDS)
+        name = super_journal(path + JOURNAL)
+    if name is None:
+        return
+    others = _others(name, path)
+    if others is None:
+        why = f"but {shown(name)}, by which SQLite tells whether it was finished, is not there"
+        next_step = (
+            "If the files were moved or copied, bring that one along: without it SQLite takes what is half written for"
+            " finished. Otherwise open each of the databases once with its application or sqlite3; then run again."
+        )
+    else:
+        why = f"and has also changed {', '.join(map(shown, others)) or 'others'}"
+        next_step = (
+            "Open each of them once with its application or sqlite3, by which SQLite undoes it in all; then run again."
+            " Stop the application while these databases are dumped: each is dumped at a moment of its own."
+        )
+    raise Refused(
+        "back up a SQLite database",
+        on=shown(path),
+        why=f"a transaction that changes several databases at once has died in it, {why}",
+        next_step=next_step,
+    )
+
+
+def super_journal(journal: str) -> str | None:
+    """The super-journal that a rollback journal names; None where it names none, or is not there."""
+    try:
+        with open(journal, "rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _TAIL))
+            tail = stream.read(_TAIL)
+            length = int.from_bytes(tail[:4], "big")
+            if len(tail) < _TAIL or not tail.endswith(_MAGIC) or not 0 < length <= min(size - _TAIL, _MOST_BYTES):
+                return None
+            stream.seek(size - _TAIL - length)
+            name = stream.read(length)
+    except OSError:  # Of one that cannot be read SQLite itself tells.
+        return None
+    # The sum is one of signed characters.
+    total = sum(byte - 256 if byte > 127 else byte for byte in name) % 2**32
+    return os.fsdecode(name) if total == int.from_bytes(tail[4:8], "big") and b"\0" not in name else None
+
+
+def _others(name: str, path: str) -> list[str] | None:
+    """The other databases of a super-journal; None where it is not there."""
+    with contextlib.suppress(OSError), open(name, "rb") as stream:
+        journals = [os.fsdecode(entry) for entry in stream.read(_MOST_BYTES).split(b"\0") if entry]
+        databases = [journal[: -len(JOURNAL)] for journal in journals if journal.endswith(JOURNAL)]
+        return [database for database in databases if os.path.realpath(database) != path]
+    return None

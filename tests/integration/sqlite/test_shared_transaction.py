@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions over several databases that died while they were committed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _super_journal
+from tests.integration.files.support import House
+from tests.integration.sqlite.support import bank, contents, files_of, left_by_a_killed_application, query
+
+# The second database would have to grow, which kills the application: the first is written by then, and no more.
+DIE_AMID_A_COMMIT = """
+    import resource
+    connection.execute("ATTACH ? AS other", (OTHER,))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(OTHER),) * 2)
+    connection.execute("BEGIN")
+    connection.execute("UPDATE account SET balance = balance - 1")
+    connection.execute("UPDATE other.account SET balance = balance + 1")
+    connection.execute("INSERT INTO other.bulk (text) VALUES (zeroblob(100000))")
+    connection.execute("COMMIT")
+"""
+
+
+@pytest.fixture
+def pair(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Two databases that a transaction was to change together when it died."""
+    monkeypatch.setattr(_super_journal, "SECONDS", 0.2)
+    one, other = home / "año uno.db", home / "dos.db"
+    bank(one, "delete", bulk=10)
+    bank(other, "delete", bulk=1000)
+    script = DIE_AMID_A_COMMIT.replace("OTHER", repr(str(other))).replace("THIS", repr(str(one)))
+    left_by_a_killed_application(one, script, by=signal.SIGXFSZ)
+    assert len(list(home.glob("*-mj*"))) == 1
+    return one, other
+
+
+def test_a_transaction_over_several_databases_that_died_is_told_and_left_to_be_undone_in_all(
+    house: House, home: Path, pair: tuple[Path, Path]
+) -> None:
+    there = {name: (home / name).read_bytes() for name in files_of(home)}
+    for path, companion in (pair, reversed(pair)):
+        with pytest.raises(Refused, match=rf"has died in it, and has also changed {companion}\."):
+            house.dump("sqlite", {"path": str(path)})
+    assert {name: (home / name).read_bytes() for name in files_of(home)} == there
+    assert not house.sets()
+
+    for path in pair:  # SQLite undoes it in both.
+        assert query(path, "SELECT min(balance), max(balance) FROM account") == [(1000, 1000)]
+    dumped = house.dump("sqlite", {"path": str(pair[0])})
+    house.restore(dumped.set_id, "sqlite", {"path": str(home / "copy.db")})
+    assert contents(home / "copy.db") == contents(pair[0])
+
+
+def test_a_journal_whose_super_journal_was_left_behind_is_not_taken_for_finished(
+    house: House, home: Path, pair: tuple[Path, Path]
+) -> None:
+    (left_behind,) = home.glob("*-mj*")
+    text = left_behind.read_bytes()
+    left_behind.unlink()
+    with pytest.raises(Refused, match=rf"but {left_behind}, by which SQLite tells .*is not there") as caught:
+        house.dump("sqlite", {"path": str(pair[0])})
+    assert "bring that one along" in caught.value.message
+    left_behind.write_bytes(text)
+    assert query(pair[0], "SELECT min(balance) FROM account") == [(1000,)]
