@@ -211,7 +211,7 @@ def test_a_swap_that_fails_is_taken_back_by_the_server(
     if step == "after":
         monkeypatch.setattr(mariadb_restore, "_sequence_default", lambda *_given, **_more: "ALTER TABLE no_existe")
     else:
-        monkeypatch.setattr(mariadb_restore, "_renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
+        monkeypatch.setattr(mariadb_restore, "renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
     with pytest.raises(ProcessFailed, match=r"ERROR 1(064|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
     assert fingerprint(server, "conta") == before

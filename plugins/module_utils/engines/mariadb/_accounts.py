@@ -22,6 +22,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     quote_literal,
 )
 
+# The table of the server's accounts.
+USERS = "mysql.global_priv"
 _NAME = r"`(?:[^`]|``)*`"
 _ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
 # However it is identified and limited: one statement can make accounts only, none with rights.
@@ -133,7 +135,8 @@ def _memberships(session: Session, found: t.Sequence[Account]) -> list[str]:
     return made
 
 
-def _plain(quoted: str) -> str:
+def plain(quoted: str) -> str:
+    """A database out of GRANT, which names all of it as a pattern."""
     return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
 
 
@@ -206,32 +209,44 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     """
     lines = [line[0] for account in found for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")]
     matches = [(line, _GRANT.fullmatch(line)) for line in lines]
-    return [line for line, match in matches if match and _plain(match["database"]) == database]
+    return [line for line, match in matches if match and plain(match["database"]) == database]
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[str, str]]:
+def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[tuple[str, str]]:
     """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
 
     :param made: the set's statements.
     :param database: the database's name in the set.
     :param target: its name here.
+    :param place: that, as GRANT names all of it.
+    :param plainly: the same where the set names it without backslashes.
     """
     known = named(made)
     found = []
     for statement in made:
         match = _GRANT.fullmatch(statement)
-        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in known:
+        if match is None or plain(match["database"]) != database or _parse(match["account"]) not in known:
             continue
-        name = pattern(target) if match["object"] == "*" else quote_identifier(target)
-        place = f"ON {match['kind']}{name}.{match['object']}"
+        name = quote_identifier(target)
+        if match["object"] == "*":
+            name = plainly if _unquote(match["database"]) == database else place
+        level = f"ON {match['kind']}{name}.{match['object']}"
         option = ", GRANT OPTION" if match["more"] else ""
         found.append(
             (
-                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
+                f"GRANT {match['what']} {level} TO {match['account']}{match['more']}",
+                f"REVOKE {match['what']}{option} {level} FROM {match['account']}",
             )
         )
     return found
+
+
+def meaning(grant: str) -> tuple[str, ...]:
+    """What a grant says, however it writes the name of the database."""
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        return (grant,)
+    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
 
 
 def privileges(session: Session, database: str) -> set[str]:
@@ -239,7 +254,7 @@ def privileges(session: Session, database: str) -> set[str]:
     held: set[str] = set()
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match and (match["database"] == "*" or _plain(match["database"]) == database):
+        if match and (match["database"] == "*" or plain(match["database"]) == database):
             held.update(part.strip() for part in match["what"].split(","))
     return held
 
@@ -263,6 +278,16 @@ def is_of_routine(grant: str) -> bool:
 def pattern(database: str) -> str:
     """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain."""
     return quote_identifier(database.replace("_", "\\_").replace("%", "\\%"))
+
+
+def is_visible(session: Session) -> bool:
+    """Whether this account may see (and so remove) the server's accounts."""
+    return bool(
+        session.rows(
+            {"name": "TABLE_NAME"},
+            "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'global_priv'",
+        )
+    )
 
 
 def present(session: Session, names: t.Collection[str]) -> list[Account]:

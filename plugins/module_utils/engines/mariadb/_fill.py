@@ -26,6 +26,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import ROWS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
     Session,
+    immediate,
     quote_identifier,
 )
 
@@ -53,6 +54,7 @@ class Dialect:
     """What a server's product has of its own in this.
 
     :param session: a connection to it.
+    :param immediate: what executes a statement of a set, and no more than that.
     :param prepare: sees to it that a session makes tables as a set says.
     :param defer: drops indexes of the session's database that can wait for the rows, given how many each table will
         have; table to what was dropped.
@@ -63,6 +65,7 @@ class Dialect:
     """
 
     session: type[Session]
+    immediate: t.Callable[[str], str]
     prepare: t.Callable[[t.Any], None]
     defer: t.Callable[[t.Any, t.Mapping[str, int]], dict[str, indexes.Deferred]]
     loading: str
@@ -77,6 +80,7 @@ def _before(facts: t.Mapping[str, t.Any], table: str) -> list[str]:
 
 MARIADB = Dialect(
     session=Session,
+    immediate=immediate,
     prepare=lambda _session: None,
     defer=indexes.defer,
     loading=_LOADING,

@@ -15,8 +15,10 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import (
     Account,
     drop,
+    grants,
     is_of_routine,
-    named,
+    meaning,
+    plain,
     rights,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
@@ -27,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._se
 )
 
 __all__ = [
+    "USERS",
     "Account",
     "create_missing",
     "drop",
@@ -46,6 +49,8 @@ __all__ = [
     "write",
 ]
 
+# The table of the server's accounts.
+USERS = "mysql.user"
 _OWN = ("root", "mysql.sys", "mysql.session", "mysql.infoschema", "")
 _NAME = r"`(?:[^`]|``)*`"
 _USER = rf"{_NAME}@{_NAME}"
@@ -55,11 +60,6 @@ _CREATE_USER = re.compile(
 )
 # It would give the roles that it names.
 _DEFAULT_ROLE = re.compile(rf"(?<=[0-9A-Fa-f']) DEFAULT ROLE (?P<roles>{_USER}(?:,{_USER})*)(?= REQUIRE )")
-_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
-_GRANT = re.compile(
-    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE )?)"
-    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_USER})(?P<more>(?: WITH GRANT OPTION)?)"
-)
 _MEMBER = re.compile(rf"GRANT (?P<role>{_USER}) TO (?P<account>{_USER})")
 _DEFAULT = re.compile(rf"ALTER USER (?P<account>{_USER}) DEFAULT ROLE (?P<role>{_USER})")
 _ROLES = re.compile(rf"GRANT (?P<roles>{_USER}(?:,{_USER})*) TO {_USER}(?: WITH ADMIN OPTION)?")
@@ -78,11 +78,6 @@ def parse(quoted: str) -> Account:
 
 def _unquote(name: str) -> str:
     return name[1:-1].replace("``", "`")
-
-
-def plain(quoted: str) -> str:
-    """A database out of GRANT, which names all of it as a pattern."""
-    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
 
 
 def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
@@ -171,40 +166,6 @@ def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
 
 def _without_texts(how: str) -> str:
     return re.sub(r"'(?:[^'\\]|\\.|'')*'", "", how)
-
-
-def grants(made: t.Sequence[str], *, database: str, target: str, literal: bool) -> list[tuple[str, str]]:
-    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
-
-    :param made: the set's statements.
-    :param database: the database's name in the set.
-    :param target: its name here.
-    :param literal: whether the server takes the name of a database for itself, see :func:`pattern`.
-    """
-    known = named(made)
-    found = []
-    for statement in made:
-        match = _GRANT.fullmatch(statement)
-        if match is None or plain(match["database"]) != database or parse(match["account"]) not in known:
-            continue
-        name = pattern(target, literal=literal) if match["object"] == "*" else quote_identifier(target)
-        place = f"ON {match['kind']}{name}.{match['object']}"
-        option = ", GRANT OPTION" if match["more"] else ""
-        found.append(
-            (
-                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
-            )
-        )
-    return found
-
-
-def meaning(grant: str) -> tuple[str, ...]:
-    """What a grant says, however it writes the name of the database."""
-    match = _GRANT.fullmatch(grant)
-    if match is None:
-        return (grant,)
-    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
 
 
 def held(session: Session, database: str) -> set[str]:

@@ -12,7 +12,11 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._fill import Dialect
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _rows as rows
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import Session, raise_where
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
+    Session,
+    immediate,
+    raise_where,
+)
 
 
 def _as_written(facts: t.Mapping[str, t.Any], table: str) -> list[str]:
@@ -27,6 +31,7 @@ def _as_written(facts: t.Mapping[str, t.Any], table: str) -> list[str]:
 
 MYSQL = Dialect(
     session=Session,
+    immediate=immediate,
     prepare=Session.prepare_for_tables,
     defer=lambda _session, _row_counts: {},
     # The rows are as they were: what they obeyed there is not asked again.

@@ -106,7 +106,8 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
         "GRANT SUPER ON `ledger`.* TO `a`@`b`, `c`@`d`",
         "GRANT EXECUTE ON PROCEDURE `ledger`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]
-    assert accounts.grants(made, database="ledger", target="new_one") == [
+    place = "`new\\_one`"
+    assert accounts.grants(made, database="ledger", target="new_one", place=place, plainly=place) == [
         ("GRANT SELECT ON `new\\_one`.* TO `a`@`b`", "REVOKE SELECT ON `new\\_one`.* FROM `a`@`b`"),
         (
             "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
