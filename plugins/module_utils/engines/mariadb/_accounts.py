@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
@@ -39,7 +40,9 @@ _MEMBERSHIP = re.compile(
     rf"GRANT (?P<role>{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)(?P<more>(?: WITH ADMIN OPTION)?)"
 )
 _DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account>{_NAME}@{_NAME})")
-_HELD = re.compile(rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO ")
+_HELD = re.compile(
+    rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO (?P<who>{_NAME}(?P<host>@{_NAME})?|PUBLIC)"
+)
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
 
@@ -252,11 +255,50 @@ def meaning(grant: str) -> tuple[str, ...]:
 def privileges(session: Session, database: str) -> set[str]:
     """What the session's account, with its roles, may do with all of a database."""
     held: set[str] = set()
+    # Of the account, of its roles together, and of everybody: each by the patterns that it has rights on.
+    holders: dict[str, dict[str, set[str]]] = {}
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match and (match["database"] == "*" or plain(match["database"]) == database):
-            held.update(part.strip() for part in match["what"].split(","))
-    return held
+        if match is None:
+            continue
+        names = {part.strip() for part in match["what"].split(",")}
+        if match["database"] == "*":
+            held |= names
+            continue
+        holder = "account" if match["host"] else "everybody" if match["who"].strip("`") == "PUBLIC" else "roles"
+        holders.setdefault(holder, {}).setdefault(_unquote(match["database"]), set()).update(names)
+    return held.union(*(of_patterns(patterns, database) for patterns in holders.values()))
+
+
+def of_patterns(patterns: t.Mapping[str, set[str]], database: str, *, closest: bool = True) -> set[str]:
+    """What rights on patterns of names come to for one database.
+
+    :param patterns: those that somebody has rights on, as GRANT takes them, with these rights.
+    :param closest: whether only the closest of the patterns counts, as the server says ("GRANT"): the one whose first
+        wildcard is furthest from its beginning. False: it may be any of those that match.
+    """
+    found = [(_first_wildcard(name), rights) for name, rights in patterns.items() if _matches(name, database)]
+    best = max((rank for rank, _rights in found), default=0)
+    chosen = [rights for rank, rights in found if rank == best or not closest]
+    return set(chosen[0]).intersection(*chosen) if chosen else set()
+
+
+# What GRANT takes for itself, behind a backslash; a wildcard; anything else.
+_PARTS = re.compile(r"\\(?P<plain>.)|(?P<wildcard>[_%])|.", re.DOTALL)
+
+
+def _matches(name: str, database: str) -> bool:
+    wildcards = {"_": ".", "%": ".*"}
+    pieces = [
+        wildcards[part["wildcard"]] if part["wildcard"] else re.escape(part["plain"] or part.group())
+        for part in _PARTS.finditer(name)
+    ]
+    return re.fullmatch("".join(pieces), database, re.DOTALL) is not None
+
+
+def _first_wildcard(name: str) -> int:
+    found = next((part for part in _PARTS.finditer(name) if part["wildcard"]), None)
+    return found.start() if found else sys.maxsize
 
 
 def may_read_routines(processes: Processes, connection: Connection) -> bool:

@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     grants,
     is_of_routine,
     meaning,
+    of_patterns,
     plain,
     rights,
 )
@@ -175,18 +176,24 @@ def held(session: Session, database: str) -> set[str]:
     """
     found: set[str] = set()
     taken: set[str] = set()
+    patterns: dict[str, set[str]] = {}
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match is None or (match["database"] != "*" and plain(match["database"]) != database):
+        if match is None:
             continue
         names = {part.strip() for part in match["what"].split(",")}
+        name = _unquote(match["database"])
         if match["verb"] == "REVOKE":
-            taken |= names
-            continue
-        found |= names
-        if match["database"] == "*":
-            found |= {f"*.*:{name}" for name in names}
-    return found - taken
+            taken |= names if plain(match["database"]) == database else set()
+        elif match["database"] == "*":
+            found |= names | {f"*.*:{right}" for right in names}
+        else:
+            patterns.setdefault(name, set()).update(names)
+    if is_literal(session):
+        return (found | patterns.get(database, set())) - taken
+    # Where a role is active, which of several patterns counts depends on their order in the server's memory.
+    closest = session.value("CURRENT_ROLE()") == "NONE"
+    return (found | of_patterns(patterns, database, closest=closest)) - taken
 
 
 def pattern(database: str, *, literal: bool) -> str:
