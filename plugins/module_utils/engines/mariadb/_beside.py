@@ -44,6 +44,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._fill import Dialect, fill, read_text
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import EVENT
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._preflight import check_room
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
     Session,
     quote_identifier,
@@ -171,6 +172,7 @@ class BesideRestoration(abc.ABC):
         facts = work.reader.description.engine_facts
         with self.advising(), self._open(work.processes) as session:
             self._check_server(session, facts)
+            check_room(session, self._needed_bytes(work), on=self.connection.describe())
             if self.catalogue.properties(session, self.name) is None:
                 return TargetState(self.connection.describe(), False, True)
             self._check_references(session)
@@ -178,6 +180,10 @@ class BesideRestoration(abc.ABC):
                 {"name": "EVENT_NAME"}, f"information_schema.EVENTS WHERE {same_name('EVENT_SCHEMA', self.name)}"
             )
             return TargetState(self.connection.describe(), True, empty)
+
+    def _needed_bytes(self, work: RestoreWork) -> int:
+        """What the restored database will take, as far as the set tells."""
+        return work.reader.description.source_bytes
 
     def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
         self._check_version(session, facts["version"])

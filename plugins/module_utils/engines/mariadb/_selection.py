@@ -71,6 +71,11 @@ class Selection(BesideRestoration):
         more = f" and {len(self._tables) - _SHOWN} more" if len(self._tables) > _SHOWN else ""
         return TargetState(f"{shown}{more} into the {state.target}", state.exists, state.empty)
 
+    def _needed_bytes(self, work: RestoreWork) -> int:
+        # A set does not tell the sizes of single tables.
+        del work
+        return 0
+
     def restore_beside(self, work: RestoreWork) -> None:
         """Makes a database with the tables, and what they cannot be without."""
         structure, programs = self._read(work)
