@@ -29,8 +29,8 @@ description:
     what the account made would run with its own rights, and so change no row either.
   - B(MySQL) (8.0.20 or newer). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and
     C(FLUSH_TABLES) (before 8.0.23, C(RELOAD)), C(BACKUP_ADMIN), C(SHOW_ROUTINE) and C(REPLICATION CLIENT) on the
-    server. What triggers and events mean is as for MariaDB. Where the server has the plugin C(clone), C(BACKUP_ADMIN) lets the
-    account copy all of it to another server, to read it there.
+    server. What triggers and events mean is as for MariaDB. Where the server has the plugin C(clone), C(BACKUP_ADMIN)
+    lets the account copy all of it to another server, to read it there.
   - An account that owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is refused and
     left as it is.
 author:
