@@ -214,12 +214,15 @@ class MariadbAccount(Account):
         elif default:
             yield Right(f"default role {default['role']}", take=(f"SET DEFAULT ROLE NONE FOR {self._quoted}",))
         else:
-            raise BackupError(
-                "read what an account may do",
-                on=self.describe(),
-                why=f"the server says what is not understood: {line[:200]}",
-                next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
-            )
+            raise self._not_understood(line)
+
+    def _not_understood(self, line: str) -> BackupError:
+        return BackupError(
+            "read what an account may do",
+            on=self.describe(),
+            why=f"the server says what is not understood: {line[:200]}",
+            next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
+        )
 
     def covers(self, held: t.Collection[str], wanted: str) -> bool:
         what, _on, level = wanted.partition(" on ")

@@ -68,11 +68,11 @@ def _parse(quoted: str) -> Account:
     return Account(_unquote(match["user"]), _unquote(match["host"])) if match else Account("", "")
 
 
-def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
-    """Who has rights on a database, or is the definer of something in it, and exists.
+def concerned(database: str, definers: t.Collection[str], *, users: str) -> str:
+    """The query of who has rights on a database, or is the definer of something in it: user and host.
 
     :param definers: as ``user@host``.
-    :raises ProcessFailed: when this account may not see the server's accounts.
+    :param users: the table of the server's accounts.
     """
     schema = quote_literal(database)
     # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
@@ -84,7 +84,17 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
     ]
     if definers:
         chosen = ", ".join(quote_literal(name) for name in sorted(definers))
-        sources.append(f"SELECT User, Host FROM mysql.global_priv WHERE CONCAT(User, '@', Host) IN ({chosen})")
+        sources.append(f"SELECT User, Host FROM {users} WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    return " UNION ".join(sources)
+
+
+def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
+    """Who has rights on a database, or is the definer of something in it, and exists.
+
+    :param definers: as ``user@host``.
+    :raises ProcessFailed: when this account may not see the server's accounts.
+    """
+    query = concerned(database, definers, users=USERS)
     existing = "EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = a.User AND g.Host = a.Host)"
     # Members of a role have its rights, and members of a role that is a member. Not who only made the role.
     members = (
@@ -95,8 +105,7 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
         Account(row["user"], row["host"])
         for row in session.rows(
             {"user": "a.User", "host": "a.Host"},
-            f"(WITH RECURSIVE a AS ({' UNION '.join(sources)} UNION {members}) SELECT * FROM a) AS a WHERE {existing}"
-            " ORDER BY 1",
+            f"(WITH RECURSIVE a AS ({query} UNION {members}) SELECT * FROM a) AS a WHERE {existing} ORDER BY 1",
         )
         if row["user"] not in ("root", "mariadb.sys", "mysql", "PUBLIC", "")
     ]

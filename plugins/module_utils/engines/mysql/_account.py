@@ -16,7 +16,7 @@ import secrets
 import string
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import AccountRequest, Right
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _session as mariadb_session
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._account import MariadbAccount
@@ -162,12 +162,7 @@ class MysqlAccount(MariadbAccount):
             for role in [role for role in re.findall(_USER, member["roles"]) if role in self._roles]:
                 yield Right(f"member of {role}", take=(f"REVOKE {role} FROM {self._quoted}",))
         else:
-            raise BackupError(
-                "read what an account may do",
-                on=self.describe(),
-                why=f"the server says what is not understood: {line[:200]}",
-                next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
-            )
+            raise self._not_understood(line)
 
     def _read_grant(self, what: str, level: str, grantable: bool) -> t.Iterator[Right]:
         names = [name for name in _COMMA.split(what) if name != "USAGE"]

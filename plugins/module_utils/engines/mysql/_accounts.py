@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import (
     Account,
+    concerned,
     drop,
     grants,
     is_of_routine,
@@ -87,23 +88,11 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
     :param definers: as ``user@host``.
     :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    schema = quote_literal(database)
-    # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
-    sources = [
-        f"SELECT User, Host FROM mysql.db WHERE REPLACE(REPLACE(Db, '\\\\_', '_'), '\\\\%', '%') = {schema}",
-        f"SELECT User, Host FROM mysql.tables_priv WHERE Db = {schema}",
-        f"SELECT User, Host FROM mysql.columns_priv WHERE Db = {schema}",
-        f"SELECT User, Host FROM mysql.procs_priv WHERE Db = {schema}",
-    ]
-    if definers:
-        chosen = ", ".join(quote_literal(name) for name in sorted(definers))
-        sources.append(f"SELECT User, Host FROM mysql.user WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    query = concerned(database, definers, users=USERS)
     existing = "EXISTS (SELECT 1 FROM mysql.user g WHERE g.User = a.User AND g.Host = a.Host)"
     return [
         Account(row["user"], row["host"])
-        for row in session.rows(
-            {"user": "a.User", "host": "a.Host"}, f"({' UNION '.join(sources)}) AS a WHERE {existing} ORDER BY 1"
-        )
+        for row in session.rows({"user": "a.User", "host": "a.Host"}, f"({query}) AS a WHERE {existing} ORDER BY 1")
         if row["user"] not in _OWN
     ]
 
