@@ -39,11 +39,9 @@ ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "show_databases": {"type": "bool"},
     **{name: ARGUMENTS[name] for name in LOGIN_OPTIONS},
 }
-# What one engine only knows.
-_OWN_OPTIONS = {
-    "postgresql": ("bypass_row_security",),
-    "mariadb": ("from_host", "nontransactional_tables", "read_accounts", "show_databases"),
-}
+# What not every engine knows.
+_OF_MARIADB = ("from_host", "nontransactional_tables", "read_accounts", "show_databases")
+_OWN_OPTIONS = {"postgresql": ("bypass_row_security",), "mariadb": _OF_MARIADB, "mysql": _OF_MARIADB}
 
 
 @dataclasses.dataclass
@@ -84,12 +82,8 @@ def make_account(params: t.Mapping[str, t.Any]) -> Account:
 
     :raises Refused: when they do not fit together.
     """
-    foreign = sorted(
-        option
-        for engine, options in _OWN_OPTIONS.items()
-        for option in options
-        if engine != params["engine"] and params[option] is not None
-    )
+    others = {option for options in _OWN_OPTIONS.values() for option in options} - {*_OWN_OPTIONS[params["engine"]]}
+    foreign = sorted(option for option in others if params[option] is not None)
     if foreign:
         raise Refused(
             "use an option",

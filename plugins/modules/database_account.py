@@ -12,8 +12,8 @@ module: database_account
 short_description: Make the database account that backs up, with the rights it needs and no others
 version_added: 0.1.0
 description:
-  - Makes an account of a PostgreSQL or MariaDB server that M(infitulua.backup.database_dump) can back the databases of
-    O(databases) up with, and that can change no row of them.
+  - Makes an account of a PostgreSQL, MariaDB or MySQL server that M(infitulua.backup.database_dump) can back the
+    databases of O(databases) up with, and that can change no row of them.
   - The account has exactly the rights that a complete dump needs. What else it holds is taken away, or with
     O(exact=false) reported.
   - Then it logs in as the account, to each of its databases, where that can be done from here.
@@ -27,6 +27,10 @@ description:
   - B(MariaDB). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and C(RELOAD) and
     C(BINLOG MONITOR) on the server. MariaDB has no lesser right to see triggers and events than to make and drop them;
     what the account made would run with its own rights, and so change no row either.
+  - B(MySQL) (8.0.20 or newer). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and
+    C(FLUSH_TABLES) (before 8.0.23, C(RELOAD)), C(BACKUP_ADMIN), C(SHOW_ROUTINE) and C(REPLICATION CLIENT) on the
+    server. What triggers and events mean is as for MariaDB. Where the server has the plugin C(clone), C(BACKUP_ADMIN)
+    lets the account copy all of it to another server, to read it there.
   - An account that owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is refused and
     left as it is.
 author:
@@ -45,15 +49,12 @@ attributes:
 requirements:
   - for PostgreSQL, C(psql), C(pg_dump), C(pg_dumpall) and C(pg_restore)
   - for MariaDB, C(mariadb) 10.11.8, 11.4.2 or newer
+  - for MySQL, its own C(mysql) of 8.0 or newer
 options:
   engine:
-    description:
-      - What the server is.
-      - An account of MySQL is made by hand. It needs C(SELECT), C(SHOW VIEW), C(TRIGGER), C(EVENT) on its databases,
-        C(LOCK TABLES) too where tables know no transactions, and C(RELOAD), C(SHOW_ROUTINE), C(BACKUP_ADMIN) and
-        C(REPLICATION CLIENT) on C(*.*); C(SELECT) on C(mysql.*) where sets shall hold the accounts.
+    description: What the server is.
     type: str
-    choices: [mariadb, postgresql]
+    choices: [mariadb, mysql, postgresql]
     required: true
   name:
     description: The account's name. With O(authentication=local), also the name of the operating-system user.
@@ -70,9 +71,11 @@ options:
   authentication:
     description:
       - V(local) needs no password. The operating system says who connects, through the server's socket; C(peer) in
-        PostgreSQL, where C(pg_hba.conf) must have it (as Debian's and Red Hat's have), and C(unix_socket) in MariaDB.
+        PostgreSQL, where C(pg_hba.conf) must have it (as Debian's and Red Hat's have), C(unix_socket) in MariaDB,
+        C(auth_socket) in MySQL, which must have that plugin (as Ubuntu's has).
       - V(password) is for connections over the network. The server is given a verifier of O(password), never the
-        password; C(scram-sha-256) in PostgreSQL, C(mysql_native_password) in MariaDB.
+        password; C(scram-sha-256) in PostgreSQL, C(mysql_native_password) in MariaDB, C(caching_sha2_password) in
+        MySQL.
     type: str
     choices: [local, password]
     default: local
@@ -91,21 +94,22 @@ options:
       - A dump must see every row. So where it is not V(true), a database with row security is refused.
     type: bool
   from_host:
-    description: From which host it may connect (V(mariadb)), V(localhost) when not given; V(%) for any.
+    description: From which host it may connect (V(mariadb), V(mysql)), V(localhost) when not given; V(%) for any.
     type: str
   nontransactional_tables:
-    description: As in M(infitulua.backup.database_dump). With V(lock) it may also lock tables (V(mariadb)).
+    description: As in M(infitulua.backup.database_dump). With V(lock) it may also lock tables (V(mariadb), V(mysql)).
     type: str
     choices: [lock, refuse]
   read_accounts:
     description:
-      - Whether sets hold the accounts that use a database, with their password hashes (V(mariadb)); V(true) when not
-        given. It needs to read the database C(mysql).
+      - Whether sets hold the accounts that use a database, with their password hashes (V(mariadb), V(mysql)); V(true)
+        when not given. It needs to read the database C(mysql).
       - With V(false) it may only read how routines are made, and a restore makes no accounts.
     type: bool
   show_databases:
-    description: Whether it may know the names of all databases (V(mariadb)), which M(infitulua.backup.database_info)
-      needs to tell those that nobody backs up, and patterns of databases to find new ones.
+    description: Whether it may know the names of all databases (V(mariadb), V(mysql)), which
+      M(infitulua.backup.database_info) needs to tell those that nobody backs up, and patterns of databases to find new
+      ones.
     type: bool
   login_host:
     description: The server's host name or address; the local socket when not given.
@@ -121,7 +125,7 @@ options:
       environment.
     type: str
   login_unix_socket:
-    description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb)).
+    description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb), V(mysql)).
     type: path
   login_os_user:
     description: Run the client as this operating-system user, as whom the server knows the administrator. Only root
@@ -130,7 +134,8 @@ options:
   ssl_mode:
     description:
       - How the connection is encrypted and checked, as libpq's C(sslmode).
-      - V(allow) and V(prefer) are for V(postgresql) only; for V(mariadb), V(verify-ca) is as V(verify-full).
+      - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca) is as
+        V(verify-full).
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
   ca_cert:

@@ -19,9 +19,11 @@ description:
     name.
   - A restore that fails leaves the target exactly as it was.
   - Some tables alone can be restored too (O(target.tables)). For PostgreSQL they appear, whole or not at all, in a new
-    schema of the live database, of which nothing else is touched; for MariaDB, in a database of their own. They belong
-    to the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to what was not
-    chosen.
+    schema of the live database, of which nothing else is touched; for MariaDB and MySQL, in a database of their own.
+    They belong to the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to
+    what was not chosen.
+  - Where the disk of a database server can be seen from here, a restore that it has not got the room for is refused
+    before anything is touched. Of single tables, and of a server elsewhere, that cannot be known.
   - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there
     (C(ATTACH DATABASE 'restored.db' AS copia; INSERT INTO t SELECT * FROM copia.t)).
   - Without a help-desk ticket nothing is restored.
@@ -52,7 +54,7 @@ options:
       database:
         description: The name to restore as (sets of the engines C(mariadb), C(mysql) and C(postgresql)). With
           O(target.tables) or O(target.schemas), the live database that gets the new schema (C(postgresql)), or the name
-          of a database that does not exist yet (C(mariadb)).
+          of a database that does not exist yet (C(mariadb), C(mysql)).
         type: str
       login_host:
         description: The server's host name or address (C(mariadb), C(mysql), C(postgresql)); the local socket
@@ -110,7 +112,7 @@ options:
           - Restore only these tables.
           - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where a name needs them. A
             partitioned table brings its partitions; a partition alone becomes a table by itself.
-          - For C(mariadb), the tables' names.
+          - For C(mariadb) and C(mysql), the tables' names.
         type: list
         elements: str
       schemas:

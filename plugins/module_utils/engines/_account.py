@@ -66,10 +66,10 @@ class AccountRequest:
     :param authentication: ``local``: the operating system vouches for it; or ``password``.
     :param login: the administrator's connection, by :data:`LOGIN_OPTIONS`.
     :param bypass_row_security: whether it reads the rows that policies hide (PostgreSQL).
-    :param from_host: from where it may connect (MariaDB).
-    :param lock_tables: whether it may lock the tables that no snapshot holds for (MariaDB).
-    :param show_databases: whether it may know the names of databases that are not its own (MariaDB).
-    :param read_accounts: whether it may read the server's accounts, with their password hashes (MariaDB).
+    :param from_host: from where it may connect (MariaDB, MySQL).
+    :param lock_tables: whether it may lock the tables that no snapshot holds for (MariaDB, MySQL).
+    :param show_databases: whether it may know the names of databases that are not its own (MariaDB, MySQL).
+    :param read_accounts: whether it may read the server's accounts, with their password hashes (MariaDB, MySQL).
     """
 
     name: str

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account import Account
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._account import MariadbAccount
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._account import MysqlAccount
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._account import PostgresqlAccount
 
-ACCOUNTS: dict[str, type[Account]] = {"mariadb": MariadbAccount, "postgresql": PostgresqlAccount}
+ACCOUNTS: dict[str, type[Account]] = {
+    "mariadb": MariadbAccount,
+    "mysql": MysqlAccount,
+    "postgresql": PostgresqlAccount,
+}

@@ -28,6 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     SetInvalid,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as mariadb_objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as mariadb_preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services.mariadb import MariadbServer
@@ -211,7 +212,7 @@ def test_a_swap_that_fails_is_taken_back_by_the_server(
     if step == "after":
         monkeypatch.setattr(mariadb_restore, "_sequence_default", lambda *_given, **_more: "ALTER TABLE no_existe")
     else:
-        monkeypatch.setattr(mariadb_restore, "_renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
+        monkeypatch.setattr(mariadb_restore, "renaming", lambda moves: "RENAME TABLE no_existe TO tampoco")
     with pytest.raises(ProcessFailed, match=r"ERROR 1(064|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
     assert fingerprint(server, "conta") == before
@@ -441,3 +442,28 @@ def test_a_password_is_seen_by_nobody(
     assert canary[:24] not in failure.value.message + str(failure.value.details)
     for path in [*site.root.rglob("*"), *tmp_path.rglob("*")]:
         assert not path.is_file() or canary[:24].encode() not in path.read_bytes()
+
+
+def test_no_room_is_told_where_the_server_s_disk_can_be_seen(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    real = os.statvfs
+
+    def full(path: str) -> os.statvfs_result:
+        state = real(path)
+        is_data = Path(os.fsdecode(path)) == server.data
+        return os.statvfs_result((*state[:4], 1, *state[5:])) if is_data else state
+
+    monkeypatch.setattr(os, "statvfs", full)
+    before = fingerprint(server, ledger)
+    with pytest.raises(
+        Refused, match=r"bytes are free in .*data/, and the database that was dumped took \d+.*Free space"
+    ):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert databases(server) == [ledger]
+    assert fingerprint(server, ledger) == before
+    # Of single tables it cannot be known; nor of a server whose files are elsewhere, such as in a container.
+    site.restore(engine(server, "copia", tables=["asiento"]), dumped.set_id)
+    monkeypatch.setattr(mariadb_preflight, "_START_SECONDS", -1)
+    site.restore(engine(server, "otra"), dumped.set_id)

@@ -31,7 +31,9 @@ def books(server: MariadbServer) -> Iterator[str]:
     drop_all(server)
 
 
-def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(server: MariadbServer, books: str, site: Site) -> None:
+def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
+    server: MariadbServer, books: str, site: Site, many_streams: None
+) -> None:
     wanted = fingerprint(server, books)
     dumped = site.dump(engine(server, books))
     names = sorted(name[len("rows ") :] for name in wanted if name.startswith("rows "))

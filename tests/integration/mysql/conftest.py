@@ -58,7 +58,9 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spreads even small tables over several streams, and cuts them up."""
+    """Spreads even small tables over several streams, cuts them up, and makes their indexes after their rows."""
     from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
 
     monkeypatch.setattr(mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)

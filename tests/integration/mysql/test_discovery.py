@@ -11,9 +11,9 @@ import typing as t
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _local_servers
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import FoundDatabase
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases, make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
 from development.services.mariadb import MariadbServer
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import identifier
@@ -93,8 +93,3 @@ def test_a_server_says_at_its_socket_which_product_it_is(server: MysqlServer, mo
         monkeypatch.setattr(_local_servers, "MARIADB_SOCKETS", places)
         found = {local.path: local.engine for local in _local_servers.find()}
     assert found == {places[0]: "mysql", places[1]: "mariadb", places[2]: "mariadb"}
-
-
-def test_single_tables_are_refused() -> None:
-    with pytest.raises(Refused, match=r"use an option \(tables\).*the engine mysql does not take it"):
-        make_engine("mysql", {"database": "libro", "tables": ["t"]}, target=True)

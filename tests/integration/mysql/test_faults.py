@@ -27,6 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as mariadb_preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as mysql_objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _swap as mysql_swap
@@ -519,3 +520,28 @@ def test_a_server_that_goes_down_while_it_is_dumped(server: MysqlServer, site: S
     server.stop()
     server.start()
     assert_nothing_left(server, site)
+
+
+def test_no_room_is_told_where_the_server_s_disk_can_be_seen(
+    server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    real = os.statvfs
+
+    def full(path: str) -> os.statvfs_result:
+        state = real(path)
+        is_data = Path(os.fsdecode(path)) == server.data
+        return os.statvfs_result((*state[:4], 1, *state[5:])) if is_data else state
+
+    monkeypatch.setattr(os, "statvfs", full)
+    before = fingerprint(server, ledger)
+    with pytest.raises(
+        Refused, match=r"bytes are free in .*data/, and the database that was dumped took \d+.*Free space"
+    ):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert databases(server) == [ledger]
+    assert fingerprint(server, ledger) == before
+    # Of single tables it cannot be known; nor of a server whose files are elsewhere, such as in a container.
+    site.restore(engine(server, "copia", tables=["asiento"]), dumped.set_id)
+    monkeypatch.setattr(mariadb_preflight, "_START_SECONDS", -1)
+    site.restore(engine(server, "otra"), dumped.set_id)

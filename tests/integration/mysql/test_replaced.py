@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import derived_name
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import derived_name
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._restore import Restoration
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import Session
 from development.services.mysql import MysqlServer

@@ -40,8 +40,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 
 _OF_SERVER = ("RELOAD", "BINLOG MONITOR")
 _OF_DATABASE = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
-_OWN_ACCOUNTS = ("root", "mysql", "mariadb.sys", "PUBLIC", "")
-_SOCKET, _NATIVE = "unix_socket", "mysql_native_password"
+_NATIVE = "mysql_native_password"
 _ALL = "ALL PRIVILEGES"
 _UNLOCKED = "unlocked"
 _NAME = r"`(?:[^`]|``)*`"
@@ -62,6 +61,11 @@ class MariadbAccount(Account):
     """A user at a host."""
 
     name = "mariadb"
+    connection: t.ClassVar[type[Connection]] = Connection
+    session: t.ClassVar[type[Session]] = Session
+    # What vouches for users of the operating system, and accounts of the server's own.
+    socket: t.ClassVar[str] = "unix_socket"
+    own_accounts: t.ClassVar[t.Collection[str]] = ("root", "mysql", "mariadb.sys", "PUBLIC", "")
 
     def __init__(self, request: AccountRequest) -> None:
         self._request = request
@@ -73,9 +77,9 @@ class MariadbAccount(Account):
                 next_step="Leave from_host away, or say authentication: password.",
             )
         # No database is the current one.
-        self._connection = Connection({**request.login, "database": "mysql"})
+        self._connection = self.connection({**request.login, "database": "mysql"})
         # As the account itself.
-        self._own = Connection(
+        self._own = self.connection(
             {
                 **request.login,
                 "database": request.databases[0],
@@ -94,28 +98,41 @@ class MariadbAccount(Account):
 
     def examine(self) -> State:
         state = State()
-        with Processes() as processes, advising(), Session(processes, self._connection) as session:
+        with Processes() as processes, self.advising(), self.session(processes, self._connection) as session:
             self._check_server(session)
-            request = self._request
-            found = session.rows(
-                {"priv": "CONCAT(Priv)"},
-                f"mysql.global_priv WHERE User = {quote_literal(request.name)}"
-                f" AND Host = {quote_literal(request.from_host)}",
-            )
+            found = self._found(session)
             exists = Right(f"account {self._quoted}", (f"CREATE USER {self._quoted} IDENTIFIED {self._identified}",))
             state.wanted.append(exists)
-            state.wanted.append(Right(self._way, (f"ALTER USER {self._quoted} IDENTIFIED {self._identified}",)))
+            state.wanted.append(Right(self._way, self._identifying))
             state.wanted.append(Right(_UNLOCKED, (f"ALTER USER {self._quoted} ACCOUNT UNLOCK",)))
             state.wanted += self._needed(session)
-            if found:
-                state.held += [exists, *self._identification(json.loads(found[0]["priv"]))]
+            if found is not None:
+                state.held += [exists, *self._identification(found)]
                 for line in session.execute(f"SHOW GRANTS FOR {self._quoted}"):
                     state.held += self._read(line[0])
         return state
 
-    def _check_server(self, session: Session) -> None:
+    @staticmethod
+    def advising() -> t.ContextManager[None]:
+        """Gives failures a next step that fits them."""
+        return advising()
+
+    def _found(self, session: Session) -> dict[str, t.Any] | None:
+        """What the server keeps of the account itself; None: there is none."""
+        found = session.rows({"priv": "CONCAT(Priv)"}, f"mysql.global_priv WHERE {self._is_it}")
+        return t.cast("dict[str, t.Any]", json.loads(found[0]["priv"])) if found else None
+
+    @property
+    def _is_it(self) -> str:
+        return f"User = {quote_literal(self._request.name)} AND Host = {quote_literal(self._request.from_host)}"
+
+    def _require(self, session: t.Any) -> None:
+        """Refuses a server on which no such account can be made."""
         require_mariadb(session, "make an account", on=self.describe())
-        if self._request.name in (*_OWN_ACCOUNTS, session.value("SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")):
+
+    def _check_server(self, session: Session) -> None:
+        self._require(session)
+        if self._request.name in (*self.own_accounts, session.value("SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")):
             raise Refused(
                 "make an account",
                 on=self.describe(),
@@ -139,15 +156,20 @@ class MariadbAccount(Account):
     @property
     def _identified(self) -> str:
         if self._request.password is None:
-            return f"VIA {_SOCKET}"
+            return f"VIA {self.socket}"
         return f"VIA {_NATIVE} USING '{native_hash(self._request.password)}'"
+
+    @property
+    def _identifying(self) -> tuple[str, ...]:
+        """The statements that make an account that is there be identified so, and in no other way."""
+        return (f"ALTER USER {self._quoted} IDENTIFIED {self._identified}",)
 
     def _identification(self, found: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         plugin, secret = found.get("plugin"), found.get("authentication_string") or ""
         # An empty entry stands for the one beside the list.
         only = not any(found.get("auth_or") or ())
         if self._request.password is None:
-            fits = only and plugin == _SOCKET and not secret
+            fits = only and plugin == self.socket and not secret
         else:
             fits = only and plugin == _NATIVE and secret == native_hash(self._request.password)
         yield Right(self._way if fits else "identified in another way")
@@ -192,12 +214,15 @@ class MariadbAccount(Account):
         elif default:
             yield Right(f"default role {default['role']}", take=(f"SET DEFAULT ROLE NONE FOR {self._quoted}",))
         else:
-            raise BackupError(
-                "read what an account may do",
-                on=self.describe(),
-                why=f"the server says what is not understood: {line[:200]}",
-                next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
-            )
+            raise self._not_understood(line)
+
+    def _not_understood(self, line: str) -> BackupError:
+        return BackupError(
+            "read what an account may do",
+            on=self.describe(),
+            why=f"the server says what is not understood: {line[:200]}",
+            next_step=f"Take it away by hand (SHOW GRANTS FOR {self._quoted}), or choose another name.",
+        )
 
     def covers(self, held: t.Collection[str], wanted: str) -> bool:
         what, _on, level = wanted.partition(" on ")
@@ -205,27 +230,32 @@ class MariadbAccount(Account):
 
     def change(self, take: t.Sequence[Right], give: t.Sequence[Right]) -> None:
         statements = [line for right in take for line in right.take] + [line for right in give for line in right.give]
-        with Processes() as processes, advising():
+        with Processes() as processes, self.advising():
             quiet = self._may_be_quiet(processes)
-            with Session(processes, self._connection) as session:
+            with self.session(processes, self._connection) as session:
                 if quiet:
                     session.execute("SET SESSION sql_log_off = 1")
                 for statement in statements:
-                    session.execute(immediate(statement), action="make the account what it should be")
+                    session.execute(self.immediate(statement), action="make the account what it should be")
+
+    @staticmethod
+    def immediate(statement: str) -> str:
+        """What executes one statement, and no more than that."""
+        return immediate(statement)
 
     def _may_be_quiet(self, processes: Processes) -> bool:
         """Whether the administrator may keep a password's hash out of the general log."""
         try:
-            with Session(processes, self._connection) as session:
+            with self.session(processes, self._connection) as session:
                 session.execute("SET SESSION sql_log_off = 1")
         except ProcessFailed:
             return False
         return True
 
     def log_in(self) -> None:
-        with Processes() as processes, advising(), self._own:
+        with Processes() as processes, self.advising(), self._own:
             for database in self._request.databases:
-                with Session(processes, self._own, database=database):
+                with self.session(processes, self._own, database=database):
                     pass
 
 

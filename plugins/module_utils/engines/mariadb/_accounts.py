@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
@@ -22,6 +23,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     quote_literal,
 )
 
+# The table of the server's accounts.
+USERS = "mysql.global_priv"
 _NAME = r"`(?:[^`]|``)*`"
 _ACCOUNT = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")
 # However it is identified and limited: one statement can make accounts only, none with rights.
@@ -37,7 +40,9 @@ _MEMBERSHIP = re.compile(
     rf"GRANT (?P<role>{_NAME}) TO (?P<account>{_NAME}(?:@{_NAME})?)(?P<more>(?: WITH ADMIN OPTION)?)"
 )
 _DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account>{_NAME}@{_NAME})")
-_HELD = re.compile(rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO ")
+_HELD = re.compile(
+    rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO (?P<who>{_NAME}(?P<host>@{_NAME})?|PUBLIC)"
+)
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
 
@@ -63,11 +68,11 @@ def _parse(quoted: str) -> Account:
     return Account(_unquote(match["user"]), _unquote(match["host"])) if match else Account("", "")
 
 
-def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
-    """Who has rights on a database, or is the definer of something in it, and exists.
+def concerned(database: str, definers: t.Collection[str], *, users: str) -> str:
+    """The query of who has rights on a database, or is the definer of something in it: user and host.
 
     :param definers: as ``user@host``.
-    :raises ProcessFailed: when this account may not see the server's accounts.
+    :param users: the table of the server's accounts.
     """
     schema = quote_literal(database)
     # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
@@ -79,7 +84,17 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
     ]
     if definers:
         chosen = ", ".join(quote_literal(name) for name in sorted(definers))
-        sources.append(f"SELECT User, Host FROM mysql.global_priv WHERE CONCAT(User, '@', Host) IN ({chosen})")
+        sources.append(f"SELECT User, Host FROM {users} WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    return " UNION ".join(sources)
+
+
+def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
+    """Who has rights on a database, or is the definer of something in it, and exists.
+
+    :param definers: as ``user@host``.
+    :raises ProcessFailed: when this account may not see the server's accounts.
+    """
+    query = concerned(database, definers, users=USERS)
     existing = "EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = a.User AND g.Host = a.Host)"
     # Members of a role have its rights, and members of a role that is a member. Not who only made the role.
     members = (
@@ -90,8 +105,7 @@ def of_database(session: Session, database: str, definers: t.Collection[str]) ->
         Account(row["user"], row["host"])
         for row in session.rows(
             {"user": "a.User", "host": "a.Host"},
-            f"(WITH RECURSIVE a AS ({' UNION '.join(sources)} UNION {members}) SELECT * FROM a) AS a WHERE {existing}"
-            " ORDER BY 1",
+            f"(WITH RECURSIVE a AS ({query} UNION {members}) SELECT * FROM a) AS a WHERE {existing} ORDER BY 1",
         )
         if row["user"] not in ("root", "mariadb.sys", "mysql", "PUBLIC", "")
     ]
@@ -133,7 +147,8 @@ def _memberships(session: Session, found: t.Sequence[Account]) -> list[str]:
     return made
 
 
-def _plain(quoted: str) -> str:
+def plain(quoted: str) -> str:
+    """A database out of GRANT, which names all of it as a pattern."""
     return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
 
 
@@ -206,42 +221,93 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     """
     lines = [line[0] for account in found for line in session.execute(f"SHOW GRANTS FOR {account.quoted}")]
     matches = [(line, _GRANT.fullmatch(line)) for line in lines]
-    return [line for line, match in matches if match and _plain(match["database"]) == database]
+    return [line for line, match in matches if match and plain(match["database"]) == database]
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str) -> list[tuple[str, str]]:
+def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[tuple[str, str]]:
     """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
 
     :param made: the set's statements.
     :param database: the database's name in the set.
     :param target: its name here.
+    :param place: that, as GRANT names all of it.
+    :param plainly: the same where the set names it without backslashes.
     """
     known = named(made)
     found = []
     for statement in made:
         match = _GRANT.fullmatch(statement)
-        if match is None or _plain(match["database"]) != database or _parse(match["account"]) not in known:
+        if match is None or plain(match["database"]) != database or _parse(match["account"]) not in known:
             continue
-        name = pattern(target) if match["object"] == "*" else quote_identifier(target)
-        place = f"ON {match['kind']}{name}.{match['object']}"
+        name = quote_identifier(target)
+        if match["object"] == "*":
+            name = plainly if _unquote(match["database"]) == database else place
+        level = f"ON {match['kind']}{name}.{match['object']}"
         option = ", GRANT OPTION" if match["more"] else ""
         found.append(
             (
-                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
+                f"GRANT {match['what']} {level} TO {match['account']}{match['more']}",
+                f"REVOKE {match['what']}{option} {level} FROM {match['account']}",
             )
         )
     return found
 
 
+def meaning(grant: str) -> tuple[str, ...]:
+    """What a grant says, however it writes the name of the database."""
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        return (grant,)
+    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
+
+
 def privileges(session: Session, database: str) -> set[str]:
     """What the session's account, with its roles, may do with all of a database."""
     held: set[str] = set()
+    # Of the account, of its roles together, and of everybody: each by the patterns that it has rights on.
+    holders: dict[str, dict[str, set[str]]] = {}
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match and (match["database"] == "*" or _plain(match["database"]) == database):
-            held.update(part.strip() for part in match["what"].split(","))
-    return held
+        if match is None:
+            continue
+        names = {part.strip() for part in match["what"].split(",")}
+        if match["database"] == "*":
+            held |= names
+            continue
+        holder = "account" if match["host"] else "everybody" if match["who"].strip("`") == "PUBLIC" else "roles"
+        holders.setdefault(holder, {}).setdefault(_unquote(match["database"]), set()).update(names)
+    return held.union(*(of_patterns(patterns, database) for patterns in holders.values()))
+
+
+def of_patterns(patterns: t.Mapping[str, set[str]], database: str, *, closest: bool = True) -> set[str]:
+    """What rights on patterns of names come to for one database.
+
+    :param patterns: those that somebody has rights on, as GRANT takes them, with these rights.
+    :param closest: whether only the closest of the patterns counts, as the server says ("GRANT"): the one whose first
+        wildcard is furthest from its beginning. False: it may be any of those that match.
+    """
+    found = [(_first_wildcard(name), rights) for name, rights in patterns.items() if _matches(name, database)]
+    best = max((rank for rank, _rights in found), default=0)
+    chosen = [rights for rank, rights in found if rank == best or not closest]
+    return set(chosen[0]).intersection(*chosen) if chosen else set()
+
+
+# What GRANT takes for itself, behind a backslash; a wildcard; anything else.
+_PARTS = re.compile(r"\\(?P<plain>.)|(?P<wildcard>[_%])|.", re.DOTALL)
+
+
+def _matches(name: str, database: str) -> bool:
+    wildcards = {"_": ".", "%": ".*"}
+    pieces = [
+        wildcards[part["wildcard"]] if part["wildcard"] else re.escape(part["plain"] or part.group())
+        for part in _PARTS.finditer(name)
+    ]
+    return re.fullmatch("".join(pieces), database, re.DOTALL) is not None
+
+
+def _first_wildcard(name: str) -> int:
+    found = next((part for part in _PARTS.finditer(name) if part["wildcard"]), None)
+    return found.start() if found else sys.maxsize
 
 
 def may_read_routines(processes: Processes, connection: Connection) -> bool:
@@ -263,6 +329,16 @@ def is_of_routine(grant: str) -> bool:
 def pattern(database: str) -> str:
     """A database as GRANT names all of it: as a pattern, in which a backslash makes wildcards plain."""
     return quote_identifier(database.replace("_", "\\_").replace("%", "\\%"))
+
+
+def is_visible(session: Session) -> bool:
+    """Whether this account may see (and so remove) the server's accounts."""
+    return bool(
+        session.rows(
+            {"name": "TABLE_NAME"},
+            "information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'global_priv'",
+        )
+    )
 
 
 def present(session: Session, names: t.Collection[str]) -> list[Account]:

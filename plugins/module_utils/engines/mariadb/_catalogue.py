@@ -147,6 +147,18 @@ def sequences(session: Session, database: str) -> list[str]:
     ]
 
 
+def relations(session: Session, database: str) -> list[str]:
+    """The names of its tables and sequences."""
+    return [
+        row["name"]
+        for row in session.rows(
+            {"name": "TABLE_NAME"},
+            f"information_schema.TABLES WHERE {same_name('TABLE_SCHEMA', database)} AND TABLE_TYPE <> 'VIEW'"
+            " ORDER BY TABLE_NAME",
+        )
+    ]
+
+
 def count_rows(session: Session, database: str, found: t.Sequence[Table]) -> dict[str, int]:
     """Table to the number of its rows, with those of its history."""
     counts = {}
@@ -204,6 +216,16 @@ def properties(session: Session, database: str) -> dict[str, str] | None:
         f"information_schema.SCHEMATA WHERE {same_name('SCHEMA_NAME', database)}",
     )
     return found[0] if found else None
+
+
+def options(facts: t.Mapping[str, t.Any]) -> str:
+    """What CREATE DATABASE and ALTER DATABASE say of a database."""
+    # It takes no expression, only a literal; our sessions do not switch the backslash off.
+    comment = str(facts["comment"] or "").replace("\\", "\\\\").replace("'", "''")
+    return (
+        f"CHARACTER SET {quote_identifier(str(facts['character_set']))}"
+        f" COLLATE {quote_identifier(str(facts['collation']))} COMMENT '{comment}'"
+    )
 
 
 def size(session: Session, database: str) -> int:

@@ -26,12 +26,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._discover
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _discovery
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, find_client
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import BesideRestoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import LOCK, REFUSE, ROWS, Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import Restoration
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._selection import (
     SELECTION_ARGUMENTS,
     SelectedRestoration,
+    Selection,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session, require_mariadb
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import ARGUMENTS
@@ -64,30 +66,42 @@ class MariadbEngine(Engine):
         "streams": Named([str]),
     }
 
+    # What does the work.
+    connection: t.ClassVar[type[Connection]] = Connection
+    session: t.ClassVar[type[Session]] = Session
+    catalogue: t.ClassVar[t.Any] = catalogue
+    dump_type: t.ClassVar[type[Dump]] = Dump
+    restoration: t.ClassVar[type[BesideRestoration]] = Restoration
+    selection: t.ClassVar[type[Selection]] = SelectedRestoration
+
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
-        self._connection = Connection(options)
+        self._connection = self.connection(options)
         tables = options.get("tables")
-        self._restoration = SelectedRestoration(self._connection, tables) if tables else Restoration(self._connection)
+        self._restoration = self.selection(self._connection, tables) if tables else self.restoration(self._connection)
 
     @classmethod
     def check_facts(cls, description: Description) -> None:
         super().check_facts(description)
+        for name, is_wrong in cls._wrong(description).items():
+            if is_wrong:
+                raise malformed(f"engine_facts.{name}", on=description.id)
+
+    @classmethod
+    def _wrong(cls, description: Description) -> dict[str, bool]:
+        """Which facts are not as this engine writes them, though they have their shape."""
         facts = description.engine_facts
         parts = [file.part for file in description.payload if file.part.startswith(ROWS)]
         named = {table for tables in facts["streams"].values() for table in tables}
-        wrong = {
+        return {
             "version": not re.fullmatch(r"\d+\.\d+\.\d+", facts["version"]),
             "token": not re.fullmatch(r"[0-9a-f]{32}", facts["token"]),
             "streams": sorted(parts) != sorted(facts["streams"]),
             "tables": not named <= set(facts["tables"])
             or any(len(column) != 2 for columns in facts["tables"].values() for column in columns),
             "references": any(len(entry) != 2 for entry in facts["references"]),
-            "sequence_defaults": any(len(entry) != 3 for entry in facts["sequence_defaults"]),
+            "sequence_defaults": any(len(entry) != 3 for entry in facts.get("sequence_defaults", ())),
         }
-        for name, is_wrong in wrong.items():
-            if is_wrong:
-                raise malformed(f"engine_facts.{name}", on=description.id)
 
     @classmethod
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
@@ -97,10 +111,10 @@ class MariadbEngine(Engine):
         return self._connection.describe()
 
     def examine(self) -> Examination:
-        _path, client = find_client(self._options.get("client_directory"))
-        with self._connection, Processes() as processes, Session(processes, self._connection) as session:
-            version = require_mariadb(session, "dump a database", on=self._connection.describe())
-            if catalogue.properties(session, self._connection.database) is None:
+        _path, client = self.connection.find_client(self._options.get("client_directory"))
+        with self._connection, Processes() as processes, self.session(processes, self._connection) as session:
+            version = self._require(session)
+            if self.catalogue.properties(session, self._connection.database) is None:
                 raise NotFound(
                     "dump a database",
                     on=self._connection.describe(),
@@ -108,13 +122,17 @@ class MariadbEngine(Engine):
                     next_step="Correct the database's name, or grant the account its rights on it.",
                 )
             size = catalogue.size(session, self._connection.database)
-        return Examination(size, {"mariadb": version, "mariadb client": client})
+        return Examination(size, {self.name: version, f"{self.name} client": client})
+
+    def _require(self, session: t.Any) -> str:
+        """The server's version; refuses one that cannot be dumped."""
+        return require_mariadb(session, "dump a database", on=self._connection.describe())
 
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
         with self._connection:
             choice = self._options.get("nontransactional_tables") or REFUSE
             digests = bool(self._options.get("content_digest"))
-            return Dump(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
+            return self.dump_type(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         with self._connection:

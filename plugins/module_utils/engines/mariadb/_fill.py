@@ -26,6 +26,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import ROWS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
     Session,
+    immediate,
     quote_identifier,
 )
 
@@ -53,6 +54,7 @@ class Dialect:
     """What a server's product has of its own in this.
 
     :param session: a connection to it.
+    :param immediate: what executes a statement of a set, and no more than that.
     :param prepare: sees to it that a session makes tables as a set says.
     :param defer: drops indexes of the session's database that can wait for the rows, given how many each table will
         have; table to what was dropped.
@@ -63,6 +65,7 @@ class Dialect:
     """
 
     session: type[Session]
+    immediate: t.Callable[[str], str]
     prepare: t.Callable[[t.Any], None]
     defer: t.Callable[[t.Any, t.Mapping[str, int]], dict[str, indexes.Deferred]]
     loading: str
@@ -77,6 +80,7 @@ def _before(facts: t.Mapping[str, t.Any], table: str) -> list[str]:
 
 MARIADB = Dialect(
     session=Session,
+    immediate=immediate,
     prepare=lambda _session: None,
     defer=indexes.defer,
     loading=_LOADING,
@@ -146,8 +150,9 @@ def fill(
         session.execute(dialect.loading)
         dialect.prepare(session)
         make(session, structure, action="restore a table")
-        deferred = dialect.defer(session, facts["row_counts"])
-    chosen = facts["tables"] if chosen is None else chosen
+        chosen = facts["tables"] if chosen is None else chosen
+        counts = {table: count for table, count in facts["row_counts"].items() if table in chosen}
+        deferred = dialect.defer(session, counts)
     parts = [file for file in work.reader.description.payload if file.part.startswith(ROWS)]
     parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
     missing = collections.Counter(table for file in parts for table in facts["streams"][file.part])
@@ -165,15 +170,19 @@ def fill(
                     missing[table] -= 1
                     if not missing[table] and table in deferred:
                         # Before other rows: the largest table's come first, and its indexes would be alone at the end.
-                        waiting.insert(0, functools.partial(_index, connection, work, database, deferred[table]))
+                        waiting.insert(
+                            0, functools.partial(_index, connection, work, database, deferred[table], dialect)
+                        )
         except BaseException:
             work.processes.cancel()
             raise
 
 
-def _index(connection: Connection, work: RestoreWork, database: str, deferred: indexes.Deferred) -> list[str]:
+def _index(
+    connection: Connection, work: RestoreWork, database: str, deferred: indexes.Deferred, dialect: Dialect
+) -> list[str]:
     """Makes the indexes of a table whose rows are there."""
-    with Session(work.processes, connection, database=database) as session:
+    with dialect.session(work.processes, connection, database=database) as session:
         deferred.make(session)
     return []
 

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Indexes of large MariaDB tables, made after their rows: sorted first, they cost half of what they do row by row.
+"""Indexes of large tables of MariaDB and MySQL, made after their rows: sorted first, they cost less than row by row.
 
 A table is made with all of its indexes, as the set says. Then those that can wait are dropped, and made again in the
-server's own words when the rows are there. Foreign keys stay; what they need is not asked for meanwhile.
+server's own words when the rows are there. Foreign keys stay. MariaDB does not ask meanwhile for the indexes that they
+need; MySQL does, so there these stay as well.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ class Deferred:
     """Indexes of one table that are made after its rows.
 
     :param definitions: as ALTER TABLE takes them, in the table's order.
+    :param immediate: what executes a statement, and no more than that.
     """
 
     table: str
     names: tuple[str, ...]
     definitions: tuple[str, ...]
+    immediate: t.Callable[[str], str] = immediate
 
     def drop(self, session: Session) -> None:
         """Removes them, while the table is empty."""
@@ -57,19 +60,21 @@ class Deferred:
         # The tables that a foreign key refers to may be without their indexes as well.
         session.execute("SET SESSION foreign_key_checks = 0")
         statement = f"ALTER TABLE {quote_identifier(self.table)} {', '.join(changes)}"
-        session.execute(immediate(statement), action=f"{action} ({self.table})")
+        session.execute(self.immediate(statement), action=f"{action} ({self.table})")
 
 
-def deferrable(statement: str, table: str) -> Deferred | None:
+def deferrable(statement: str, table: str, *, needed: t.Collection[str] = ()) -> Deferred | None:
     """Which indexes of a table can wait; None: none.
 
     :param statement: what makes it, in the server's words.
+    :param needed: columns of which each index stays that begins with one.
     """
     body, _end, rest = statement.rpartition("\n) ")
     if not rest.startswith("ENGINE=InnoDB") or "WITH SYSTEM VERSIONING" in statement:
         return None
     entries = [entry.strip() for entry in split_outside_quotes(body.partition("(\n")[2], ",\n")]
     counters = [match.group(1) for entry in entries for match in [_COUNTER.match(entry)] if match]
+    counters += map(quote_identifier, needed)
     chosen: list[tuple[str, str]] = []
     for entry in entries:
         if not re.match(r"(?:UNIQUE )?KEY ", entry):
@@ -85,17 +90,25 @@ def deferrable(statement: str, table: str) -> Deferred | None:
     return Deferred(table, tuple(name for name, _entry in chosen), tuple(entry for _name, entry in chosen))
 
 
-def defer(session: Session, row_counts: t.Mapping[str, int]) -> dict[str, Deferred]:
+def defer(
+    session: Session,
+    row_counts: t.Mapping[str, int],
+    *,
+    needed: t.Callable[[str], t.Collection[str]] = lambda _table: (),
+    immediate: t.Callable[[str], str] = immediate,
+) -> dict[str, Deferred]:
     """Drops the indexes of the current database's large tables that can wait; table to what was dropped.
 
     :param row_counts: how many rows the tables will have.
+    :param needed: columns of a table of which each index stays that begins with one.
+    :param immediate: what executes a statement, and no more than that.
     """
     found = {}
     for table, rows in row_counts.items():
         if rows >= _LARGE_ROWS:
             statement = session.execute(f"SHOW CREATE TABLE {quote_identifier(table)}")[0][1]
-            deferred = deferrable(statement, table)
+            deferred = deferrable(statement, table, needed=needed(table))
             if deferred is not None:
-                deferred.drop(session)
-                found[table] = deferred
+                found[table] = dataclasses.replace(deferred, immediate=immediate)
+                found[table].drop(session)
     return found

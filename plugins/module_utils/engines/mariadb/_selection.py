@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring some tables of a MariaDB database into a database of their own, beside the live one.
+"""Restoring some tables of a database of MariaDB or MySQL into a database of their own, beside the live one.
 
-A MariaDB database has no schemas within it, so the tables get a database that is new, or empty. What would tie them to
+A database of these has no schemas within it, so the tables get a database that is new, or empty. What would tie them to
 others stays behind, and is told: triggers, and foreign keys to tables that were not chosen. Accounts are not touched.
 """
 
@@ -16,16 +16,16 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check, RestoreWork, TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import compare_digests
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, advising
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import digests
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import PROGRAMS, STRUCTURE
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._fill import read_text
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import Restoration, compare
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import (
+    BesideRestoration,
+    compare,
+    qualified,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import TRIGGER
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import Restoration
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
     Session,
-    immediate,
     quote_identifier,
     same_name,
 )
@@ -34,8 +34,8 @@ SELECTION_ARGUMENTS: dict[str, dict[str, t.Any]] = {"tables": {"type": "list", "
 _SHOWN = 20
 
 
-class SelectedRestoration(Restoration):
-    """One restore of some tables. Its methods are those of a whole restore.
+class Selection(BesideRestoration):
+    """One restore of some tables, before the restoration of a product. Its methods are those of a whole restore.
 
     :param connection: its database is the one that the tables are put into.
     :param tables: their names.
@@ -71,19 +71,25 @@ class SelectedRestoration(Restoration):
         more = f" and {len(self._tables) - _SHOWN} more" if len(self._tables) > _SHOWN else ""
         return TargetState(f"{shown}{more} into the {state.target}", state.exists, state.empty)
 
+    def _needed_bytes(self, work: RestoreWork) -> int:
+        # A set does not tell the sizes of single tables.
+        del work
+        return 0
+
     def restore_beside(self, work: RestoreWork) -> None:
-        """Makes a database with the tables, and the sequences that their defaults take from."""
-        on = str(work.reader.set_id)
-        defaults = self._narrowed(work).reader.description.engine_facts["sequence_defaults"]
-        wanted = {*self._tables, *(sequence for _table, _column, sequence in defaults)}
-        structure = objects.read(read_text(work, STRUCTURE), on=f"{on}, {STRUCTURE}")
-        programs = objects.read(read_text(work, PROGRAMS), on=f"{on}, {PROGRAMS}")
+        """Makes a database with the tables, and what they cannot be without."""
+        structure, programs = self._read(work)
+        wanted = {*self._tables, *self._belongings(work)}
         self._make_beside(work, [entry for entry in structure if entry.name in wanted], chosen=self._tables)
-        with advising(), Session(work.processes, self.connection) as session:
+        with self.advising(), self._open(work.processes) as session:
             self._cut(work, session)
-        triggers = [entry.name for entry in programs if entry.kind == objects.TRIGGER]
-        if triggers:
+        if any(entry.kind == TRIGGER for entry in programs):
             work.warnings.append("The tables come without their triggers")
+
+    def _belongings(self, work: RestoreWork) -> list[str]:
+        """What the tables cannot be without."""
+        del work
+        return []
 
     def _cut(self, work: RestoreWork, session: Session) -> None:
         """Drops the foreign keys to tables that were not chosen."""
@@ -100,8 +106,8 @@ class SelectedRestoration(Restoration):
         for key in keys:
             if key["schema"] == self.beside and key["referred"] in self._tables:
                 continue
-            table = f"{quote_identifier(self.beside)}.{quote_identifier(key['table'])}"
-            session.execute(immediate(f"ALTER TABLE {table} DROP FOREIGN KEY {quote_identifier(key['name'])}"))
+            change = f"DROP FOREIGN KEY {quote_identifier(key['name'])}"
+            session.execute(self.dialect.immediate(f"ALTER TABLE {qualified(self.beside, key['table'])} {change}"))
             work.warnings.append(
                 f"The foreign key {key['name']} of {key['table']} was left out: {key['referred']} was not chosen"
             )
@@ -109,16 +115,24 @@ class SelectedRestoration(Restoration):
     def check(self, work: RestoreWork) -> list[Check]:
         """Compares the tables with what the set says of them."""
         said = work.reader.description.engine_facts["row_counts"]
-        with advising(), Session(work.processes, self.connection) as session:
-            counts = catalogue.count_rows(session, self.beside, catalogue.tables(session, self.beside))
+        with self.advising(), self._open(work.processes) as session:
+            counts = self.catalogue.count_rows(session, self.beside, self.catalogue.tables(session, self.beside))
             expected = work.reader.description.engine_facts["content_digests"]
             chosen = {name: expected[name] for name in self._tables if name in expected} if expected else None
-            held = digests(work.processes, self.connection, self.beside, jobs=work.jobs) if chosen is not None else {}
+            held = self._digests(work) if chosen is not None else {}
         counted = {name: said[name] for name in self._tables if name in said}
         return [
             compare("row counts", counted, counts, f"{sum(counts.values())} rows in {len(counts)} tables"),
             *compare_digests(chosen, held),
         ]
+
+
+class SelectedRestoration(Selection, Restoration):
+    """One restore of some tables into MariaDB, with the sequences that their defaults take from."""
+
+    def _belongings(self, work: RestoreWork) -> list[str]:
+        defaults = self._narrowed(work).reader.description.engine_facts["sequence_defaults"]
+        return [sequence for _table, _column, sequence in defaults]
 
     def swap(self, work: RestoreWork) -> str | None:
         """Puts the tables in place."""

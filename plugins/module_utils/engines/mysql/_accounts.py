@@ -14,9 +14,13 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import (
     Account,
+    concerned,
     drop,
+    grants,
     is_of_routine,
-    named,
+    meaning,
+    of_patterns,
+    plain,
     rights,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
@@ -27,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._se
 )
 
 __all__ = [
+    "USERS",
     "Account",
     "create_missing",
     "drop",
@@ -46,6 +51,8 @@ __all__ = [
     "write",
 ]
 
+# The table of the server's accounts.
+USERS = "mysql.user"
 _OWN = ("root", "mysql.sys", "mysql.session", "mysql.infoschema", "")
 _NAME = r"`(?:[^`]|``)*`"
 _USER = rf"{_NAME}@{_NAME}"
@@ -55,11 +62,6 @@ _CREATE_USER = re.compile(
 )
 # It would give the roles that it names.
 _DEFAULT_ROLE = re.compile(rf"(?<=[0-9A-Fa-f']) DEFAULT ROLE (?P<roles>{_USER}(?:,{_USER})*)(?= REQUIRE )")
-_PRIVILEGES = r"[A-Z ]+(?: \((?:`(?:[^`]|``)*`(?:, )?)+\))?"
-_GRANT = re.compile(
-    rf"GRANT (?P<what>{_PRIVILEGES}(?:, {_PRIVILEGES})*) ON (?P<kind>(?:FUNCTION |PROCEDURE )?)"
-    rf"(?P<database>{_NAME})\.(?P<object>\*|{_NAME}) TO (?P<account>{_USER})(?P<more>(?: WITH GRANT OPTION)?)"
-)
 _MEMBER = re.compile(rf"GRANT (?P<role>{_USER}) TO (?P<account>{_USER})")
 _DEFAULT = re.compile(rf"ALTER USER (?P<account>{_USER}) DEFAULT ROLE (?P<role>{_USER})")
 _ROLES = re.compile(rf"GRANT (?P<roles>{_USER}(?:,{_USER})*) TO {_USER}(?: WITH ADMIN OPTION)?")
@@ -80,34 +82,17 @@ def _unquote(name: str) -> str:
     return name[1:-1].replace("``", "`")
 
 
-def plain(quoted: str) -> str:
-    """A database out of GRANT, which names all of it as a pattern."""
-    return _unquote(quoted).replace("\\_", "_").replace("\\%", "%")
-
-
 def of_database(session: Session, database: str, definers: t.Collection[str]) -> list[Account]:
     """Who has rights on a database, or is the definer of something in it, and exists; and the members of such roles.
 
     :param definers: as ``user@host``.
     :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    schema = quote_literal(database)
-    # Names of databases are patterns in mysql.db: a backslash makes their wildcards plain.
-    sources = [
-        f"SELECT User, Host FROM mysql.db WHERE REPLACE(REPLACE(Db, '\\\\_', '_'), '\\\\%', '%') = {schema}",
-        f"SELECT User, Host FROM mysql.tables_priv WHERE Db = {schema}",
-        f"SELECT User, Host FROM mysql.columns_priv WHERE Db = {schema}",
-        f"SELECT User, Host FROM mysql.procs_priv WHERE Db = {schema}",
-    ]
-    if definers:
-        chosen = ", ".join(quote_literal(name) for name in sorted(definers))
-        sources.append(f"SELECT User, Host FROM mysql.user WHERE CONCAT(User, '@', Host) IN ({chosen})")
+    query = concerned(database, definers, users=USERS)
     existing = "EXISTS (SELECT 1 FROM mysql.user g WHERE g.User = a.User AND g.Host = a.Host)"
     return [
         Account(row["user"], row["host"])
-        for row in session.rows(
-            {"user": "a.User", "host": "a.Host"}, f"({' UNION '.join(sources)}) AS a WHERE {existing} ORDER BY 1"
-        )
+        for row in session.rows({"user": "a.User", "host": "a.Host"}, f"({query}) AS a WHERE {existing} ORDER BY 1")
         if row["user"] not in _OWN
     ]
 
@@ -173,40 +158,6 @@ def _without_texts(how: str) -> str:
     return re.sub(r"'(?:[^'\\]|\\.|'')*'", "", how)
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str, literal: bool) -> list[tuple[str, str]]:
-    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
-
-    :param made: the set's statements.
-    :param database: the database's name in the set.
-    :param target: its name here.
-    :param literal: whether the server takes the name of a database for itself, see :func:`pattern`.
-    """
-    known = named(made)
-    found = []
-    for statement in made:
-        match = _GRANT.fullmatch(statement)
-        if match is None or plain(match["database"]) != database or parse(match["account"]) not in known:
-            continue
-        name = pattern(target, literal=literal) if match["object"] == "*" else quote_identifier(target)
-        place = f"ON {match['kind']}{name}.{match['object']}"
-        option = ", GRANT OPTION" if match["more"] else ""
-        found.append(
-            (
-                f"GRANT {match['what']} {place} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {place} FROM {match['account']}",
-            )
-        )
-    return found
-
-
-def meaning(grant: str) -> tuple[str, ...]:
-    """What a grant says, however it writes the name of the database."""
-    match = _GRANT.fullmatch(grant)
-    if match is None:
-        return (grant,)
-    return (match["what"], match["kind"], plain(match["database"]), match["object"], match["account"], match["more"])
-
-
 def held(session: Session, database: str) -> set[str]:
     """What the session's account, with its active roles, may do with all of a database.
 
@@ -214,18 +165,24 @@ def held(session: Session, database: str) -> set[str]:
     """
     found: set[str] = set()
     taken: set[str] = set()
+    patterns: dict[str, set[str]] = {}
     for line in session.execute("SHOW GRANTS"):
         match = _HELD.match(line[0])
-        if match is None or (match["database"] != "*" and plain(match["database"]) != database):
+        if match is None:
             continue
         names = {part.strip() for part in match["what"].split(",")}
+        name = _unquote(match["database"])
         if match["verb"] == "REVOKE":
-            taken |= names
-            continue
-        found |= names
-        if match["database"] == "*":
-            found |= {f"*.*:{name}" for name in names}
-    return found - taken
+            taken |= names if plain(match["database"]) == database else set()
+        elif match["database"] == "*":
+            found |= names | {f"*.*:{right}" for right in names}
+        else:
+            patterns.setdefault(name, set()).update(names)
+    if is_literal(session):
+        return (found | patterns.get(database, set())) - taken
+    # Where a role is active, which of several patterns counts depends on their order in the server's memory.
+    closest = session.value("CURRENT_ROLE()") == "NONE"
+    return (found | of_patterns(patterns, database, closest=closest)) - taken
 
 
 def pattern(database: str, *, literal: bool) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     Column,
     Table,
     count_rows,
+    relations,
     size,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
@@ -117,18 +118,6 @@ def tables(session: Session, database: str) -> list[Table]:
             )
         )
     return found
-
-
-def relations(session: Session, database: str) -> list[str]:
-    """The names of its tables."""
-    return [
-        row["name"]
-        for row in session.rows(
-            {"name": "TABLE_NAME"},
-            f"information_schema.TABLES WHERE {same_name('TABLE_SCHEMA', database)} AND TABLE_TYPE = 'BASE TABLE'"
-            " ORDER BY TABLE_NAME",
-        )
-    ]
 
 
 def libraries(session: Session, database: str) -> list[str]:

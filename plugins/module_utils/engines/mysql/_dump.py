@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _filters
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import SWAPPING_SUFFIX
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import derived_name
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import (
     ACCOUNTS,
@@ -26,7 +27,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     STRUCTURE,
     RowStream,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._restore import derived_name
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects

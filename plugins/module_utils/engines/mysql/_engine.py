@@ -13,42 +13,22 @@ import re
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
-    Check,
-    Dumped,
-    Engine,
-    Examination,
-    Replaced,
-    RestoreWork,
-    TargetState,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import REFUSE, ROWS
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import NONTRANSACTIONAL
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _discovery
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import Connection, find_client
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._dump import Dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._restore import Restoration
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._selection import SelectedRestoration
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import Session
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import ARGUMENTS
 
 
-class MysqlEngine(Engine):
+class MysqlEngine(MariadbEngine):
     """One MySQL database. As a target, ``database`` is the name to restore as."""
 
     name = "mysql"
-    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        **ARGUMENTS,
-        **NONTRANSACTIONAL,
-        **CONTENT_DIGEST_ARGUMENT,
-    }
-    target_arguments = ARGUMENTS
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str},
@@ -62,88 +42,23 @@ class MysqlEngine(Engine):
         "streams": Named([str]),
     }
 
-    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
-        self._options = options
-        self._connection = Connection(options)
-        self._restoration = Restoration(self._connection)
+    connection = Connection
+    session = Session
+    catalogue: t.ClassVar[t.Any] = catalogue
+    dump_type = Dump
+    restoration = Restoration
+    selection = SelectedRestoration
 
     @classmethod
-    def check_facts(cls, description: Description) -> None:
-        super().check_facts(description)
-        facts = description.engine_facts
-        parts = [file.part for file in description.payload if file.part.startswith(ROWS)]
-        named = {table for tables in facts["streams"].values() for table in tables}
+    def _wrong(cls, description: Description) -> dict[str, bool]:
+        facts = description.engine_facts["database"]
         word = re.compile(r"\w+", re.ASCII)
-        wrong = {
-            "version": not re.fullmatch(r"\d+\.\d+\.\d+", facts["version"]),
-            "token": not re.fullmatch(r"[0-9a-f]{32}", facts["token"]),
-            "database": not all(word.fullmatch(facts["database"][key]) for key in ("character_set", "collation")),
-            "streams": sorted(parts) != sorted(facts["streams"]),
-            "tables": not named <= set(facts["tables"])
-            or any(len(column) != 2 for columns in facts["tables"].values() for column in columns),
-            "references": any(len(entry) != 2 for entry in facts["references"]),
-        }
-        for name, is_wrong in wrong.items():
-            if is_wrong:
-                raise malformed(f"engine_facts.{name}", on=description.id)
+        is_word = all(word.fullmatch(facts[key]) for key in ("character_set", "collation"))
+        return {**super()._wrong(description), "database": not is_word}
 
     @classmethod
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
         return _discovery.discover(options, sizes=sizes)
 
-    def describe(self) -> str:
-        return self._connection.describe()
-
-    def examine(self) -> Examination:
-        _path, client = find_client(self._options.get("client_directory"))
-        with self._connection, Processes() as processes, Session(processes, self._connection) as session:
-            version = catalogue.require_mysql(session, "dump a database", on=self._connection.describe())
-            if catalogue.properties(session, self._connection.database) is None:
-                raise NotFound(
-                    "dump a database",
-                    on=self._connection.describe(),
-                    why="the server has no database of this name that this account may see",
-                    next_step="Correct the database's name, or grant the account its rights on it.",
-                )
-            size = catalogue.size(session, self._connection.database)
-        return Examination(size, {"mysql": version, "mysql client": client})
-
-    def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:
-        with self._connection:
-            choice = self._options.get("nontransactional_tables") or REFUSE
-            digests = bool(self._options.get("content_digest"))
-            return Dump(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
-
-    def inspect_target(self, work: RestoreWork) -> TargetState:
-        with self._connection:
-            return self._restoration.inspect(work)
-
-    def restore_beside(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.restore_beside(work)
-
-    def check(self, work: RestoreWork) -> list[Check]:
-        with self._connection:
-            return self._restoration.check(work)
-
-    def swap(self, work: RestoreWork) -> str | None:
-        with self._connection:
-            return self._restoration.swap(work)
-
-    def discard(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.discard()
-
-    # What restores have kept
-
-    def replaced(self) -> list[Replaced]:
-        with self._connection:
-            return self._restoration.replaced()
-
-    def check_live(self) -> None:
-        with self._connection:
-            self._restoration.check_live()
-
-    def remove_replaced(self, entry: Replaced) -> None:
-        with self._connection:
-            self._restoration.remove_replaced(entry)
+    def _require(self, session: t.Any) -> str:
+        return catalogue.require_mysql(session, "dump a database", on=self._connection.describe())

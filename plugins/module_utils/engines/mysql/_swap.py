@@ -25,12 +25,11 @@ import zlib
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import qualified, renaming
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import (
-    Connection,
-    failure,
-)
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import failure
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
     SETTINGS,
@@ -155,7 +154,7 @@ class Plan:
             is_in_the_way = name == self.live and entry.kind == objects.VIEW and entry.name in arriving
             (early if is_in_the_way else others).extend(entry.removal(name) if name == self.live else [])
         # Held from here on, so that nobody writes to a table while its triggers are gone.
-        held = [f"{_qualified(source, name)} WRITE" for source, name, _target in moves] if self.holds else []
+        held = [f"{qualified(source, name)} WRITE" for source, name, _target in moves] if self.holds else []
         before = [
             SETTINGS,
             f"SET SESSION lock_wait_timeout = {_WAIT_SECONDS}, foreign_key_checks = 0",
@@ -172,19 +171,6 @@ class Plan:
         text += "".join(f"{statement};\n" for statement in [SETTINGS, *map(immediate, grants)])
         text += "".join(entry.text for entry in made if entry.kind not in (*_ROUTINES, objects.TRIGGER))
         return text
-
-
-def renaming(moves: t.Sequence[tuple[str, str, str]]) -> str:
-    """The statement that moves tables.
-
-    :param moves: from which database, which table, into which.
-    """
-    steps = [f"{_qualified(source, name)} TO {_qualified(target, name)}" for source, name, target in moves]
-    return f"RENAME TABLE {', '.join(steps)}"
-
-
-def _qualified(database: str, name: str) -> str:
-    return f"{quote_identifier(database)}.{quote_identifier(name)}"
 
 
 class Swapper:
@@ -204,7 +190,7 @@ class Swapper:
 
     def remember(self, plan: Plan) -> None:
         """Writes the journal."""
-        table = _qualified(self._journal, "journal")
+        table = qualified(self._journal, "journal")
         with Session(self._processes, self._connection) as session:
             session.execute(
                 f"CREATE DATABASE {quote_identifier(self._journal)} CHARACTER SET utf8mb4",
@@ -220,7 +206,7 @@ class Swapper:
 
     def remembered(self) -> Plan | None:
         """What the journal says of a swap that was interrupted; None: there was none, or it had not begun."""
-        table = _qualified(self._journal, "journal")
+        table = qualified(self._journal, "journal")
         with Session(self._processes, self._connection) as session:
             if "journal" not in catalogue.relations(session, self._journal):
                 return None

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_disk import require_room
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._session import (
     Session,
     quote_literal,
@@ -176,7 +177,7 @@ def _compare_collations(session: Session, facts: t.Mapping[str, t.Any]) -> list[
 
 
 def _check_space(session: Session, facts: t.Mapping[str, t.Any], needed: int, on: str) -> None:
-    """Where the server's file system can be seen from here: a full one stops all of the server's databases."""
+    """Where the server's file system can be seen from here."""
     rows = session.rows(
         "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data,"
         " current_setting('port')::int AS port, extract(epoch FROM pg_postmaster_start_time())::bigint AS started,"
@@ -186,18 +187,7 @@ def _check_space(session: Session, facts: t.Mapping[str, t.Any], needed: int, on
     data, location = rows[0]["data"], rows[0]["location"]
     if not data or not _is_server_of(data, rows[0]["port"], rows[0]["started"]):
         return
-    with contextlib.suppress(OSError):
-        place = os.path.join(data, location) if location else data
-        state = os.statvfs(place)
-        free = state.f_bavail * state.f_frsize
-        if free < needed:
-            raise Refused(
-                "restore a database",
-                on=on,
-                why=f"{free} bytes are free in {place}, and the database that was dumped took {needed}",
-                next_step="Free space there (databases that earlier restores kept have __replaced_ in their names), or"
-                " restore into another server.",
-            )
+    require_room(os.path.join(data, location) if location else data, needed, on=on)
 
 
 def _is_server_of(data: str, port: int, started: int) -> bool:

@@ -106,7 +106,8 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
         "GRANT SUPER ON `ledger`.* TO `a`@`b`, `c`@`d`",
         "GRANT EXECUTE ON PROCEDURE `ledger`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]
-    assert accounts.grants(made, database="ledger", target="new_one") == [
+    place = "`new\\_one`"
+    assert accounts.grants(made, database="ledger", target="new_one", place=place, plainly=place) == [
         ("GRANT SELECT ON `new\\_one`.* TO `a`@`b`", "REVOKE SELECT ON `new\\_one`.* FROM `a`@`b`"),
         (
             "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
@@ -173,3 +174,22 @@ def test_the_digest_of_pieces_is_that_of_the_whole() -> None:
     rows = [b"1\ta", b"2\tNULL", b"2\tNULL", b"3\t"]
     pieces = [("t", digest_rows(rows[3:])[1]), ("u", digest_rows([])[1]), ("t", digest_rows(rows[:3])[1])]
     assert join(pieces) == {"t": digest_rows(rows)[1], "u": digest_rows([])[1]}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "closest", "everywhere"),
+    [
+        ({"web\\_%": {"S", "T"}}, {"S", "T"}, {"S", "T"}),
+        ({"web_a": {"S"}}, {"S"}, {"S"}),
+        ({"webx%": {"S"}, "WEB\\_a": {"S"}, "web\\_": {"S"}, "eb\\_a": {"S"}}, set(), set()),
+        ({"%": {"S", "T"}, "web\\_%": {"T", "U"}}, {"T", "U"}, {"T"}),
+        ({"web\\_a": {"S"}, "web\\_%": {"S", "T"}}, {"S"}, {"S"}),
+        # Which of two that are as close, nobody can say.
+        ({"web_a": {"S", "T"}, "web_%": {"S"}}, {"S"}, {"S"}),
+    ],
+)
+def test_rights_on_patterns_are_those_of_the_closest(
+    patterns: dict[str, set[str]], closest: set[str], everywhere: set[str]
+) -> None:
+    assert accounts.of_patterns(patterns, "web_a") == closest
+    assert accounts.of_patterns(patterns, "web_a", closest=False) == everywhere

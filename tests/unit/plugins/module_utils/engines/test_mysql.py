@@ -10,9 +10,11 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._account import is_of, kept
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._catalogue import read_version
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import Connection, advice
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._sha256_crypt import sha256_crypt
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._swap import Plan
 
 DEFINITIONS = [
@@ -87,10 +89,12 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
         "GRANT ALL PRIVILEGES ON *.* TO `app`@`%`",
         "GRANT SELECT ON `mi_conta`.* TO `app`@`%`; DROP DATABASE x",
     ]
-    found = accounts.grants(made, database="mi_conta", target="x_y", literal=False)
+    made.append("GRANT SELECT ON `mi\\_conta`.* TO `app`@`%`")
+    found = accounts.grants(made, database="mi_conta", target="x_y", place="`x\\_y`", plainly="`x_y`")
     assert [grant for grant, _revoke in found] == [
         "GRANT SELECT, UPDATE (`a`, `b`) ON `x_y`.`t` TO `app`@`%`",
-        "GRANT ALL PRIVILEGES ON `x\\_y`.* TO `app`@`%` WITH GRANT OPTION",
+        "GRANT ALL PRIVILEGES ON `x_y`.* TO `app`@`%` WITH GRANT OPTION",
+        "GRANT SELECT ON `x\\_y`.* TO `app`@`%`",
     ]
 
 
@@ -118,3 +122,24 @@ def test_options_that_its_client_does_not_know_are_refused() -> None:
     Connection({"database": "d", "ssl_mode": "prefer"})
     with pytest.raises(Refused, match="no ssl_mode allow"):
         Connection({"database": "d", "ssl_mode": "allow"})
+
+
+@pytest.mark.parametrize(
+    ("password", "salt", "rounds", "expected"),
+    [
+        # As the C library's crypt(3) says.
+        ("Hello world!", b"saltstring", 5000, b"5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
+        ("x", b"a", 1000, b"VbIDF0arCpWJaQNqhQUNvv2q0J63xNeUoG4WUjSmlQD"),
+        ("ñandú " * 20, b"0123456789abcdef", 5000, b"FzIGHeApfVQNhOYwMRcOmdjl/vj/WLTyy3OfLwjSjmA"),
+    ],
+)
+def test_a_password_s_hash_is_that_of_the_c_library(password: str, salt: bytes, rounds: int, expected: bytes) -> None:
+    assert sha256_crypt(password.encode(), salt, rounds=rounds) == expected
+
+
+def test_what_is_kept_of_a_password_is_of_that_password_only() -> None:
+    secret = kept("una clave")
+    assert is_of(secret, "una clave")
+    assert not is_of(secret, "otra clave")
+    assert not is_of(b"", "una clave")
+    assert secret != kept("una clave")

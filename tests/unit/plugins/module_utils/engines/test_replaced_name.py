@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines import _staging
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import stamp_of
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _beside as mariadb_beside
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _create as postgresql_create
 
 STAMP = "20260301T120000Z"
@@ -49,7 +49,7 @@ def test_what_only_looks_alike_is_not(name: str) -> None:
     assert of_libro(name) is None
 
 
-@pytest.mark.parametrize("derive", [postgresql_create.derived_name, mariadb_restore.derived_name])
+@pytest.mark.parametrize("derive", [postgresql_create.derived_name, mariadb_beside.derived_name])
 def test_a_name_that_was_cut_is_known_for_its_own_target_only(derive: t.Callable[[str, str], str]) -> None:
     long, other = "ñ" * 100 + "a", "ñ" * 100 + "b"
     name = derive(long, f"__replaced_{STAMP}")

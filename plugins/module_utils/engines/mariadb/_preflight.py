@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a server of MariaDB or MySQL has the room for a restore, where its disk can be seen from here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_disk import require_room
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session
+
+# What a server says of its age is in whole seconds, and begins a moment after its process.
+_START_SECONDS = 60
+_PID_FILE_BYTES = 32
+
+
+def check_room(session: Session, needed: int, *, on: str) -> None:
+    """Refuses a restore for which there is no room.
+
+    :param needed: what the database took that was dumped, bytes.
+    :param on: the target, for messages.
+    :raises Refused: when less is free where the server has its data.
+    """
+    data = session.value("@@GLOBAL.datadir")
+    pid_file = session.value("@@GLOBAL.pid_file")
+    uptime = session.execute("SHOW GLOBAL STATUS LIKE 'Uptime'")
+    if data and pid_file and uptime:
+        started = int(session.value("UNIX_TIMESTAMP()") or 0) - int(uptime[0][1])
+        if _is_here(os.path.join(data, pid_file), started):
+            require_room(data, needed, on=on)
+
+
+def _is_here(pid_file: str, started: int) -> bool:
+    """Whether a server is one of this host, and not of another (or a container) that has its files at the same path.
+
+    :param pid_file: where it has written the number of its process.
+    :param started: when it began, seconds since 1970.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        # Whatever a server says is there, it does not make us wait.
+        with open(os.open(pid_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), encoding="ascii") as stream:
+            number = int(stream.read(_PID_FILE_BYTES))
+        # proc(5): what comes after the program's name; the 22nd field is when it began, in ticks since the host did.
+        with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as stream:
+            ticks = int(stream.read().rpartition(")")[2].split()[19])
+        with open("/proc/stat", encoding="ascii") as stream:
+            booted = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
+        return abs(booted + ticks / os.sysconf("SC_CLK_TCK") - started) <= _START_SECONDS
+    return False

@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The account that backs up MySQL: it dumps everything, writes nothing, and holds nothing that it does not need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._account_operations import (
+    ACCOUNT_ARGUMENTS,
+    AccountReport,
+    settle,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
+from development.services._process import ServiceFailedError
+from development.services.mysql import MysqlServer
+from tests.integration.mysql.support import Site, create_everything, engine, fingerprint
+
+# An operating-system user that every Debian has.
+ACCOUNT = "backup"
+TOO_MUCH = """
+CREATE TABLE otra.t (a INT, b INT);
+GRANT ALL ON otra.* TO backup@localhost WITH GRANT OPTION;
+GRANT SELECT ON `otr_`.* TO backup@localhost;
+GRANT SELECT (a), UPDATE (a, b) ON otra.t TO backup@localhost;
+GRANT CREATE USER, FILE ON *.* TO backup@localhost WITH GRANT OPTION;
+GRANT SHOW_ROUTINE, CLONE_ADMIN ON *.* TO backup@localhost WITH GRANT OPTION;
+GRANT lectura TO backup@localhost WITH ADMIN OPTION;
+SET DEFAULT ROLE lectura TO backup@localhost;
+GRANT EXECUTE ON PROCEDURE li_bro.cerrar TO backup@localhost;
+GRANT PROXY ON app@localhost TO backup@localhost;
+ALTER USER backup@localhost IDENTIFIED BY 'otra' ACCOUNT LOCK;
+"""
+FORBIDDEN = (
+    "INSERT INTO asiento (id) VALUES (999)",
+    "UPDATE asiento SET texto = 'x'",
+    "DELETE FROM asiento",
+    "TRUNCATE asiento",
+    "DROP TABLE asiento",
+    "CREATE TABLE nueva (a INT)",
+    "CREATE TEMPORARY TABLE nueva (a INT)",
+    "ALTER TABLE asiento ADD x INT",
+    "CREATE DATABASE nueva",
+    "DROP DATABASE li_bro",
+    "CREATE USER nuevo",
+    "DROP USER app@localhost",
+    "GRANT SELECT ON li_bro.* TO app@localhost",
+    "ALTER USER app@localhost IDENTIFIED BY 'x'",
+    "SET ROLE lectura",
+    "CALL cerrar(1)",
+    "CREATE DEFINER = root@localhost EVENT nuevo ON SCHEDULE EVERY 1 DAY DO DELETE FROM asiento",
+    "CREATE DEFINER = root@localhost TRIGGER nuevo BEFORE INSERT ON asiento FOR EACH ROW SET NEW.texto = 'x'",
+    "SELECT * FROM asiento INTO OUTFILE '/tmp/x'",
+    "LOAD DATA INFILE '/etc/passwd' INTO TABLE asiento",
+    "SET GLOBAL read_only = 1",
+    "SET PERSIST max_connections = 10",
+    "UPDATE mysql.user SET account_locked = 'Y'",
+    "LOCK TABLES asiento WRITE",
+    "INSTALL COMPONENT 'file://component_query_attributes'",
+    "SHUTDOWN",
+)
+
+
+def request(server: MysqlServer, **changes: t.Any) -> dict[str, t.Any]:
+    """The options of the module, through the socket as the server's administrator."""
+    params = {name: spec.get("default") for name, spec in ACCOUNT_ARGUMENTS.items()}
+    params.update(
+        engine="mysql",
+        name=ACCOUNT,
+        databases=["li_bro", "otra"],
+        login_unix_socket=str(server.socket),
+        login_user="root",
+        client_directory=str(server.installation.client.parent),
+    )
+    params.update(changes)
+    return params
+
+
+def done(server: MysqlServer, **changes: t.Any) -> AccountReport:
+    """Checks, runs, and runs again: what was predicted is done, and then there is nothing to do."""
+    params = request(server, **changes)
+    predicted = settle(params, check_mode=True)
+    report = settle(params, check_mode=False)
+    assert (predicted.before, predicted.after, predicted.changed) == (report.before, report.after, report.changed)
+    again = settle(params, check_mode=False)
+    assert not again.changed
+    assert again.before == again.after == report.after
+    return report
+
+
+@pytest.fixture
+def books(server: MysqlServer) -> Iterator[MysqlServer]:
+    """A server with a database of everything, whose name is a pattern, and another one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the client as another user")
+    create_everything(server, "li_bro")
+    server.sql("CREATE DATABASE otra; INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'")
+    yield server
+    server.sql(f"DROP USER IF EXISTS {ACCOUNT}@localhost; UNINSTALL PLUGIN auth_socket")
+
+
+def errors_as_account(server: MysqlServer, *statements: str) -> list[str]:
+    """Runs statements as the account, whatever becomes of each; the errors."""
+    argv = [str(server.installation.client), "--no-defaults", f"--socket={server.socket}", f"--user={ACCOUNT}"]
+    argv += ["--force", "-D", "li_bro"]
+    script = "".join(f"{statement};\n" for statement in statements)
+    answer = subprocess.run(argv, input=script, user=ACCOUNT, cwd="/", capture_output=True, text=True, check=False)
+    return [line for line in answer.stderr.splitlines() if line.startswith("ERROR")]
+
+
+def own_engine(server: MysqlServer, **changes: t.Any) -> t.Any:
+    """The engine, bound to the database as the account."""
+    own = {"login_host": None, "login_port": None, "login_password": None, "ssl_mode": None}
+    place = {"login_unix_socket": str(server.socket), "login_user": ACCOUNT, "login_os_user": ACCOUNT}
+    return engine(server, "li_bro", **{**own, **place, **changes})
+
+
+def test_it_dumps_everything_and_writes_nothing(books: MysqlServer, site: Site) -> None:
+    assert done(books).changed
+    before = fingerprint(books, "li_bro")
+
+    errors = errors_as_account(books, *FORBIDDEN)
+    assert len(errors) == len(FORBIDDEN), errors
+    for error in errors:
+        assert "denied" in error or "not granted" in error, error
+    assert fingerprint(books, "li_bro") == before
+
+    dumped = site.dump(own_engine(books))
+    assert dumped.description is not None
+    assert dumped.description.warnings == []
+    assert dumped.description.engine_facts["position"]
+    books.sql("DROP DATABASE li_bro; DROP USER app@localhost; DROP ROLE lectura")
+    site.restore(engine(books, "li_bro"), dumped.set_id)
+    assert fingerprint(books, "li_bro") == before
+    # The accounts that use it are in the set.
+    assert "`li_bro`" in books.sql("SHOW GRANTS FOR app@localhost")
+
+
+def test_what_it_may_do_because_the_server_knows_no_lesser_right_changes_no_row(books: MysqlServer) -> None:
+    done(books)
+    books.sql("CREATE TABLE simple (a INT)", "li_bro")
+    # Only who may make triggers and events sees them. They run with the rights of whoever made them.
+    assert errors_as_account(books, "CREATE TRIGGER nuevo BEFORE INSERT ON simple FOR EACH ROW SET NEW.a = 2") == []
+    with pytest.raises(ServiceFailedError, match="denied"):
+        books.sql("INSERT INTO simple VALUES (1)", "li_bro")
+    assert errors_as_account(books, "DROP TRIGGER nuevo") == []
+
+
+def test_every_right_is_needed(books: MysqlServer, site: Site) -> None:
+    books.sql("CREATE TABLE viejo (a INT) ENGINE = MyISAM", "li_bro")
+    changes = {"databases": ["li_bro"], "nontransactional_tables": "lock"}
+    rights = [text for text in done(books, **changes).after if " on " in text]
+    assert len(rights) == 10
+    usual = ["These tables know no transactions; they are as they were while locked: viejo"]
+    for right in rights:
+        what, _on, level = right.partition(" on ")
+        books.sql(f"REVOKE {what} ON {level} FROM {ACCOUNT}@localhost")
+        try:
+            description = site.dump(own_engine(books, nontransactional_tables="lock")).description
+            assert description is not None
+            complete = description.warnings == usual
+        except BackupError:
+            complete = False
+        assert not complete, right
+        assert settle(request(books, **changes), check_mode=False).result()["given"] == [right]
+
+
+def test_what_is_too_much_is_told_or_taken(books: MysqlServer) -> None:
+    needed = done(books).after
+    books.sql(TOO_MUCH)
+    kept = settle(request(books, exact=False), check_mode=False)
+    assert "GRANT OPTION of SHOW_ROUTINE on *.*" in kept.superfluous
+    assert "member of `lectura`@`%`" in kept.superfluous
+    assert not settle(request(books, exact=False), check_mode=False).changed
+
+    report = done(books)
+
+    assert set(kept.superfluous) == set(report.result()["taken"])
+    assert report.after == needed
+    assert report.superfluous == []
+
+
+def test_without_the_accounts_it_reads_no_password_hash(books: MysqlServer, site: Site) -> None:
+    report = done(books, read_accounts=False)
+    assert "SELECT on `mysql`.*" not in report.after
+    assert errors_as_account(books, "SELECT * FROM mysql.user")
+    description = site.dump(own_engine(books)).description
+    assert description is not None
+    assert [warning for warning in description.warnings if "accounts that use the database" in warning]
+
+
+def test_a_password_is_given_and_taken(books: MysqlServer) -> None:
+    changes = {"authentication": "password", "from_host": "%", "login_unix_socket": None, "login_host": books.host}
+    changes.update(login_port=books.port, login_user=books.user, login_password=books.password, ssl_mode="disable")
+    # Longer than a block of the hash, and than two.
+    for password in ("clave ñ'\\: \"x", "una clave larga " * 3, "y otra mucho más larga que eso " * 6):
+        # It logs in with it: what is sent to the server is made here.
+        report = done(books, password=password, **changes)
+        assert report.changed
+        assert "identified by the password given" in report.after
+    books.sql(f"ALTER USER {ACCOUNT}@'%' IDENTIFIED BY 'segunda' RETAIN CURRENT PASSWORD")
+    other = done(books, password="segunda", **changes)
+    assert other.result()["taken"] == ["identified in another way"]
+
+
+def test_what_cannot_be_is_refused_and_nothing_changed(books: MysqlServer) -> None:
+    accounts = books.sql("SELECT * FROM mysql.user ORDER BY User, Host")
+    refused: tuple[tuple[dict[str, t.Any], type[BackupError], str], ...] = (
+        ({"name": "root"}, Refused, "the administrator's own account"),
+        ({"name": "mysql.session"}, Refused, "one of the server's own"),
+        ({"databases": ["ninguna"]}, NotFound, "no database ninguna"),
+        ({"from_host": "%"}, Refused, "the server's own host only"),
+        ({"bypass_row_security": True}, Refused, "the engine mysql does not take it"),
+    )
+    for changes, kind, why in refused:
+        with pytest.raises(kind, match=why):
+            settle(request(books, **changes), check_mode=False)
+    books.sql("UNINSTALL PLUGIN auth_socket")
+    try:
+        with pytest.raises(NotFound, match=r"has not got the plugin auth_socket.*authentication: password"):
+            settle(request(books), check_mode=False)
+    finally:
+        books.sql("INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'")
+    assert books.sql("SELECT * FROM mysql.user ORDER BY User, Host") == accounts
