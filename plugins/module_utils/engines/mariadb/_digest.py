@@ -23,7 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _rows as rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import AS_BYTES, Session
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -139,8 +139,8 @@ def digests(
         tables = tables_of(session, database)
 
     def digest(table: catalogue.Table) -> tuple[str, str]:
-        with open_session(processes, connection, database=database) as session:
-            session.send_all(f"SET SESSION character_set_results = NULL;\n{select(database, table)};\n")
+        with open_session(processes, connection, database=database, bulk=True) as session:
+            session.send_all(f"{AS_BYTES}{select(database, table)};\n")
             found = digest_rows(lines(lambda: os.read(session.output.fileno(), _CHUNK_BYTES)))[1]
             session.wait("digest the rows of a restored table")
         return table.name, found
