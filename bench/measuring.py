@@ -115,6 +115,8 @@ class Bench:
         self.medium = root / "medium"
         self.medium.mkdir()
         self.series: dict[str, Series] = {}
+        # Tasks of programs that are not there: the task to what its line says instead.
+        self.missing: dict[str, str] = {}
         self.memory = 0
         self.parts: list[tuple[str, int, float]] = []
         self.identity = root / "identity"
@@ -199,6 +201,9 @@ class Bench:
         found = []
         for line in comparisons:
             ours, theirs = self.series.get(line.task), self.series.get(line.against)
+            if ours is not None and line.against in self.missing:
+                absent = self.missing[line.against]
+                found.append((f"{title}: {line.task}", str(ours), line.against, absent, "", "", ""))
             if ours is None or theirs is None:
                 continue
             ratio = ours.median / theirs.median
