@@ -42,7 +42,7 @@ _LACKING = {
     RESTIC: "one job; encrypts, but with a password that this host must know, so that it can read and remove every "
     "backup; keeps what it read as a backup where the dump before it failed",
     BORGMATIC: "one job; encrypts, but with a passphrase that this host must know, so that it can read every backup",
-    MYDUMPER: "writes every row in plaintext to the disk before it is packed; keeps no hashes; cuts tables up only as told",
+    MYDUMPER: "writes every row in plaintext to the disk before packing; keeps no hashes; cuts tables up only as told",
 }
 
 

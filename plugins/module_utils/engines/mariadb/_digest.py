@@ -23,7 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _rows as rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import AS_BYTES, Session
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -140,7 +140,7 @@ def digests(
 
     def digest(table: catalogue.Table) -> tuple[str, str]:
         with open_session(processes, connection, database=database, bulk=True) as session:
-            session.send_all(f"{AS_BYTES}{select(database, table)};\n")
+            session.send_all(f"{session.as_bytes}{select(database, table)};\n")
             found = digest_rows(lines(lambda: os.read(session.output.fileno(), _CHUNK_BYTES)))[1]
             session.wait("digest the rows of a restored table")
         return table.name, found

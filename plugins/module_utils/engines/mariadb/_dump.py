@@ -32,7 +32,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb i
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
-    AS_BYTES,
     Session,
     quote_identifier,
 )
@@ -408,7 +407,7 @@ class Dump:
         return counts
 
     def _script(self, stream: RowStream) -> str:
-        script = [AS_BYTES]
+        script = [self.session.as_bytes]
         for number, piece in enumerate(stream.pieces):
             if len(stream.pieces) > 1:
                 script.append(f"SELECT '{self.token}', {number};\n")

@@ -36,10 +36,6 @@ SETTINGS = (
     # Otherwise the first TIMESTAMP of a table follows the clock. It can be set since 10.8.4.
     " /*M!100804 , explicit_defaults_for_timestamp = 1 */"
 )
-# What comes before statements that print rows: these come as the bytes that they are, whatever their character set. And
-# the client too takes what it prints for bytes: it escapes the same ones, and does not look for characters among them,
-# which takes it a third of its time.
-AS_BYTES = "charset binary\nSET NAMES utf8mb4;\nSET SESSION character_set_results = NULL;\n"
 _ESCAPES = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -101,6 +97,10 @@ class Session:
 
     #: The first statement of every session.
     settings: t.ClassVar[str] = SETTINGS
+    #: What comes before statements that print rows: they come as the bytes that they are, whatever their character set.
+    #: And the client too takes what it prints for bytes: it escapes the same ones, and does not look for characters
+    #: among them, which takes it a third of its time.
+    as_bytes: t.ClassVar[str] = "charset binary\nSET NAMES utf8mb4;\nSET SESSION character_set_results = NULL;\n"
 
     def __init__(
         self,
