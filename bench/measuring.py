@@ -155,7 +155,7 @@ class Bench:
         start = time.perf_counter()
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if answer.returncode:
-            raise SystemExit(f"{task} failed: {answer.stderr[-2000:] or answer.stdout[-2000:]}")
+            raise SystemExit(f"{task} failed: {answer.stderr[-2000:]} {answer.stdout[-2000:]}")
         seconds = time.perf_counter() - start
         size = size_of(output) if output else 0
         self.record(task, seconds, size, processor=self.processor() - before)

@@ -36,9 +36,10 @@ _PACKAGES = ("ansible", "PyMySQL", "psycopg2-binary")
 _PROGRAMS = {RESTIC: ("restic",), BORGMATIC: ("borgmatic", "borg"), MYDUMPER: ("mydumper", "myloader")}
 _PACKAGE_OF = {"borg": "borgbackup", "myloader": "mydumper"}
 _TASKS = {COLLECTIONS: (MYSQL_DUMP, MYSQL_IMPORT, POSTGRESQL_DUMP, POSTGRESQL_RESTORE)}
-# What ours does in the same time and a peer does not.
+# What ours does in the same time and a peer does not. Of the community's collections by the collection's name.
 _LACKING = {
-    COLLECTIONS: "one job; neither encrypts nor hashes; takes a dump for good whose gzip failed",
+    "postgresql": "one job; neither encrypts nor hashes; takes a dump for good whose gzip failed",
+    "mysql": "one job; neither encrypts nor hashes; unless told (pipefail), takes a dump for good that broke off",
     RESTIC: "one job; encrypts, but with a password that this host must know, so that it can read and remove every "
     "backup; keeps what it read as a backup where the dump before it failed",
     BORGMATIC: "one job; encrypts, but with a passphrase that this host must know, so that it can read every backup",
@@ -186,8 +187,10 @@ def notes(found: dict[str, str], *, collection: str, others: t.Sequence[str] = (
     lines = []
     for name in (COLLECTIONS, *others, RESTIC, BORGMATIC):
         if not found[name]:
-            versions = _collection(collection) if name == COLLECTIONS else ", ".join(map(_version, _PROGRAMS[name]))
-            lines.append(f"{versions}: {_LACKING[name]}.")
+            if name == COLLECTIONS:
+                lines.append(f"{_collection(collection)}: {_LACKING[collection]}.")
+            else:
+                lines.append(f"{', '.join(map(_version, _PROGRAMS[name]))}: {_LACKING[name]}.")
     return [*lines, "None of these restores what it wrote to see whether it can; ours does that in a drill, not here."]
 
 

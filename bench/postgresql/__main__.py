@@ -88,6 +88,8 @@ class Bench(measuring.Bench):
         plain.unlink()
         place = peers.Login(self.server.host, self.server.port, self.server.user, self.server.password)
         if not found[peers.COLLECTIONS]:
+            # The module fills a database that is there.
+            self.server.psql("CREATE DATABASE bruto")
             peers.postgresql_db(self, place, database.NAME, "bruto")
             self.server.psql("DROP DATABASE bruto WITH (FORCE)")
         if not found[peers.RESTIC]:
