@@ -22,8 +22,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._account 
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._account_registry import ACCOUNTS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_engine import LOGIN_ARGUMENTS
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import LOCK, REFUSE
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import ARGUMENTS
 
 ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "engine": {"type": "str", "choices": sorted(ACCOUNTS), "required": True},
@@ -37,7 +37,7 @@ ACCOUNT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]},
     "read_accounts": {"type": "bool"},
     "show_databases": {"type": "bool"},
-    **{name: ARGUMENTS[name] for name in LOGIN_OPTIONS},
+    **{name: LOGIN_ARGUMENTS[name] for name in LOGIN_OPTIONS},
 }
 # What not every engine knows.
 _OF_MARIADB = ("from_host", "nontransactional_tables", "read_accounts", "show_databases")

@@ -196,8 +196,9 @@ def test_without_the_accounts_it_reads_no_password_hash(books: MysqlServer, site
 
 
 def test_a_password_is_given_and_taken(books: MysqlServer) -> None:
-    changes = {"authentication": "password", "from_host": "%", "login_unix_socket": None, "login_host": books.host}
-    changes.update(login_port=books.port, login_user=books.user, login_password=books.password, ssl_mode="disable")
+    changes: dict[str, t.Any] = {"authentication": "password", "from_host": "%", "login_unix_socket": None}
+    changes.update(login_host=books.host, login_port=books.port)
+    changes.update(login_user=books.user, login_password=books.password, ssl_mode="disable")
     # Longer than a block of the hash, and than two.
     for password in ("clave ñ'\\: \"x", "una clave larga " * 3, "y otra mucho más larga que eso " * 6):
         # It logs in with it: what is sent to the server is made here.

@@ -13,17 +13,16 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import No
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
-    Check,
     Dumped,
-    Engine,
     Examination,
-    Replaced,
-    RestoreWork,
-    TargetState,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named, malformed
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_engine import (
+    LOGIN_ARGUMENTS,
+    ServerEngine,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import BesideRestoration
@@ -36,21 +35,20 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     Selection,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session, require_mariadb
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import ARGUMENTS
 
 NONTRANSACTIONAL = {"nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]}}
 
 
-class MariadbEngine(Engine):
+class MariadbEngine(ServerEngine):
     """One MariaDB database. As a target, ``database`` is the name to restore as."""
 
     name = "mariadb"
     source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        **ARGUMENTS,
+        **LOGIN_ARGUMENTS,
         **NONTRANSACTIONAL,
         **CONTENT_DIGEST_ARGUMENT,
     }
-    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **SELECTION_ARGUMENTS}
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**LOGIN_ARGUMENTS, **SELECTION_ARGUMENTS}
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "database": {"name": str, "character_set": str, "collation": str, "comment": str},
@@ -73,6 +71,9 @@ class MariadbEngine(Engine):
     dump_type: t.ClassVar[type[Dump]] = Dump
     restoration: t.ClassVar[type[BesideRestoration]] = Restoration
     selection: t.ClassVar[type[Selection]] = SelectedRestoration
+
+    _connection: Connection
+    _restoration: BesideRestoration
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._options = options
@@ -107,9 +108,6 @@ class MariadbEngine(Engine):
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
         return _discovery.discover(options, sizes=sizes)
 
-    def describe(self) -> str:
-        return self._connection.describe()
-
     def examine(self) -> Examination:
         _path, client = self.connection.find_client(self._options.get("client_directory"))
         with self._connection, Processes() as processes, self.session(processes, self._connection) as session:
@@ -133,37 +131,3 @@ class MariadbEngine(Engine):
             choice = self._options.get("nontransactional_tables") or REFUSE
             digests = bool(self._options.get("content_digest"))
             return self.dump_type(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
-
-    def inspect_target(self, work: RestoreWork) -> TargetState:
-        with self._connection:
-            return self._restoration.inspect(work)
-
-    def restore_beside(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.restore_beside(work)
-
-    def check(self, work: RestoreWork) -> list[Check]:
-        with self._connection:
-            return self._restoration.check(work)
-
-    def swap(self, work: RestoreWork) -> str | None:
-        with self._connection:
-            return self._restoration.swap(work)
-
-    def discard(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.discard()
-
-    # What restores have kept
-
-    def replaced(self) -> list[Replaced]:
-        with self._connection:
-            return self._restoration.replaced()
-
-    def check_live(self) -> None:
-        with self._connection:
-            self._restoration.check_live()
-
-    def remove_replaced(self, entry: Replaced) -> None:
-        with self._connection:
-            self._restoration.remove_replaced(entry)

@@ -10,17 +10,16 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
-    Check,
     Dumped,
-    Engine,
     Examination,
-    Replaced,
-    RestoreWork,
-    TargetState,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import CONTENT_DIGEST_ARGUMENT
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import Discovery
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._facts import Named
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_engine import (
+    LOGIN_ARGUMENTS,
+    ServerEngine,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _discovery, _dump
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._access import (
     ARGUMENTS as ACCESS_ARGUMENTS,
@@ -40,27 +39,17 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresq
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._session import Session
 
-SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-ARGUMENTS: dict[str, dict[str, t.Any]] = {
-    "database": {"type": "str"},
-    "login_host": {"type": "str"},
-    "login_port": {"type": "int"},
-    "login_user": {"type": "str"},
-    "login_password": {"type": "str", "no_log": True},
-    "login_unix_socket": {"type": "path"},
-    "login_os_user": {"type": "str"},
-    "ssl_mode": {"type": "str", "choices": SSL_MODES},
-    "ca_cert": {"type": "path"},
-    "client_directory": {"type": "path"},
-}
 
-
-class PostgresqlEngine(Engine):
+class PostgresqlEngine(ServerEngine):
     """One PostgreSQL database. As a target, ``database`` is the name to restore as."""
 
     name = "postgresql"
-    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **CONTENT_DIGEST_ARGUMENT}
-    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**ARGUMENTS, **ACCESS_ARGUMENTS, **SELECTION_ARGUMENTS}
+    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {**LOGIN_ARGUMENTS, **CONTENT_DIGEST_ARGUMENT}
+    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        **LOGIN_ARGUMENTS,
+        **ACCESS_ARGUMENTS,
+        **SELECTION_ARGUMENTS,
+    }
     facts_shape: t.ClassVar[t.Any] = {
         "version": str,
         "client": str,
@@ -108,6 +97,9 @@ class PostgresqlEngine(Engine):
         "content_digests": (dict, type(None)),
     }
 
+    _connection: Connection
+    _restoration: Restoration
+
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._connection = Connection(options)
         self._digests = bool(options.get("content_digest"))
@@ -120,9 +112,6 @@ class PostgresqlEngine(Engine):
     @classmethod
     def databases(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:
         return _discovery.discover(options, sizes=sizes)
-
-    def describe(self) -> str:
-        return self._connection.describe()
 
     def examine(self) -> Examination:
         with self._connection, Processes() as processes:
@@ -147,37 +136,3 @@ class PostgresqlEngine(Engine):
             if not self._connection.has_client:
                 self._choose_client(writer.processes)
             return _dump.dump(self._connection, writer, jobs=jobs, digests=self._digests)
-
-    def inspect_target(self, work: RestoreWork) -> TargetState:
-        with self._connection:
-            return self._restoration.inspect(work)
-
-    def restore_beside(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.restore_beside(work)
-
-    def check(self, work: RestoreWork) -> list[Check]:
-        with self._connection:
-            return self._restoration.check(work)
-
-    def swap(self, work: RestoreWork) -> str | None:
-        with self._connection:
-            return self._restoration.swap(work)
-
-    def discard(self, work: RestoreWork) -> None:
-        with self._connection:
-            self._restoration.discard()
-
-    # What restores have kept
-
-    def replaced(self) -> list[Replaced]:
-        with self._connection:
-            return self._restoration.replaced()
-
-    def check_live(self) -> None:
-        with self._connection:
-            self._restoration.check_live()
-
-    def remove_replaced(self, entry: Replaced) -> None:
-        with self._connection:
-            self._restoration.remove_replaced(entry)
