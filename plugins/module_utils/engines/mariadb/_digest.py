@@ -139,8 +139,8 @@ def digests(
         tables = tables_of(session, database)
 
     def digest(table: catalogue.Table) -> tuple[str, str]:
-        with open_session(processes, connection, database=database) as session:
-            session.send_all(f"SET SESSION character_set_results = NULL;\n{select(database, table)};\n")
+        with open_session(processes, connection, database=database, bulk=True) as session:
+            session.send_all(f"{session.as_bytes}{select(database, table)};\n")
             found = digest_rows(lines(lambda: os.read(session.output.fileno(), _CHUNK_BYTES)))[1]
             session.wait("digest the rows of a restored table")
         return table.name, found

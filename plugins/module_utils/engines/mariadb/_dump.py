@@ -156,7 +156,7 @@ class Dump:
             tables = self.catalogue.tables(witness, self.database)
             self._check_tables(tables)
             streams = plan(tables, self.jobs, lambda table, count: self._ranges(witness, table, count))
-            sessions = [self._open() for _stream in streams]
+            sessions = [self._open(bulk=True) for _stream in streams]
             position = self._same_moment(witness, tables, list(zip(streams, sessions)))
             facts = self._facts(witness, tables, position)
             texts = self._texts(witness, tables, facts)
@@ -166,9 +166,9 @@ class Dump:
             facts["content_digests"] = digest.join(self._digests) if self.digests else None
         return self._dumped(facts, streams, list(texts))
 
-    def _open(self) -> Session:
+    def _open(self, *, bulk: bool = False) -> Session:
         session = self._stack.enter_context(
-            self.session(self.writer.processes, self.connection, database=self.database)
+            self.session(self.writer.processes, self.connection, database=self.database, bulk=bulk)
         )
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return session
@@ -407,8 +407,7 @@ class Dump:
         return counts
 
     def _script(self, stream: RowStream) -> str:
-        # Rows are printed as the bytes they are, whatever their character set.
-        script = ["SET SESSION character_set_results = NULL;\n"]
+        script = [self.session.as_bytes]
         for number, piece in enumerate(stream.pieces):
             if len(stream.pieces) > 1:
                 script.append(f"SELECT '{self.token}', {number};\n")

@@ -75,8 +75,9 @@ def expression(column: Column) -> str:
         return f"{name} + 0"
     if column.type in _DIGITS:
         return f"HEX({name})"
+    # Evaluated for every value, of which nearly none begins so: the first byte is looked at once, and that is all.
     return (
-        f"IF(ASCII({name}) = 1 OR (ASCII({name}) = 78 AND LENGTH({name}) = 4),"
+        f"IF(ASCII({name}) IN (1, 78) AND (ASCII({name}) = 1 OR LENGTH({name}) = 4),"
         f" CONCAT({_ENCLOSURE}, REPLACE({name}, {_ENCLOSURE}, x'0101'), {_ENCLOSURE}), {name})"
     )
 

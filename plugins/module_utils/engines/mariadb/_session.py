@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -16,7 +17,8 @@ import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes, enlarge
+from ansible_collections.infitulua.backup.plugins.module_utils._programs import block_buffered
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, advice
 
 Row = dict[str, t.Any]
@@ -89,11 +91,16 @@ class Session:
 
     :param processes: what the session belongs to; cancelling it ends the session.
     :param database: the current database; None: none.
+    :param bulk: whether it is for much output: moved in large blocks, it wakes either side less often.
     :raises ProcessFailed: when the server does not accept it.
     """
 
     #: The first statement of every session.
     settings: t.ClassVar[str] = SETTINGS
+    #: What comes before statements that print rows: they come as the bytes that they are, whatever their character set.
+    #: And the client too takes what it prints for bytes: it escapes the same ones, and does not look for characters
+    #: among them, which takes it a third of its time.
+    as_bytes: t.ClassVar[str] = "charset binary\nSET NAMES utf8mb4;\nSET SESSION character_set_results = NULL;\n"
 
     def __init__(
         self,
@@ -101,6 +108,7 @@ class Session:
         connection: Connection,
         *,
         database: str | None = None,
+        bulk: bool = False,
     ) -> None:
         self._processes = processes
         self._on = connection.describe(database)
@@ -111,6 +119,8 @@ class Session:
         command = connection.command(
             ["--batch", "--skip-column-names", "--quick", "--unbuffered", "--default-character-set=utf8mb4"]
         )
+        if bulk:
+            command = dataclasses.replace(command, launcher=block_buffered())
         try:
             self._process = processes.start(command, stdin=subprocess.PIPE, stderr=self._errors)
         except BaseException:
@@ -118,6 +128,8 @@ class Session:
             raise
         self._input = t.cast("t.IO[bytes]", self._process.stdin)
         self.output = t.cast("t.IO[bytes]", self._process.stdout)
+        if bulk:
+            enlarge(self.output)
         self._buffer = b""
         try:
             self.execute(self.settings, action="connect to the server")

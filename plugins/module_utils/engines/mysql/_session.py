@@ -64,6 +64,8 @@ class Session(mariadb_session.Session):
     """One connection to MySQL."""
 
     settings = SETTINGS
+    # The client's own commands are switched off, and that for its character set with them.
+    as_bytes = "SET SESSION character_set_results = NULL;\n"
 
     @staticmethod
     def advice(text: str, otherwise: str) -> str:
