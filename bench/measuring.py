@@ -115,6 +115,8 @@ class Bench:
         self.medium = root / "medium"
         self.medium.mkdir()
         self.series: dict[str, Series] = {}
+        # Tasks of programs that are not there: the task to what its line says instead.
+        self.missing: dict[str, str] = {}
         self.memory = 0
         self.parts: list[tuple[str, int, float]] = []
         self.identity = root / "identity"
@@ -153,7 +155,7 @@ class Bench:
         start = time.perf_counter()
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if answer.returncode:
-            raise SystemExit(f"{task} failed: {answer.stderr[-2000:] or answer.stdout[-2000:]}")
+            raise SystemExit(f"{task} failed: {answer.stderr[-2000:]} {answer.stdout[-2000:]}")
         seconds = time.perf_counter() - start
         size = size_of(output) if output else 0
         self.record(task, seconds, size, processor=self.processor() - before)
@@ -199,6 +201,9 @@ class Bench:
         found = []
         for line in comparisons:
             ours, theirs = self.series.get(line.task), self.series.get(line.against)
+            if ours is not None and line.against in self.missing:
+                absent = self.missing[line.against]
+                found.append((f"{title}: {line.task}", str(ours), line.against, absent, "", "", ""))
             if ours is None or theirs is None:
                 continue
             ratio = ours.median / theirs.median

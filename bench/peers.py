@@ -1,9 +1,10 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Others that back databases up: what operators may have now. Each runs where it is installed, or is left out.
+"""Others that back databases up: what operators may have now. One that is not installed is a line that says so.
 
-The modules of community.mysql and community.postgresql come from PyPI's ``ansible``, in an environment of their own.
+The modules of community.mysql and community.postgresql come from the Python package ``ansible``, in an environment of
+their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from bench import measuring
 from development.environment import BUILD
 
 COLLECTIONS = "community collections"
+MYDUMPER = "mydumper"
 RESTIC = "restic --stdin"
 BORGMATIC = "borgmatic"
 MYSQL_DUMP = "community.mysql state=dump (gzip)"
@@ -29,6 +32,19 @@ POSTGRESQL_DUMP = "community.postgresql state=dump (gzip)"
 POSTGRESQL_RESTORE = "community.postgresql state=restore (gzip)"
 _HOME = BUILD / "bench-ansible"
 _PACKAGES = ("ansible", "PyMySQL", "psycopg2-binary")
+# A peer to the programs that it takes.
+_PROGRAMS = {RESTIC: ("restic",), BORGMATIC: ("borgmatic", "borg"), MYDUMPER: ("mydumper", "myloader")}
+_PACKAGE_OF = {"borg": "borgbackup", "myloader": "mydumper"}
+_TASKS = {COLLECTIONS: (MYSQL_DUMP, MYSQL_IMPORT, POSTGRESQL_DUMP, POSTGRESQL_RESTORE)}
+# What ours does in the same time and a peer does not. Of the community's collections by the collection's name.
+_LACKING = {
+    "postgresql": "one job; neither encrypts nor hashes; takes a dump for good whose gzip failed",
+    "mysql": "one job; neither encrypts nor hashes; unless told (pipefail), takes a dump for good that broke off",
+    RESTIC: "one job; encrypts, but with a password that this host must know, so that it can read and remove every "
+    "backup; keeps what it read as a backup where the dump before it failed",
+    BORGMATIC: "one job; encrypts, but with a passphrase that this host must know, so that it can read every backup",
+    MYDUMPER: "writes every row in plaintext to the disk before packing; keeps no hashes; cuts tables up only as told",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +62,20 @@ class Login:
 
 def find() -> dict[str, str]:
     """The peers that there are, and why the others are not: a name to nothing or to the reason."""
-    reasons = {name: "" if shutil.which(name.split()[0]) else "it is not installed" for name in (RESTIC, BORGMATIC)}
-    reasons["mydumper"] = "" if shutil.which("mydumper") else "it is not installed"
+    reasons = {}
+    for name, programs in _PROGRAMS.items():
+        absent = sorted({_PACKAGE_OF.get(program, program) for program in programs if shutil.which(program) is None})
+        reasons[name] = f"not installed (apt install {' '.join(absent)})" if absent else ""
     reasons[COLLECTIONS] = _install()
     return reasons
+
+
+def missing(found: dict[str, str]) -> dict[str, str]:
+    """What the table says of the tasks of peers that are not there: a task to the reason.
+
+    :param found: the peers, see :func:`find`.
+    """
+    return {task: reason for name, reason in found.items() if reason for task in _TASKS.get(name, (name,))}
 
 
 def _install() -> str:
@@ -57,12 +83,12 @@ def _install() -> str:
         return ""
     uv = shutil.which("uv")
     if uv is None:
-        return "uv is not installed, to fetch them with"
+        return "not installed (they are fetched where uv is installed)"
     for argv in ([uv, "venv", "-q", str(_HOME)], [uv, "pip", "install", "-q", "--python", str(_HOME), *_PACKAGES]):
         answer = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
         if answer.returncode:
             shutil.rmtree(_HOME, ignore_errors=True)
-            return f"they cannot be installed: {answer.stderr.strip()[-200:]}"
+            return f"not installed ({' '.join(answer.stderr.split())[-200:]})"
     return ""
 
 
@@ -112,6 +138,13 @@ def restic(bench: measuring.Bench, dump: str, *, environment: dict[str, str] | N
     shutil.rmtree(repository)
 
 
+def _system_environment() -> dict[str, str]:
+    """Variables by which a program finds the system's Python, and not that of the environment that this runs in."""
+    places = os.environ["PATH"].split(":")
+    own = ":".join(place for place in places if not place.startswith(sys.prefix) and "pyenv" not in place)
+    return {**os.environ, "PATH": own}
+
+
 def borgmatic(bench: measuring.Bench, hook: str, login: Login, database: str) -> None:
     """Measure borgmatic, which hands a dump to borg.
 
@@ -137,25 +170,38 @@ def borgmatic(bench: measuring.Bench, hook: str, login: Login, database: str) ->
     }
     # JSON is YAML.
     (home / "config.yaml").write_text(json.dumps(settings), encoding="utf-8")
-    surroundings = {**os.environ, "HOME": str(home)}
-    # The system's Python, and not that of the environment that this runs in.
-    surroundings["PATH"] = ":".join(
-        place for place in os.environ["PATH"].split(":") if not place.startswith(sys.prefix) and "pyenv" not in place
-    )
+    surroundings = {**_system_environment(), "HOME": str(home)}
     argv = [str(shutil.which("borgmatic")), "-c", str(home / "config.yaml")]
     subprocess.run([*argv, "init", "-e", "repokey-blake2"], env=surroundings, check=True, capture_output=True)
     bench.theirs(BORGMATIC, [*argv, "create"], environment=surroundings, output=home / "repository")
     shutil.rmtree(home)
 
 
-def notes(found: dict[str, str]) -> list[str]:
-    """Which peers are left out, and why; the versions of the others."""
-    lines = [f"Left out: {name}, because {reason}." for name, reason in found.items() if reason]
-    versions = []
-    for name in ("mydumper", "restic", "borgmatic"):
-        program = shutil.which(name)
-        if program:
-            flag = "version" if name == "restic" else "--version"
-            answer = subprocess.run([program, flag], capture_output=True, text=True, check=False)
-            versions.append(f"{name} {(answer.stdout or answer.stderr).split(',')[0].split('compiled')[0].strip()}")
-    return [*lines, f"Versions: {', '.join(versions)}."]
+def notes(found: dict[str, str], *, collection: str, others: t.Sequence[str] = ()) -> list[str]:
+    """A line for each peer that is there: which version it is, and what it lacks of what ours does.
+
+    :param found: the peers, see :func:`find`.
+    :param collection: the one of the community's collections that is measured.
+    :param others: which of the others are measured, besides restic and borgmatic.
+    """
+    lines = []
+    for name in (COLLECTIONS, *others, RESTIC, BORGMATIC):
+        if not found[name]:
+            if name == COLLECTIONS:
+                lines.append(f"{_collection(collection)}: {_LACKING[collection]}.")
+            else:
+                lines.append(f"{', '.join(map(_version, _PROGRAMS[name]))}: {_LACKING[name]}.")
+    return [*lines, "None of these restores what it wrote to see whether it can; ours does that in a drill, not here."]
+
+
+def _collection(name: str) -> str:
+    path = next(_HOME.glob(f"lib/python*/site-packages/ansible_collections/community/{name}/MANIFEST.json"))
+    version = json.loads(path.read_text(encoding="utf-8"))["collection_info"]["version"]
+    return f"community.{name} {version}"
+
+
+def _version(program: str) -> str:
+    argv = [program, "version" if program == "restic" else "--version"]
+    answer = subprocess.run(argv, capture_output=True, text=True, env=_system_environment(), check=False)
+    match = re.search(r"\d+(\.\d+)+", answer.stdout + answer.stderr)
+    return f"{program} {match.group()}" if match else program

@@ -21,15 +21,17 @@ from development.services.mariadb import MariadbServer
 
 VERSIONS = ("10.11", "11.8")
 MYDUMPER = "mydumper -t 2, tar, zstd -1, age"
+MYLOADER = "myloader -t 2"
+BY_MYDUMPER = (MYDUMPER, MYLOADER, f"one table: {MYDUMPER}", f"one table: {MYLOADER}")
 GZIP = "mariadb-dump | gzip"
 COMPARISONS = (
     Comparison("dump", MYDUMPER, 1.1),
     Comparison("dump", GZIP, 0.2),
-    Comparison("restore", "myloader -t 2", 1.10),
+    Comparison("restore", MYLOADER, 1.10),
     Comparison("restore", "mariadb < dump", 0.5),
-    Comparison("one table: dump", "one table: mydumper -t 2, tar, zstd -1, age", 1.1),
+    Comparison("one table: dump", f"one table: {MYDUMPER}", 1.1),
     Comparison("one table: dump", "one table: dump, one job"),
-    Comparison("one table: restore", "one table: myloader -t 2", 1.10),
+    Comparison("one table: restore", f"one table: {MYLOADER}", 1.10),
     Comparison("one table: restore", "one table: restore, one job"),
     Comparison("dump with content digests", "dump"),
     Comparison("restore with content digests", "restore"),
@@ -63,7 +65,7 @@ class Bench(measuring.Bench):
         :param slow: whether those that take longest run too.
         :param found: the peers, see there.
         """
-        answer = self._both("dump", database.NAME, "")
+        answer = self._both("dump", database.NAME, "", mydumper=not found[peers.MYDUMPER])
         self.ours("restore", set=answer["set"], options={"database": "copia"})
         self._drop("copia")
         self.verify(answer)
@@ -76,13 +78,13 @@ class Bench(measuring.Bench):
         self.forget_sets()
         if slow:
             self._one_stream()
-            self._one_table()
+            self._one_table(mydumper=not found[peers.MYDUMPER])
             self._peers(found)
 
-    def _both(self, task: str, name: str, prefix: str) -> dict[str, t.Any]:
+    def _both(self, task: str, name: str, prefix: str, *, mydumper: bool) -> dict[str, t.Any]:
         """Ours and mydumper's dump; mydumper's stays for myloader."""
         archive = self.root / "raw.tar"
-        if shutil.which("mydumper"):
+        if mydumper:
             shutil.rmtree(self.raw, ignore_errors=True)
             words = ["mydumper", f"-t {JOBS}", *self.login, f"-B {name}", f"-o {self.raw}", f"-r {_CHUNK_ROWS}", "-v 1"]
             packing = f"tar -C {self.root} -c raw | zstd -q -1 | age -r {self.recipient} > {archive}"
@@ -94,7 +96,7 @@ class Bench(measuring.Bench):
         """Myloader's restore of what mydumper wrote."""
         if self.raw.exists():
             argv = ["myloader", "-t", str(JOBS), *self.login, "-d", str(self.raw), "-s", name, "-B", "bruto", "-v", "1"]
-            self.theirs(f"{prefix}myloader -t 2", argv)
+            self.theirs(f"{prefix}{MYLOADER}", argv)
             self._drop("bruto")
 
     def _one_stream(self) -> None:
@@ -109,10 +111,10 @@ class Bench(measuring.Bench):
         self._drop("bruto")
         plain.unlink()
 
-    def _one_table(self) -> None:
+    def _one_table(self, *, mydumper: bool) -> None:
         """A database that is one large table: it must be cut up, or one job does all the work."""
         prefix = "one table: "
-        answer = self._both("dump", database.ONE_TABLE, prefix)
+        answer = self._both("dump", database.ONE_TABLE, prefix, mydumper=mydumper)
         target = {"database": "copia"}
         self.ours("restore", task=f"{prefix}restore", set=answer["set"], options=target)
         self._drop("copia")
@@ -150,6 +152,8 @@ def measure(version: str, size: int, turns: int, slow_turns: int) -> tuple[list[
         print(f"MariaDB {version}: making the database", flush=True)
         made = database.create(server, size)
         bench = Bench(server, Path(directory))
+        bench.missing = peers.missing(found)
+        bench.missing |= dict.fromkeys(BY_MYDUMPER, found[peers.MYDUMPER]) if found[peers.MYDUMPER] else {}
         for turn in measuring.turns(turns):
             bench.turn(slow=turn < slow_turns, found=found)
         one = database.size_of(server, database.ONE_TABLE)
@@ -168,7 +172,7 @@ def main() -> None:
     given = parser.parse_args()
     slow_turns = given.turns if given.slow_turns is None else given.slow_turns
     with measuring.report("MariaDB", given.turns) as (rows, notes):
-        notes += peers.notes(peers.find())
+        notes += peers.notes(peers.find(), collection="mysql", others=[peers.MYDUMPER])
         for version in given.versions:
             found, note = measure(version, int(given.gigabytes * 1e9), given.turns, slow_turns)
             rows += found

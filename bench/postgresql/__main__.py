@@ -88,6 +88,8 @@ class Bench(measuring.Bench):
         plain.unlink()
         place = peers.Login(self.server.host, self.server.port, self.server.user, self.server.password)
         if not found[peers.COLLECTIONS]:
+            # The module fills a database that is there.
+            self.server.psql("CREATE DATABASE bruto")
             peers.postgresql_db(self, place, database.NAME, "bruto")
             self.server.psql("DROP DATABASE bruto WITH (FORCE)")
         if not found[peers.RESTIC]:
@@ -105,6 +107,7 @@ def measure(major: int, size: int, turns: int, slow_turns: int) -> tuple[list[me
         print(f"PostgreSQL {major}: making the database", flush=True)
         made = database.create(server, size)
         bench = Bench(server, Path(directory))
+        bench.missing = peers.missing(found)
         for turn in measuring.turns(turns):
             bench.turn(slow=turn < slow_turns, found=found)
         note = f"PostgreSQL {major}: database {made / 1e9:.2f} GB, "
@@ -122,7 +125,7 @@ def main() -> None:
     given = parser.parse_args()
     slow_turns = given.turns if given.slow_turns is None else given.slow_turns
     with measuring.report("PostgreSQL", given.turns) as (rows, notes):
-        notes += peers.notes(peers.find())
+        notes += peers.notes(peers.find(), collection="postgresql")
         for major in given.majors:
             found, note = measure(major, int(given.gigabytes * 1e9), given.turns, slow_turns)
             rows += found
