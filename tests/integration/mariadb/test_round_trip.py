@@ -239,7 +239,9 @@ def test_nobody_alters_a_table_while_it_is_dumped(server1011: MariadbServer, sit
     result: list[object] = []
     dumping = threading.Thread(target=lambda: result.append(site.dump(engine(server1011, "libro"))))
     dumping.start()
-    time.sleep(0.4)
+    reading = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT `id`, %'"
+    while dumping.is_alive() and server1011.sql(reading) == "0":
+        time.sleep(0.02)
     server1011.sql("ALTER TABLE t ADD COLUMN w int DEFAULT 3", "libro")
     dumping.join()
     (dumped,) = result
