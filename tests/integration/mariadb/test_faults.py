@@ -437,7 +437,7 @@ def test_a_password_is_seen_by_nobody(
         site.restore(engine(server, ledger, **bound), dumped.set_id, replace=True)
         with pytest.raises(ProcessFailed) as failure:
             site.dump(engine(server, ledger, login_user="canario", login_password=canary + "x"))
-    assert {"mariadb", "age"} <= watcher.programs
+    assert "mariadb" in watcher.programs  # Others may end between two of its looks.
     assert watcher.found == []
     assert canary[:24] not in failure.value.message + str(failure.value.details)
     for path in [*site.root.rglob("*"), *tmp_path.rglob("*")]:
