@@ -30,6 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files import _compare as files_compare
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _ask as sqlite_ask
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._engine import SqliteEngine
 
 if t.TYPE_CHECKING:
     from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
@@ -131,8 +132,8 @@ def _answer(engine: Engine, work: RestoreWork, order: t.Mapping[str, t.Any], tar
         return [dataclasses.asdict(check) for check in engine.check(work)]
     if name == "compare" and isinstance(engine, FilesEngine):
         return [dataclasses.asdict(check) for check in files_compare.compare(work, engine)]
-    if name == "ask":
-        return sqlite_ask.ask(target["path"], order["query"])
+    if name == "ask" and isinstance(engine, SqliteEngine):
+        return sqlite_ask.ask(target["path"], order["query"], engine.attached_by_name())
     return {"restore_beside": engine.restore_beside, "swap": engine.swap, "discard": engine.discard}[name](work)
 
 

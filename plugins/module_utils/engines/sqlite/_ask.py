@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import typing as t
 import urllib.parse
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 
 
-def ask(path: str, query: str) -> str:
+def ask(path: str, query: str, attached: t.Mapping[str, str]) -> str:
     """The answer to a query, a line per row, columns separated by ``|``, NULL as nothing.
 
+    :param attached: name to path of the databases that it can name besides.
     :raises BackupError: when it cannot be answered.
     """
     try:
-        uri = f"file:{urllib.parse.quote(path)}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+        with contextlib.closing(sqlite3.connect(_only_read(path), uri=True, timeout=10)) as connection:
             # What the schema brings along may compute, and no more (SQLite, "Defense Against The Dark Arts").
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
+            for name, file in attached.items():
+                connection.execute("ATTACH ? AS ?", (_only_read(file), name))
             rows = connection.execute(query).fetchall()
     except sqlite3.Error as error:
         raise BackupError(
             "ask a restored database", on=query, why=str(error), next_step="Correct the query in the inventory."
         ) from error
     return "\n".join("|".join("" if value is None else str(value) for value in row) for row in rows)
+
+
+def _only_read(path: str) -> str:
+    return f"file:{urllib.parse.quote(path)}?mode=ro"

@@ -47,7 +47,7 @@ class LockedTooLongError(Exception):
     """The copy that holds writers off takes too long."""
 
 
-class _Watch:
+class Watch:
     """Looks on while SQLite copies, and gives up where it is told to.
 
     :param max_restarts: so many are one too many less one.
@@ -79,7 +79,7 @@ class _Watch:
         self._remaining = remaining
 
 
-class _Copy:
+class Copy:
     """A database file without a name. Its space goes when this is left, or when this process ends.
 
     :param directory: on whose file system it takes its space.
@@ -92,7 +92,7 @@ class _Copy:
         self._directory = directory
         self._prefix = f".{name[:200]}.copy-"
 
-    def __enter__(self) -> _Copy:
+    def __enter__(self) -> Copy:
         self._remove_dead()
         private = tempfile.mkdtemp(prefix=self._prefix, dir=self._directory)
         path = os.path.join(private, "copy")
@@ -133,8 +133,10 @@ class _Copy:
                         os.unlink(file)
                     os.rmdir(path)
 
-    def fill(self, source: sqlite3.Connection, pages: int, watch: _Watch) -> None:
-        """Copies the source, from the beginning, so many pages at a time."""
+    def fill(self, source: sqlite3.Connection, watch: Watch) -> None:
+        """Copies the source, from the beginning, in steps."""
+        [page_size] = source.execute("PRAGMA page_size").fetchone()
+        pages = max(1, _STEP_BYTES // page_size)
         source.backup(self._connections[0], pages=pages, progress=watch, sleep=0.05)
 
     def moment(self) -> Moment:
@@ -179,22 +181,20 @@ def copied(path: str, directory: str) -> t.Iterator[tuple[Moment, dict[str, t.An
     name = os.path.basename(path)
     locked = False
     with contextlib.ExitStack() as stack:
-        copy = stack.enter_context(_Copy(directory, name))
+        copy = stack.enter_context(Copy(directory, name))
         with contextlib.closing(connect(path, "rw")) as source:
             [mode] = source.execute("PRAGMA journal_mode").fetchone()
-            [page_size] = source.execute("PRAGMA page_size").fetchone()
-            pages = max(1, _STEP_BYTES // page_size)
-            watch = _Watch(max_restarts=MAX_RESTARTS)
+            watch = Watch(max_restarts=MAX_RESTARTS)
             if mode == "wal":
                 hold(source)  # One read transaction: writers go on, and are not seen.
-                copy.fill(source, pages, _Watch())
+                copy.fill(source, Watch())
             else:
                 try:
-                    copy.fill(source, pages, watch)
+                    copy.fill(source, watch)
                 except _TooManyRestartsError:
                     locked = True
                     copy.close()  # Half of one moment and half of another.
-                    copy = stack.enter_context(_Copy(directory, name))
+                    copy = stack.enter_context(Copy(directory, name))
                     hold(source)
-                    copy.fill(source, pages, _Watch(max_seconds=LOCKED_SECONDS))
+                    copy.fill(source, Watch(max_seconds=LOCKED_SECONDS))
         yield copy.moment(), {"journal_mode": mode, "restarts": watch.restarts, "writers_held_off": locked}

@@ -41,6 +41,68 @@ def has_log(header: bytes) -> bool:
     return header[_READ_VERSION : _READ_VERSION + 1] == bytes([_WITH_LOG])
 
 
+class InPlace:
+    """A database's own file, opened to be one of its moments; a context manager.
+
+    :param path: of the database.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._before: os.stat_result | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> InPlace:
+        # The first to be opened and the last to be closed: closing any descriptor of a file lets go of all locks that
+        # this process has on it (fcntl_locking(2)), SQLite's among them.
+        with contextlib.ExitStack() as stack:
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, self._descriptor)
+            self.reader = stack.enter_context(contextlib.closing(connect(self._path, "rw", one_thread=False)))
+            self._checkpointer = stack.enter_context(contextlib.closing(connect(self._path, "rw")))
+            distrust(self.reader)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: t.Any) -> None:
+        self._stack.__exit__(*exception)
+
+    def is_at_its_path(self) -> bool:
+        """Whether the file that is open is still the one that has this path."""
+        return os.path.samestat(os.fstat(self._descriptor), os.stat(self._path))
+
+    def begin(self) -> Moment | None:
+        """A moment that is wholly in the file; None where that cannot be had.
+
+        :raises sqlite3.Error: when it cannot be read.
+        """
+        if not _begin(self.reader, self._checkpointer) or not self.is_at_its_path():
+            return None
+        [pages] = self.reader.execute("PRAGMA page_count").fetchone()
+        [page_size] = self.reader.execute("PRAGMA page_size").fetchone()
+        before = os.fstat(self._descriptor)
+        if before.st_size < pages * page_size:  # SQLite reads zeros for what is missing at the end.
+            return None
+        self._before = before
+        return Moment(self.reader, self._descriptor, pages * page_size, before.st_size)
+
+    def prove(self) -> None:
+        """Sees to it that the file has stayed as it was.
+
+        :raises BackupError: when something has written to it meanwhile.
+        """
+        before, after = self._before, os.fstat(self._descriptor)
+        stayed = before is not None and (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+        if not stayed or not self.reader.in_transaction:
+            raise BackupError(
+                "back up a SQLite database",
+                on=shown(self._path),
+                why="something has written to its file past SQLite's locks while it was read",
+                next_step="Find what changes the file otherwise than through SQLite; then run again.",
+            )
+
+
 @contextlib.contextmanager
 def in_place(path: str) -> t.Iterator[Moment | None]:
     """The database's own file as one of its moments; None where that cannot be had.
@@ -48,32 +110,11 @@ def in_place(path: str) -> t.Iterator[Moment | None]:
     :raises sqlite3.Error: when it cannot be read.
     :raises BackupError: at the end, when something has written to the file meanwhile.
     """
-    # The first to be opened and the last to be closed: closing any descriptor of a file lets go of all locks that
-    # this process has on it (fcntl_locking(2)), SQLite's among them.
-    with contextlib.ExitStack() as stack:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        stack.callback(os.close, descriptor)
-        reader = stack.enter_context(contextlib.closing(connect(path, "rw", one_thread=False)))
-        checkpointer = stack.enter_context(contextlib.closing(connect(path, "rw")))
-        distrust(reader)
-        if not _begin(reader, checkpointer) or not os.path.samestat(os.fstat(descriptor), os.stat(path)):
-            yield None
-            return
-        [pages] = reader.execute("PRAGMA page_count").fetchone()
-        [page_size] = reader.execute("PRAGMA page_size").fetchone()
-        before = os.fstat(descriptor)
-        if before.st_size < pages * page_size:  # SQLite reads zeros for what is missing at the end.
-            yield None
-            return
-        yield Moment(reader, descriptor, pages * page_size, before.st_size)
-        after = os.fstat(descriptor)
-        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or not reader.in_transaction:
-            raise BackupError(
-                "back up a SQLite database",
-                on=shown(path),
-                why="something has written to its file past SQLite's locks while it was read",
-                next_step="Find what changes the file otherwise than through SQLite; then run again.",
-            )
+    with InPlace(path) as file:
+        moment = file.begin()
+        yield moment
+        if moment is not None:
+            file.prove()
 
 
 def _begin(reader: sqlite3.Connection, checkpointer: sqlite3.Connection) -> bool:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A throw-away SQLite database: a file that a confined process restores, checks and asks."""
+"""A throw-away SQLite database: files that a confined process restores, checks and asks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._confined
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._instance import Instance
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._engine import SqliteEngine
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._set_files import files_of
 
 
 class _ConfinedSqlite(ConfinedRestore, SqliteEngine):
@@ -23,7 +24,7 @@ class _ConfinedSqlite(ConfinedRestore, SqliteEngine):
 
 
 class SqliteInstance(Instance):
-    """A database file in the instance's directory."""
+    """A database file, and those attached to it, in the instance's directory."""
 
     def __enter__(self) -> SqliteInstance:
         self._confined = ConfinedProcess(self.place, self.description, self.target, ())
@@ -35,7 +36,11 @@ class SqliteInstance(Instance):
 
     @property
     def target(self) -> dict[str, t.Any]:
-        return {"path": os.path.join(PLACE, "drill.db")}
+        attached = [
+            os.path.join(PLACE, f"attached-{number:03d}.db")
+            for number, _file in enumerate(files_of(self.description)[1:], 1)
+        ]
+        return {"path": os.path.join(PLACE, "drill.db"), **({"attached": attached} if attached else {})}
 
     def engine(self) -> Engine:
         engine = _ConfinedSqlite(self.target)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import shown
@@ -30,19 +31,23 @@ _TAIL = 4 + 4 + len(_MAGIC)
 _MOST_BYTES = 1024 * 1024
 
 
-def refuse_shared_transaction(path: str) -> None:
+def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> None:
     """Sees to it that no transaction is left that has changed other databases too. Changes nothing.
 
+    :param together: databases that are dumped in the same moment: SQLite undoes it in these too, or in none.
     :raises Refused: when there is one.
     """
     deadline = time.monotonic() + SECONDS
-    name = super_journal(path + JOURNAL)
-    while name is not None and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY_SECONDS)
+    while True:
         name = super_journal(path + JOURNAL)
-    if name is None:
-        return
-    others = _others(name, path)
+        if name is None:
+            return
+        others = _others(name, {path, *together})
+        if together and others == []:
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_LOOK_EVERY_SECONDS)
     if others is None:
         why = f"but {shown(name)}, by which SQLite tells whether it was finished, is not there"
         next_step = (
@@ -53,7 +58,8 @@ def refuse_shared_transaction(path: str) -> None:
         why = f"and has also changed {', '.join(map(shown, others)) or 'others'}"
         next_step = (
             "Open each of them once with its application or sqlite3, by which SQLite undoes it in all; then run again."
-            " Stop the application while these databases are dumped: each is dumped at a moment of its own."
+            " Name them in the source's attached, which dumps all in one moment; otherwise stop the application while"
+            " these databases are dumped, since each is dumped at a moment of its own."
         )
     raise Refused(
         "back up a SQLite database",
@@ -82,10 +88,10 @@ def super_journal(journal: str) -> str | None:
     return os.fsdecode(name) if total == int.from_bytes(tail[4:8], "big") and b"\0" not in name else None
 
 
-def _others(name: str, path: str) -> list[str] | None:
-    """The other databases of a super-journal; None where it is not there."""
+def _others(name: str, known: t.Collection[str]) -> list[str] | None:
+    """The databases of a super-journal that are none of these; None where it is not there."""
     with contextlib.suppress(OSError), open(name, "rb") as stream:
         journals = [os.fsdecode(entry) for entry in stream.read(_MOST_BYTES).split(b"\0") if entry]
         databases = [journal[: -len(JOURNAL)] for journal in journals if journal.endswith(JOURNAL)]
-        return [database for database in databases if os.path.realpath(database) != path]
+        return [database for database in databases if os.path.realpath(database) not in known]
     return None
