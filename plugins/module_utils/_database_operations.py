@@ -129,7 +129,8 @@ class Survey:
         for server in self._servers.values():
             self._tell_of(server)
         for entry in self._files:
-            self._tell_of_file(entry)
+            for path in [entry.get("path") or "", *(entry.get("attached") or ())]:
+                self._tell_of_file(entry, path)
         for entries in (self._report.databases, self._report.unprotected, self._report.replaced):
             entries.sort(key=lambda entry: (entry["engine"], entry["server"] or "", entry["name"]))
         return self._report
@@ -257,8 +258,7 @@ class Survey:
             for entry in self._unasked
         )
 
-    def _tell_of_file(self, entry: t.Mapping[str, t.Any]) -> None:
-        path = entry.get("path") or ""
+    def _tell_of_file(self, entry: t.Mapping[str, t.Any], path: str) -> None:
         try:
             size: int | None = os.stat(path).st_size
         except OSError:

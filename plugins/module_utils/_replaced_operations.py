@@ -93,6 +93,7 @@ def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Replac
         wanted += [(target["name"], target["engine"], one) for one in found]
     places = {options[option] for _name, _engine, options in wanted for option in _PLACES if options[option]}
     places |= {path for _name, _engine, options in wanted for path in options["paths"] or ()}
+    places |= {path for _name, _engine, options in wanted for path in options["attached"] or ()}
     for name, kind, options in wanted:
         try:
             engine = make_engine(kind, options, target=True)

@@ -164,13 +164,27 @@ options:
             all the time, they are held off for at most 30 seconds.
           - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
             set.
-          - A database that an application attaches to another is a source of its own. The file does not tell that it is
-            attached, not even while somebody has both open, and each is dumped at a moment of its own. Where
-            transactions change several files, stop the application while they are dumped, or put their tables into one.
-          - The one trace of such a transaction is the journal of one that died while it was committed, in a mode other
-            than WAL. It is refused with the names of the other databases, and left as it is for SQLite to undo in all
-            of them.
+          - A database that an application attaches to another is dumped with it where O(sources[].attached) names it. The
+            file does not tell that it is attached, not even while somebody has both open; as a source of its own it is
+            dumped at a moment of its own.
+          - The one trace of a transaction over several databases is the journal of one that died while it was committed,
+            in a mode other than WAL. It is refused with the names of those databases that O(sources[].attached) does not
+            name, and left as it is for SQLite to undo in all of them.
         type: path
+      attached:
+        description:
+          - Other database files that the application attaches (C(ATTACH DATABASE)) and changes in the same transactions
+            (V(sqlite)). All are dumped in one moment into one set, and come back together.
+          - For the moment the write locks of all are held, for as long as it takes to begin reading. One that somebody
+            holds is waited for, for at most 30 seconds. The user that dumps must be able to write to the files.
+          - Those in WAL mode are then read as a single one is. Those in another mode are copied while nobody can commit
+            to them, all together for at most 30 seconds; a database that takes longer is for WAL mode.
+          - A transaction over several files is in all of them in the set, or in none. Of one that dies while it is
+            committed SQLite keeps that promise in the live files too only where none of them is in WAL mode.
+          - A file that is missing or damaged fails the dump. One that is named twice, also by a link, is refused.
+          - The set's counts are of all together, and O(sources[].minimum_fraction) is a fraction of these.
+        type: list
+        elements: path
       scratch_directory:
         description:
           - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)). A database in
@@ -187,7 +201,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Back up the accounting database and the help desk's
+- name: Back up the accounting database, the help desk's, and the cash desk's with those that it changes together
   infitulua.backup.database_dump:
     host: "{{ inventory_hostname }}"
     organization: INFITULUÁ E.I.C.E.
@@ -207,6 +221,11 @@ EXAMPLES = r"""
         series: "400.8"
         engine: sqlite
         path: /srv/helpdesk/helpdesk.db
+      - name: caja
+        series: "400.8"
+        engine: sqlite
+        path: /srv/caja/caja.db
+        attached: [/srv/caja/libro.db, /srv/caja/terceros.db]
   register: dump
 
 - name: Back up every database of a server, three at a time, and leave one out

@@ -109,6 +109,10 @@ options:
       path:
         description: The database file (V(sqlite)).
         type: path
+      attached:
+        description: The database files that are attached to it (V(sqlite)); the source backs these up too.
+        type: list
+        elements: path
       scratch_directory:
         description: Where a dump makes its copy. It does not matter here.
         type: path

@@ -24,6 +24,8 @@ description:
     what was not chosen.
   - Where the disk of a database server can be seen from here, a restore that it has not got the room for is refused
     before anything is touched. Of single tables, and of a server elsewhere, that cannot be known.
+  - The databases of a set that holds several SQLite files come back together, or none does. What they replaced is kept
+    under names with one date.
   - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there
     (C(ATTACH DATABASE 'restored.db' AS copia; INSERT INTO t SELECT * FROM copia.t)).
   - Without a help-desk ticket nothing is restored.
@@ -107,6 +109,17 @@ options:
       path:
         description: The database file (sets of the engine C(sqlite)).
         type: path
+      attached:
+        description:
+          - Where the databases go that the set holds besides (O(infitulua.backup.database_dump#module:sources[].attached));
+            one path for each, in the order of the set.
+          - When not given, and O(target.path) is where the main database was, they go where they were. Otherwise they go
+            beside the main one, each under its own base name.
+          - All are restored beside their targets and checked before the first is put in its place. They are then renamed
+            one right after the other. When one of these fails, those that were renamed are taken back; when the machine
+            stops between two of them, the next restore takes the half back before it begins.
+        type: list
+        elements: path
       tables:
         description:
           - Restore only these tables.
@@ -192,6 +205,19 @@ EXAMPLES = r"""
       into_schema: restaurado_mda_2026_0121
       login_unix_socket: /run/postgresql
       login_os_user: postgres
+
+- name: Look at the cash desk and the ledger attached to it as they were last night
+  infitulua.backup.database_restore:
+    ticket: MDA-2026-0122
+    medium:
+      type: directory
+      path: /var/lib/infitulua-backup/restore
+    host: srv-financiero
+    source: caja
+    identity_file: /etc/infitulua-backup/restore.identity
+    target:
+      path: /srv/revision/caja.db
+      attached: [/srv/revision/libro.db]
 
 - name: Show where the damaged database is kept
   ansible.builtin.debug:

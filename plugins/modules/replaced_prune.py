@@ -96,6 +96,10 @@ options:
       path:
         description: The database file (C(sqlite)).
         type: path
+      attached:
+        description: The database files that are attached to it and were restored together with it (C(sqlite)).
+        type: list
+        elements: path
       directory:
         description: The directory that the paths were restored below (C(files)); V(/) is the original place.
         type: path
