@@ -164,12 +164,12 @@ options:
             all the time, they are held off for at most 30 seconds.
           - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
             set.
-          - A database that an application attaches to another is dumped with it where O(sources[].attached) names it. The
-            file does not tell that it is attached, not even while somebody has both open; as a source of its own it is
-            dumped at a moment of its own.
-          - The one trace of a transaction over several databases is the journal of one that died while it was committed,
-            in a mode other than WAL. It is refused with the names of those databases that O(sources[].attached) does not
-            name, and left as it is for SQLite to undo in all of them.
+          - A database that an application attaches to another is dumped with it where O(sources[].attached) names it.
+            The file does not tell that it is attached, not even while somebody has both open; as a source of its own it
+            is dumped at a moment of its own.
+          - The one trace of a transaction over several databases is the journal of one that died while it was
+            committed, in a mode other than WAL. It is refused with the names of those databases that
+            O(sources[].attached) does not name, and left as it is for SQLite to undo in all of them.
         type: path
       attached:
         description:

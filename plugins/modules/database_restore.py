@@ -111,13 +111,13 @@ options:
         type: path
       attached:
         description:
-          - Where the databases go that the set holds besides (O(infitulua.backup.database_dump#module:sources[].attached));
-            one path for each, in the order of the set.
-          - When not given, and O(target.path) is where the main database was, they go where they were. Otherwise they go
-            beside the main one, each under its own base name.
-          - All are restored beside their targets and checked before the first is put in its place. They are then renamed
-            one right after the other. When one of these fails, those that were renamed are taken back; when the machine
-            stops between two of them, the next restore takes the half back before it begins.
+          - Where the databases go that the set holds besides the main one (sets of the engine C(sqlite), see
+            O(infitulua.backup.database_dump#module:sources[].attached)); one path for each, in the order of the set.
+          - When not given, and O(target.path) is where the main database was, they go where they were. Otherwise they
+            go beside the main one, each under its own base name.
+          - All are restored beside their targets and checked before the first is put in its place. They are then
+            renamed one right after the other. When one of these fails, those that were renamed are taken back; when the
+            machine stops between two of them, the next restore takes the half back before it begins.
         type: list
         elements: path
       tables:

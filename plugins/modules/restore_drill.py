@@ -117,8 +117,8 @@ options:
         description:
           - One statement in SQL that changes nothing.
           - Databases that are attached to a SQLite database have the base name of their file without its extension
-            (C(SELECT count(*) FROM inventario.equipo)). Where that is C(main), C(temp), another one's, or not printable,
-            the name is C(attached) and the number in the source's list (C(attached1)).
+            (C(SELECT … FROM inventario.equipo)). Where that is C(main), C(temp), another one's, or not
+            printable, the name is C(attached) and the number in the source's list (C(attached1)).
         type: str
         required: true
       expected:

@@ -71,3 +71,18 @@ def test_a_journal_whose_super_journal_was_left_behind_is_not_taken_for_finished
     assert "bring that one along" in caught.value.message
     left_behind.write_bytes(text)
     assert query(pair[0], "SELECT min(balance) FROM account") == [(1000,)]
+
+
+def test_databases_that_are_dumped_together_need_nobody_to_undo_it(
+    house: House, home: Path, pair: tuple[Path, Path]
+) -> None:
+    one, other = pair
+    bank(home / "tres.db", "delete", bulk=10)
+    with pytest.raises(Refused, match=rf"has also changed {other}\. .*attached"):
+        house.dump("sqlite", {"path": str(one), "attached": [str(home / "tres.db")]})
+    dumped = house.dump("sqlite", {"path": str(one), "attached": [str(home / "tres.db"), str(other)]})
+    copies = {"path": str(home / "copy.db"), "attached": [str(home / "copy 3.db"), str(home / "copy 2.db")]}
+    house.restore(dumped.set_id, "sqlite", copies)
+    for name in ("copy.db", "copy 2.db"):
+        assert query(home / name, "SELECT min(balance), max(balance) FROM account") == [(1000, 1000)]
+    assert not list(home.glob("*-mj*"))

@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection, _source_file
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _engine as sqlite_engine
 from tests.integration.files.support import IS_ROOT, House, run_child, small_file_system, stub
 from tests.integration.sqlite.support import (
@@ -352,7 +352,7 @@ def test_a_full_scratch_directory_is_told_and_leaves_nothing(
         with pytest.raises(BackupError, match="bytes are free in"):
             house.dump("sqlite", options)
         # Enough when it was looked at, and taken by somebody else since.
-        monkeypatch.setattr(sqlite_engine.SqliteEngine, "_check_scratch", lambda *_: None)
+        monkeypatch.setattr(_source_file, "check_scratch", lambda _files: None)
         with pytest.raises(BackupError, match=f"full in {scratch}"):
             house.dump("sqlite", options)
         assert os.listdir(scratch) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._in_place import has_log
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._set_files import schema_names
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import super_journal
 
 MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -59,3 +60,23 @@ def test_whether_a_database_has_a_log_stands_in_its_header(tmp_path: Path, journ
         connection.execute("CREATE TABLE a (b)")
     assert has_log(path.read_bytes()[:100]) is expected
     assert not has_log(b"")
+
+
+@pytest.mark.parametrize(
+    ("originals", "expected"),
+    [
+        (["/srv/libro.db", "/srv/ventas.2026.sqlite"], ["libro", "ventas.2026"]),
+        (["/a/libro.db", "/b/Libro.sqlite"], ["libro", "attached2"]),
+        (["/a/main.db", "/a/TEMP"], ["attached1", "attached2"]),
+        (["/a/attached2.db", "/a/main.db"], ["attached2", "attached2_"]),
+        (["/a/line\nbreak.db", "/a/byte\udcff.db"], ["attached1", "attached2"]),
+        (["/a/año nuevo", "/a/.db"], ["año nuevo", ".db"]),
+    ],
+)
+def test_queries_know_attached_databases_by_names_that_are_theirs_alone(
+    originals: list[str], expected: list[str]
+) -> None:
+    assert schema_names(originals) == expected
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        for name in expected:
+            connection.execute("ATTACH ':memory:' AS ?", (name,))
