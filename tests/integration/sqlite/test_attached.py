@@ -35,7 +35,6 @@ TELLER = """
     import random, sqlite3, sys, time
     connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
     connection.execute("ATTACH ? AS other", (sys.argv[2],))
-    connection.execute("PRAGMA busy_timeout = 60000")
     slowest = 0
     print("open", flush=True)
     end = time.time() + float(sys.argv[3])
@@ -125,7 +124,7 @@ def facts_of(dumped: t.Any) -> list[dict[str, t.Any]]:
 
 
 @pytest.mark.parametrize(
-    "journal_modes", [("wal", "wal"), ("delete", "delete"), ("wal", "truncate")], ids=["wal", "rollback", "mixed"]
+    "journal_modes", [("wal", "wal"), ("delete", "delete"), ("wal", "delete")], ids=["wal", "rollback", "mixed"]
 )
 def test_money_that_moves_between_databases_is_in_all_of_them_or_in_none(
     house: House, pair: Pair, journal_modes: tuple[str, str]
@@ -135,14 +134,15 @@ def test_money_that_moves_between_databases_is_in_all_of_them_or_in_none(
         time.sleep(0.5)
         [(before,)] = query(pair.main, "SELECT count(*) FROM transfer")
         dumped = [house.dump("sqlite", pair.options) for _ in range(2)]
+        [(after,)] = query(pair.main, "SELECT count(*) FROM transfer")
         assert process.stdout is not None
-        slowest, after = process.stdout.readline().split()
+        slowest, _total = process.stdout.readline().split()
     assert float(slowest) < 15, "the application had to wait for more than the moment and the copies"
     places = {"path": str(pair.home / "copy.db"), "attached": [str(pair.home / "copy of the other.db")]}
     for one in dumped:
         house.restore(one.set_id, "sqlite", places, replace=True)
         booked = sound([pair.home / "copy.db", pair.home / "copy of the other.db"])
-        assert before <= booked < int(after), "the set is not of a moment amid the writing"
+        assert before < booked <= after, "the set is not of a moment amid the writing"
         before = booked
         for facts, mode in zip(facts_of(one), journal_modes):
             assert (facts["journal_mode"], facts["read_in_place"]) == (mode, mode == "wal")
@@ -300,7 +300,7 @@ def test_a_restore_killed_between_two_swaps_is_taken_back_by_the_next(house: Hou
         pair.fill(bulk=20)
         old = pair.contents()
         step += 1
-        more = {"die_at": step, "within": "__", "set": str(dumped.set_id), "replace": True}
+        more = {"die_at": step, "within": "db__", "set": str(dumped.set_id), "replace": True}
         status, answer = run_child(house.job("restore", "sqlite", pair.options, **more))
         if status == 0:
             assert "ok" in answer, answer
@@ -341,7 +341,7 @@ def test_a_half_of_what_was_not_there_before_is_no_data_to_be_replaced(house: Ho
     while True:
         pair.destroy()
         step += 1
-        more = {"die_at": step, "within": "__", "set": str(dumped.set_id)}
+        more = {"die_at": step, "within": "db__", "set": str(dumped.set_id)}
         status, _answer = run_child(house.job("restore", "sqlite", pair.options, **more))
         assert status != 0, "it was never killed between the two"
         if pair.main.exists() and not pair.other.exists():
