@@ -189,7 +189,7 @@ options:
         description:
           - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)). A database in
             WAL mode mostly needs none.
-          - The database's own directory when not given.
+          - The database's own directory when not given, for each attached database its own.
         type: path
 seealso:
   - module: infitulua.backup.database_restore

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What step 5 makes of a source's description: where a restore puts it when nothing else, or something else, is said."""
+"""What step 5 makes of a source's description: where it is restored to when nothing, or something, is said."""
 
 from __future__ import annotations
 

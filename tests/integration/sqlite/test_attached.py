@@ -404,7 +404,9 @@ def test_one_that_is_locked_is_waited_for_only_so_long_and_nobody_waits_for_us(
     path, free = (pair.main, pair.other) if held == "main" else (pair.other, pair.main)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BackupError, match=rf"{path}: it has been locked for over .*open in process {os.getpid()}"):
+        with pytest.raises(
+            BackupError, match=rf"{path}\): it has been locked for over .*open in process {os.getpid()}"
+        ):
             house.dump("sqlite", pair.options)
         with contextlib.closing(sqlite3.connect(free, timeout=0)) as writer, writer:
             writer.execute("UPDATE account SET balance = 1")
