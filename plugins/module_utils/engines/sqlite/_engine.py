@@ -50,6 +50,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._c
     SIDECARS,
     connect,
     holders,
+    open_plain,
     shown,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._copy import (
@@ -68,7 +69,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._i
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import (
+    JOURNAL,
     refuse_shared_transaction,
+    super_journal,
 )
 
 PART = "database"
@@ -121,16 +124,15 @@ class SqliteEngine(Engine):
         header = self._header()
         refuse_shared_transaction(self._path)
         size = self._size()
-        if not has_log(header):
+        if not has_log(header) or not self._can_be_checkpointed():
             self._check_scratch(size)
         return Examination(size, {"sqlite": sqlite3.sqlite_version})
 
     def _header(self) -> bytes:
         """The beginning of the file; to be read while no connection to it is open in this process."""
         try:
-            with open(self._path, "rb") as stream:
-                status = os.fstat(stream.fileno())
-                header = stream.read(100) if stat.S_ISREG(status.st_mode) else b""
+            with open_plain(self._path) as stream:
+                header = stream.read(100)
         except FileNotFoundError as error:
             raise NotFound(
                 "read a SQLite database",
@@ -145,7 +147,7 @@ class SqliteEngine(Engine):
                 why=describe_os_error(error),
                 next_step="Run as root or as the database's owner; nothing was written.",
             ) from error
-        if not stat.S_ISREG(status.st_mode) or (status.st_size and header[:16] != _MAGIC):
+        if header and header[:16] != _MAGIC:
             raise BackupError(
                 "read a SQLite database",
                 on=shown(self._path),
@@ -159,6 +161,12 @@ class SqliteEngine(Engine):
         with contextlib.suppress(OSError):
             size += os.stat(self._path + "-wal").st_size
         return size
+
+    def _can_be_checkpointed(self) -> bool:
+        """Whether this user may write to a database in WAL mode, without which it is not read in place."""
+        sidecars = [self._path + tail for tail in SIDECARS]
+        writable = all(os.access(path, os.W_OK) for path in (self._path, *filter(os.path.lexists, sidecars)))
+        return writable and os.access(os.path.dirname(self._path), os.W_OK | os.X_OK)
 
     def _check_scratch(self, size: int) -> None:
         if not os.path.isdir(self._scratch) or not os.access(self._scratch, os.W_OK | os.X_OK):
@@ -217,6 +225,7 @@ class SqliteEngine(Engine):
 
     def _stored(self, writer: SetWriter) -> tuple[Moment, Found, dict[str, t.Any]]:
         """Stores a moment of the live database; what was found in it, and how it came about."""
+        refuse_shared_transaction(self._path)  # Once more: SQLite would settle it as soon as it is asked anything.
         try:
             if has_log(self._header()):
                 with in_place(self._path) as moment:
@@ -449,6 +458,8 @@ class SqliteEngine(Engine):
         with open(self._path, "rb") as stream:
             if stream.read(len(_MAGIC)) != _MAGIC:
                 return  # No database any more: its journals are kept beside it as they are.
+        if super_journal(self._path + JOURNAL) is not None:
+            return  # Part of a transaction over several databases: not to be settled in one of them.
         try:
             with contextlib.closing(connect(self._path, "rw", timeout=5)) as connection:
                 connection.execute("BEGIN EXCLUSIVE")
