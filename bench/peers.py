@@ -52,12 +52,18 @@ class Login:
     """A server, for those that know no socket or ours.
 
     :param socket: the socket, or the directory of it.
+    :param programs: the directory of its own client programs, to be found first; empty: the system's suit it.
     """
 
     socket: str
     port: int
     user: str
     password: str
+    programs: str = ""
+
+    def path(self, path: str) -> str:
+        """Where programs are looked for."""
+        return f"{self.programs}:{path}" if self.programs else path
 
 
 def find() -> dict[str, str]:
@@ -92,11 +98,12 @@ def _install() -> str:
     return ""
 
 
-def module(bench: measuring.Bench, task: str, name: str, arguments: dict[str, t.Any]) -> None:
+def module(bench: measuring.Bench, task: str, login: Login, name: str, arguments: dict[str, t.Any]) -> None:
     """Measure a module, in a run of Ansible of its own, as ours is measured in a Python of its own."""
     python = str(_HOME / "bin/python")
     argv = [python, "-m", "ansible", "adhoc", "localhost", "-c", "local", "-e", f"ansible_python_interpreter={python}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE")}
+    environment["PATH"] = login.path(environment["PATH"])
     bench.theirs(task, [*argv, "-m", name, "-a", json.dumps(arguments)], environment=environment)
 
 
@@ -104,8 +111,8 @@ def mysql_db(bench: measuring.Bench, login: Login, database: str, target: str) -
     """Measure community.mysql's dump and its import."""
     path = str(bench.root / "module.sql.gz")
     common = {"login_unix_socket": login.socket, "login_user": "root", "target": path}
-    module(bench, MYSQL_DUMP, "community.mysql.mysql_db", {"name": database, "state": "dump", **common})
-    module(bench, MYSQL_IMPORT, "community.mysql.mysql_db", {"name": target, "state": "import", **common})
+    module(bench, MYSQL_DUMP, login, "community.mysql.mysql_db", {"name": database, "state": "dump", **common})
+    module(bench, MYSQL_IMPORT, login, "community.mysql.mysql_db", {"name": target, "state": "import", **common})
     Path(path).unlink()
 
 
@@ -119,9 +126,10 @@ def postgresql_db(bench: measuring.Bench, login: Login, database: str, target: s
         "login_password": login.password,
         "target": path,
     }
-    module(bench, POSTGRESQL_DUMP, "community.postgresql.postgresql_db", {"name": database, "state": "dump", **common})
+    arguments = {"name": database, "state": "dump", **common}
+    module(bench, POSTGRESQL_DUMP, login, "community.postgresql.postgresql_db", arguments)
     arguments = {"name": target, "state": "restore", **common}
-    module(bench, POSTGRESQL_RESTORE, "community.postgresql.postgresql_db", arguments)
+    module(bench, POSTGRESQL_RESTORE, login, "community.postgresql.postgresql_db", arguments)
     Path(path).unlink()
 
 
@@ -171,6 +179,7 @@ def borgmatic(bench: measuring.Bench, hook: str, login: Login, database: str) ->
     # JSON is YAML.
     (home / "config.yaml").write_text(json.dumps(settings), encoding="utf-8")
     surroundings = {**_system_environment(), "HOME": str(home)}
+    surroundings["PATH"] = login.path(surroundings["PATH"])
     argv = [str(shutil.which("borgmatic")), "-c", str(home / "config.yaml")]
     subprocess.run([*argv, "init", "-e", "repokey-blake2"], env=surroundings, check=True, capture_output=True)
     bench.theirs(BORGMATIC, [*argv, "create"], environment=surroundings, output=home / "repository")

@@ -86,7 +86,8 @@ class Bench(measuring.Bench):
         self.raw(GZIP, [f"{program} | gzip > {plain}"], output=plain)
         self.raw(CUSTOM, [f"{program} -Fc > {plain}"], output=plain)
         plain.unlink()
-        place = peers.Login(self.server.host, self.server.port, self.server.user, self.server.password)
+        server = self.server
+        place = peers.Login(server.host, server.port, server.user, server.password, str(Path(program).parent))
         if not found[peers.COLLECTIONS]:
             # The module fills a database that is there.
             self.server.psql("CREATE DATABASE bruto")

@@ -183,6 +183,7 @@ class Supervisor:
         """
         waiting = list(sets)
         done = 0
+        started = time.time()
         measured = time.monotonic()
         try:
             while waiting or self._running:
@@ -205,7 +206,7 @@ class Supervisor:
                         done += 1
                         news = True
                 if measure or news:
-                    self._show(done, len(sets))
+                    self._show(done, len(sets), started)
                 if measure:
                     measured = time.monotonic()
                 if self._running:
@@ -244,13 +245,12 @@ class Supervisor:
             running.remove()
             self._running.remove(running)
 
-    def _show(self, done: int, total: int) -> None:
-        if self._request.status_file is not None and self._running:
+    def _show(self, done: int, total: int, started: float) -> None:
+        if self._request.status_file is not None:
             states = []
             for running in self._running:
                 with contextlib.suppress(OSError, ValueError), open(running.status_file, encoding="utf-8") as stream:
                     states.append(json.load(stream))
-            started = min(running.started for running in self._running)
             write_status(
                 self._request.status_file,
                 combined("drill", self._request.medium_name, states, started=started, ended=done, count=total),
@@ -316,7 +316,6 @@ class _Running:
     def __init__(self, request: DrillRequest, set_id: SetId, slot: int, begin: float) -> None:
         self.set_id = set_id
         self.slot = slot
-        self.started = time.time()
         self.child = 0
         self._request = request
         self._begin = begin

@@ -152,7 +152,6 @@ class SharedStatus:
                 "bytes": done,
                 "total_bytes": None,
                 "bytes_per_second": round(done / elapsed),
-                "finished": finished,
             },
         )
 
@@ -177,7 +176,7 @@ def combined(
         "bytes_per_second": sum(state["bytes_per_second"] for state in states),
         "started": utc(started),
         "updated": utc(time.time()),
-        "finished": False,
+        "finished": ended == count,
         "under_way": list(states),
     }
 

@@ -50,6 +50,8 @@ def test_they_run_at_the_same_time_and_one_that_fails_stops_no_other(place: Rang
         report = place.drill(concurrency=3, status_file=str(status), queries=[{**BALANCE, "source": None}])
     assert max(count for count, _stage in seen) == 3
     assert any("of 4 done" in stage for _count, stage in seen)
+    last = json.loads(status.read_text())
+    assert (last["stage"], last["finished"], last["under_way"]) == ("4 of 4 done", True, [])
     assert [entry["id"].split("/")[1] for entry in report.sets] == ["ledger-0", "ledger-2", "ledger-3"]
     assert [entry["id"].split("/")[1] for entry in report.failures] == ["ledger-1"]
     assert report.planned == [str(path.relative_to(place.house.medium_path)) for path in sets]

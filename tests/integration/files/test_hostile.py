@@ -20,7 +20,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._set_writer impor
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Dumped, Examination
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._engine import FilesEngine
 from tests.integration.files.support import IS_ROOT, House, picture
-from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE, file
+from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE, extended, file, record
 from tests.unit.plugins.module_utils.engines.hostile import archive as archive_of
 
 COUNTED = {"directories": 1, "files": 1, "hard_links": 0, "symbolic_links": 0, "fifos": 0, "content_bytes": 5}
@@ -128,3 +128,27 @@ def test_files_that_belong_to_others_than_the_set_says_replace_nothing(house: Ho
     ):
         house.restore(set_id, "files", {}, replace=True)
     assert os.listdir(target.parent) == ["users"]
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("number", "extended_number", "wanted"),
+    [(1234, None, pwd.getpwnam("nobody").pw_uid), (0, 3_000_000, 3_000_000)],
+    ids=["known by name", "too large for the header"],
+)
+def test_a_name_that_has_another_number_here_is_taken_as_tar_takes_it(
+    house: House, target: Path, number: int, extended_number: int | None, wanted: int
+) -> None:
+    member = bytearray(file(b"users/a", b"12345"))
+    member[108:116] = b"%07o\0" % number
+    member[265:297] = b"nobody".ljust(32, b"\0")
+    member[148:156] = b" " * 8
+    member[148:156] = b"%06o\0 " % sum(member[:512])
+    before = extended(record(b"uid", b"%d" % extended_number)) if extended_number else b""
+    owner = {"user": "nobody", "group": "root", "uid": number, "gid": 0, "members": 1}
+    if extended_number:
+        owner.update(user="", uid=extended_number)
+    owners = [{**OWNERS[0], "members": 1}, owner]
+    set_id = forge(house, archive_of(before + bytes(member)), str(target), owners=owners)
+    house.restore(set_id, "files", {}, replace=True)
+    assert (target / "a").stat().st_uid == wanted

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Re
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _super_journal
 from tests.integration.files.support import House
 from tests.integration.sqlite.support import bank, contents, files_of, left_by_a_killed_application, query
+from tests.unit.plugins.module_utils.engines.test_sqlite import tail
 
 # The second database would have to grow, which kills the application: the first is written by then, and no more.
 DIE_AMID_A_COMMIT = """
@@ -86,3 +88,28 @@ def test_databases_that_are_dumped_together_need_nobody_to_undo_it(
     for name in ("copy.db", "copy 2.db"):
         assert query(home / name, "SELECT min(balance), max(balance) FROM account") == [(1000, 1000)]
     assert not list(home.glob("*-mj*"))
+
+
+def test_a_journal_that_would_have_sqlite_remove_a_file_of_somebody_else_is_refused(
+    house: House, home: Path, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """SQLite ends the name at the NUL, finds no journals in that file, and removes it."""
+    victim = tmp_path / "victim"
+    victim.write_text("of somebody else")
+    name = os.fsencode(victim) + b"\0x"
+    journal = Path(f"{pair[0]}-journal")
+    whole = journal.read_bytes()
+    (super_journal,) = home.glob("*-mj*")
+    cut = len(tail(os.fsencode(super_journal)))
+    assert whole.endswith(tail(os.fsencode(super_journal)))
+    journal.write_bytes(whole[:-cut] + tail(name))
+    for more in ({}, {"attached": [str(pair[1])]}):
+        with pytest.raises(Refused, match="names a file as SQLite never does"):
+            house.dump("sqlite", {"path": str(pair[0]), **more})
+        journal.write_bytes(whole[:-cut] + tail(os.fsencode(victim)))  # Also where it is just no super-journal.
+        with pytest.raises(Refused, match="has also changed others"):
+            house.dump("sqlite", {"path": str(pair[0]), **more})
+        journal.write_bytes(whole[:-cut] + tail(name))
+    assert victim.exists()
+    query(pair[0], "SELECT count(*) FROM account")
+    assert not victim.exists(), "what is refused here is no danger"

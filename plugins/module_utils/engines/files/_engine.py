@@ -976,7 +976,8 @@ def _count_tree(root: bytes) -> tuple[dict[str, int], t.Counter[tuple[int, int]]
                 name = "hard_links"
             seen.add((status.st_dev, status.st_ino))
         counts[name] = counts.get(name, 0) + 1
-        owners[status.st_uid, status.st_gid] += 1
+        if name != "hard_links":
+            owners[status.st_uid, status.st_gid] += 1
         if name == "files":
             counts["content_bytes"] += status.st_size
 

@@ -13,9 +13,12 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import is_count
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape, unescape
 
+# So many are more than any tree has, and few enough to be counted.
+MOST = 200_000
+
 
 class Owner(t.NamedTuple):
-    """As an archive says it: names, empty where the numbers had none, and numbers."""
+    """As an archive says it: names, empty where GNU tar would go by the number alone, and numbers."""
 
     user: bytes
     group: bytes
@@ -32,7 +35,7 @@ class Owner(t.NamedTuple):
         return uid, gid
 
 
-# How many members belong to each.
+# How many members belong to each; further names of a file do not count, it has one owner.
 Owners = t.Counter[Owner]
 
 
@@ -56,8 +59,8 @@ def from_facts(entries: t.Any) -> Owners:
         if not all(isinstance(name, str) for name in names) or not all(map(is_count, numbers)):
             raise ValueError("an owner of its files is not one")
         user, group = map(unescape, names)
-        if b"\0" in user + group:
-            raise ValueError("an owner's name holds a NUL")
+        if b"\0" in user + group or len(owners) >= MOST:
+            raise ValueError("an owner's name holds a NUL, or there are too many")
         owners[Owner(user, group, entry["uid"], entry["gid"])] += entry["members"]
     return owners
 

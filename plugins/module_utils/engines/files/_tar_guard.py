@@ -19,7 +19,7 @@ What holds for an archive that has passed:
 - Only directories, regular files (sparse ones in the GNU 1.0 form), symbolic and hard links and FIFOs.
 - Nothing but zeros follows the end.
 
-Memory: the names of directories and of symbolic links, and of the files of one directory.
+Memory: the names of directories and of symbolic links, of the files of one directory, and of owners.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._owners import Owner, Owners
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._owners import MOST, Owner, Owners
 
 BLOCK = 512
 # Attributes are at most 64 KiB each (xattr(7)) and a path is at most 4096 bytes: no header of ours is larger.
@@ -44,6 +44,7 @@ _ZEROS_AFTER_DEVICE = bytes(167)
 _DEVICE_NUMBERS = (b"0000000\x000000000\x00", bytes(16))
 _SETUID_SETGID = 0o6000
 _OCTAL_SIZE_LIMIT = 8**11
+_NAME_FIELD = 32
 _NUMBERS = re.compile(rb"([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 ")
 # Eight out of ten extended headers hold nothing else.
 _ONLY_MTIME = re.compile(rb"([1-9][0-9]) mtime=-?[0-9]{1,19}(?:\.[0-9]{1,9})?\n")
@@ -231,12 +232,11 @@ class TarGuard:
         mode, size = numbers.mode, numbers.size
         if header[329:345] not in _DEVICE_NUMBERS or header[345:] != _ZEROS_AFTER_DEVICE:
             raise ArchiveRefused(f"a header of another format ({_text(header[:100])})")
-        owner = Owner(_text_field(header[265:297]), _text_field(header[297:329]), numbers.uid, numbers.gid)
+        user, group = _text_field(header[265:297]), _text_field(header[297:329])
         name = _text_field(header[:100])
         link = _text_field(header[157:257])
         logical = size
         if records:
-            owner = _owner(owner, records)
             sparse = _SPARSE_KEYS & records.keys()
             if sparse:
                 if sparse != _SPARSE_KEYS or kind != b"0" or b"path" in records or not size:
@@ -272,7 +272,8 @@ class TarGuard:
         plain = name[:-1] if kind == b"5" else name
         if self._wanted is not None and not self._wanted(plain, kind == b"5", link if kind == b"1" else None):
             return False
-        self.tally.owners[owner] += 1
+        if kind != b"1":
+            self._count_owner(user, group, numbers, records)
         self._count(kind, name, mode, logical, records)
         self.tally.sparse_files += bool(sparse)
         return True
@@ -324,6 +325,22 @@ class TarGuard:
             self._directories.add(name)
             self._current = name
             self._here = set()
+
+    def _count_owner(self, user: bytes, group: bytes, numbers: _Numbers, records: dict[bytes, bytes]) -> None:
+        """Counts a member as its owner's.
+
+        tar looks up the names of the header itself, none of which is cut off; a number of the extended header, which is
+        there where it is too large for the header, goes before (decode_header and xheader_decode in GNU tar).
+        """
+        owner = Owner(
+            user if b"uid" not in records and len(user) < _NAME_FIELD else b"",
+            group if b"gid" not in records and len(group) < _NAME_FIELD else b"",
+            int(records.get(b"uid", numbers.uid)),
+            int(records.get(b"gid", numbers.gid)),
+        )
+        self.tally.owners[owner] += 1
+        if len(self.tally.owners) > MOST:
+            raise ArchiveRefused(f"files of more than {MOST} owners")
 
     def _count(self, kind: bytes, name: bytes, mode: int, size: int, records: dict[bytes, bytes]) -> None:
         tally = self.tally
@@ -425,16 +442,6 @@ def _numbers(header: bytes) -> _Numbers:
     if mode > 0o7777:
         raise ArchiveRefused(f"a mode that is none ({_text(header[:100])})")
     return _Numbers(mode, int(found.group(2), 8), int(found.group(3), 8), int(found.group(4), 8))
-
-
-def _owner(owner: Owner, records: dict[bytes, bytes]) -> Owner:
-    """What an extended header says goes before the header."""
-    return Owner(
-        records.get(b"uname", owner.user),
-        records.get(b"gname", owner.group),
-        int(records.get(b"uid", owner.uid)),
-        int(records.get(b"gid", owner.gid)),
-    )
 
 
 def _text_field(field: bytes) -> bytes:

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
+import stat
+import typing as t
 import urllib.parse
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._names import escape
@@ -35,6 +38,23 @@ def connect(
         isolation_level=None,
         check_same_thread=one_thread,
     )
+
+
+def open_plain(path: str | bytes) -> t.BinaryIO:
+    """Opens a regular file for reading: anything else that an application's user put there is not waited for.
+
+    :raises OSError: when it cannot be read, or is no regular file; none but such is opened (a tape would be rewound).
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(place).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return open(f"/proc/self/fd/{place}", "rb")
+    finally:
+        os.close(place)
 
 
 def hold(connection: sqlite3.Connection) -> None:

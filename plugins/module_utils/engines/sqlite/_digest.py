@@ -31,10 +31,11 @@ class _Text(bytes):
     """A text as it is stored, which need not be valid UTF-8, and is no blob."""
 
 
-def digest_table(connection: sqlite3.Connection, table: str) -> str | None:
-    """The digest of one table; None where its rows cannot be computed without what only the application brings along.
+def digest_table(connection: sqlite3.Connection, table: str) -> str:
+    """The digest of one table.
 
     :param table: its name, quoted.
+    :raises sqlite3.OperationalError: also when its rows cannot be computed without what only the application brings.
     :raises sqlite3.DatabaseError: when the database cannot be read.
     """
     before = connection.text_factory
@@ -45,8 +46,6 @@ def digest_table(connection: sqlite3.Connection, table: str) -> str | None:
         except sqlite3.OperationalError:  # WITHOUT ROWID.
             rows = connection.execute(f"SELECT * FROM {table}")
         return digest_rows(_serialized(rows))[1]
-    except sqlite3.OperationalError:
-        return None
     finally:
         connection.text_factory = before
 

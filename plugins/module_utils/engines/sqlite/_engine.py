@@ -39,7 +39,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _one_moment, _source_file, _swap
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import SIDECARS, shown
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._in_place import has_log
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._set_files import (
     MOST_ATTACHED,
     PART,
@@ -132,7 +131,9 @@ class SqliteEngine(Engine):
         together = [source.path for source in sources[1:]]
         for source in sources:
             refuse_shared_transaction(source.path, [self._path, *together] if together else ())
-        _source_file.check_scratch([source for source, header in zip(sources, headers) if not has_log(header)])
+        _source_file.check_scratch(
+            [source for source, header in zip(sources, headers) if not source.is_read_in_place(header)]
+        )
         return Examination(sum(source.size() for source in sources), {"sqlite": sqlite3.sqlite_version})
 
     def _refuse_half_swapped(self) -> None:

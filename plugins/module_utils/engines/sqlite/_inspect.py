@@ -16,6 +16,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._d
 
 FIXED = ("page_size", "encoding", "user_version", "application_id", "auto_vacuum")
 _MAX_FINDINGS = 100
+# What says that only the application brings along what an index or a rule uses.
+_NEEDS_APPLICATION = re.compile(r"no such (function|module|collation|tokenizer)|unknown function|unsafe use of")
+# What says that a statement did not come to its end, whatever it asked (sqlite3ErrStr in SQLite's main.c).
+_NOT_ENDED = re.compile(
+    r"disk I/O error|database or disk is full|unable to open database file|attempt to write a readonly database"
+    r"|locking protocol|database schema has changed|database (table )?is locked|interrupted|out of memory"
+)
 # A row that breaks a rule of its own table is data; everything else that integrity_check finds is damage.
 _RULE_BROKEN = re.compile(r"(?:NULL|NUMERIC|TEXT|BLOB|non-[A-Z]+) value in |CHECK constraint failed in ")
 
@@ -76,16 +83,20 @@ class Found:
             quoted = '"' + table.replace('"', '""') + '"'
             if not root:  # A virtual table: its rows are in other tables, or nowhere.
                 continue
+            if found.digests is not None:
+                found.digests[table] = None
             try:
                 [found.rows[table]] = connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()
+                if found.digests is not None:
+                    found.digests[table] = digest_table(connection, quoted)
             except sqlite3.OperationalError as error:
-                found.not_counted.append(f"{table} ({error})")
-            if found.digests is not None:
-                found.digests[table] = digest_table(connection, quoted)
+                _raise_if_not_ended(error)
+                if table not in found.rows:
+                    found.not_counted.append(f"{table} ({error})")
         try:
             found.foreign_key_violations = sum(1 for violation in connection.execute("PRAGMA foreign_key_check"))
-        except sqlite3.OperationalError:
-            found.foreign_key_violations = None
+        except sqlite3.OperationalError as error:
+            _raise_if_not_ended(error)
         return found
 
     def _check(self, connection: sqlite3.Connection) -> None:
@@ -98,8 +109,7 @@ class Found:
                 elif len(self.damage) < _MAX_FINDINGS:
                     self.damage.append(finding)
         except sqlite3.OperationalError as error:
-            # An index or a rule that uses what only the application brings along.
-            if not re.search(r"no such (function|module|collation|tokenizer)|unsafe use of", str(error)):
+            if not _NEEDS_APPLICATION.search(str(error)):
                 raise
             self.unchecked = str(error)
 
@@ -131,6 +141,12 @@ class Found:
         if without:
             warnings.append(f"tables without a content digest, which need the application: {', '.join(without[:10])}")
         return warnings
+
+
+def _raise_if_not_ended(error: sqlite3.OperationalError) -> None:
+    """Passes over what only the application can compute, but no disk that cannot be read and no look that was ended."""
+    if _NOT_ENDED.match(str(error)):
+        raise error
 
 
 def compare(expected: t.Mapping[str, str | None] | None, found: t.Mapping[str, str | None]) -> list[Check]:

@@ -15,8 +15,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils import _programs
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 
-# How often a look that is to end is told so: SQLite forgets it once a statement has ended.
+# How often a look that is to end is told so.
 _TELL_EVERY_SECONDS = 0.05
+_TELL_EVERY_STEPS = 100_000  # of SQLite's virtual machine
 Answer = t.TypeVar("Answer")
 
 
@@ -58,12 +59,17 @@ class Moment:
                     writer.processes.cancel()
                 raise
 
+        # Between statements too: SQLite forgets an interruption with the statement that it ends.
+        self.connection.set_progress_handler(lambda: int(ending.is_set()), _TELL_EVERY_STEPS)
         with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
             looking: concurrent.futures.Future[Answer] | None = None
             try:
                 looking = pool.submit(look_on)
                 writer.store(stream)
-                return looking.result()
+                answer = looking.result()
+                if not self.connection.in_transaction:
+                    raise sqlite3.OperationalError("SQLite has given up the transaction in which it was read")
+                return answer
             except BaseException:
                 ending.set()
                 while looking is not None and not looking.done():

@@ -30,6 +30,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._c
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._in_place import InPlace
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._source_file import SourceFile, StoredFile
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import (
+    refuse_shared_transaction,
+)
 
 # How long a second write lock is waited for while a first is held: who holds the second may be waiting for the first.
 _PATIENCE_SECONDS = 0.1
@@ -141,8 +144,10 @@ def store_together(files: t.Sequence[SourceFile], writer: SetWriter) -> list[Sto
 
     :raises BackupError: naming the database that it cannot be had of.
     """
+    paths = [file.path for file in files]
     for file in files:
         file.header()
+        refuse_shared_transaction(file.path, paths)  # Once more: SQLite settles it as soon as it is asked anything.
     try:
         return _store_opened(files, writer)
     except _HeldTooLongError as error:

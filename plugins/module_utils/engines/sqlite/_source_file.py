@@ -25,7 +25,12 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._filters import Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import holders, shown
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import (
+    SIDECARS,
+    holders,
+    open_plain,
+    shown,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._copy import (
     LOCKED_SECONDS,
     BusyTooLongError,
@@ -35,6 +40,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._c
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._in_place import has_log, in_place
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._inspect import Found
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._moment import Moment
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import (
+    refuse_shared_transaction,
+)
 
 _SCRATCH_FLOOR = 16 * 1024 * 1024
 _MAGIC = b"SQLite format 3\0"
@@ -75,9 +83,8 @@ class SourceFile:
         :raises BackupError: when it is not there, or no database.
         """
         try:
-            with open(self.path, "rb") as stream:
-                status = os.fstat(stream.fileno())
-                header = stream.read(100) if stat.S_ISREG(status.st_mode) else b""
+            with open_plain(self.path) as stream:
+                header = stream.read(100)
         except FileNotFoundError as error:
             raise NotFound(
                 "read a SQLite database",
@@ -92,7 +99,7 @@ class SourceFile:
                 why=describe_os_error(error),
                 next_step="Run as root or as the database's owner; nothing was written.",
             ) from error
-        if not stat.S_ISREG(status.st_mode) or (status.st_size and header[:16] != _MAGIC):
+        if header and header[:16] != _MAGIC:
             raise BackupError(
                 "read a SQLite database",
                 on=shown(self.path),
@@ -100,6 +107,12 @@ class SourceFile:
                 next_step="Correct the path, or back it up as a file (engine files) while nothing writes to it.",
             )
         return header
+
+    def is_read_in_place(self, header: bytes) -> bool:
+        """Whether it will most likely need no copy: it is in WAL mode, and this user may write to it."""
+        sidecars = [self.path + tail for tail in SIDECARS]
+        writable = all(os.access(path, os.W_OK) for path in (self.path, *filter(os.path.lexists, sidecars)))
+        return has_log(header) and writable and os.access(os.path.dirname(self.path), os.W_OK | os.X_OK)
 
     def size(self) -> int:
         """Its size, with its write-ahead log."""
@@ -110,6 +123,7 @@ class SourceFile:
 
     def store_alone(self, writer: SetWriter) -> StoredFile:
         """Stores a moment of the live database."""
+        refuse_shared_transaction(self.path)  # Once more: SQLite would settle it as soon as it is asked anything.
         with self.explained():
             if has_log(self.header()):
                 with in_place(self.path) as moment:

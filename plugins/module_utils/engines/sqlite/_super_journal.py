@@ -18,7 +18,7 @@ import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import shown
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import open_plain, shown
 
 JOURNAL = "-journal"
 # How long a commit under way is waited for: one of this age has died.
@@ -29,6 +29,7 @@ _MAGIC = bytes.fromhex("d9d505f920a163d7")
 # writeSuperJournal in SQLite's pager.c).
 _TAIL = 4 + 4 + len(_MAGIC)
 _MOST_BYTES = 1024 * 1024
+_SHOWN = 10
 
 
 def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> None:
@@ -37,25 +38,30 @@ def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> No
     :param together: databases that are dumped in the same moment: SQLite undoes it in these too, or in none.
     :raises Refused: when there is one.
     """
-    deadline = time.monotonic() + SECONDS
-    while True:
-        name = super_journal(path + JOURNAL)
-        if name is None:
-            return
-        others = _others(name, {path, *together})
-        if together and others == []:
-            return
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(_LOOK_EVERY_SECONDS)
-    if others is None:
+    known = {path, *together}
+    if _is_of(super_journal(path + JOURNAL), path, known):
+        return
+    name = _lasting(path + JOURNAL)
+    if name is None or _is_of(name, path, known):
+        return
+    if "\0" in name:
+        raise Refused(
+            "back up a SQLite database",
+            on=shown(path),
+            why=f"its journal names a file as SQLite never does ({shown(name)}), and SQLite would remove that file",
+            next_step="Find out who wrote the journal. Look into both files before anybody opens the database.",
+        )
+    databases = _databases(name)
+    if databases is None:
         why = f"but {shown(name)}, by which SQLite tells whether it was finished, is not there"
         next_step = (
             "If the files were moved or copied, bring that one along: without it SQLite takes what is half written for"
             " finished. Otherwise open each of the databases once with its application or sqlite3; then run again."
         )
     else:
-        why = f"and has also changed {', '.join(map(shown, others)) or 'others'}"
+        others = [database for database in databases if database not in known]
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        why = f"and has also changed {', '.join(map(shown, others[:_SHOWN])) or 'others'}{more}"
         next_step = (
             "Open each of them once with its application or sqlite3, by which SQLite undoes it in all; then run again."
             " Name them in the source's attached, which dumps all in one moment; otherwise stop the application while"
@@ -69,10 +75,25 @@ def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> No
     )
 
 
+def _lasting(journal: str) -> str | None:
+    """The super-journal that is named by a journal for so long that its transaction must have died."""
+    name = super_journal(journal)
+    since = time.monotonic()
+    while name is not None and time.monotonic() - since < SECONDS:
+        time.sleep(_LOOK_EVERY_SECONDS)
+        now = super_journal(journal)
+        if now != name:  # Another transaction.
+            name, since = now, time.monotonic()
+    return name
+
+
 def super_journal(journal: str) -> str | None:
-    """The super-journal that a rollback journal names; None where it names none, or is not there."""
+    """The super-journal that a rollback journal names; None where it names none, or is not there.
+
+    It is not the name alone that SQLite takes for one: it stops at a NUL.
+    """
     try:
-        with open(journal, "rb") as stream:
+        with open_plain(journal) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - _TAIL))
             tail = stream.read(_TAIL)
@@ -83,15 +104,23 @@ def super_journal(journal: str) -> str | None:
             name = stream.read(length)
     except OSError:  # Of one that cannot be read SQLite itself tells.
         return None
-    # The sum is one of signed characters.
-    total = sum(byte - 256 if byte > 127 else byte for byte in name) % 2**32
-    return os.fsdecode(name) if total == int.from_bytes(tail[4:8], "big") and b"\0" not in name else None
+    # A sum of characters, whose sign is the processor's choice.
+    sums = {sum(name) % 2**32, sum(byte - 256 if byte > 127 else byte for byte in name) % 2**32}
+    return os.fsdecode(name) if int.from_bytes(tail[4:8], "big") in sums else None
 
 
-def _others(name: str, known: t.Collection[str]) -> list[str] | None:
-    """The databases of a super-journal that are none of these; None where it is not there."""
-    with contextlib.suppress(OSError), open(name, "rb") as stream:
+def _is_of(name: str | None, path: str, known: t.Collection[str]) -> bool:
+    """Whether a super-journal is one of this database and others that are known, and of no more.
+
+    SQLite removes what it takes for a super-journal once no journal that it lists needs it any more.
+    """
+    databases = _databases(name) if name is not None and "\0" not in name and len(known) > 1 else None
+    return databases is not None and path in databases and set(databases) <= set(known)
+
+
+def _databases(name: str) -> list[str] | None:
+    """The databases of a super-journal; None where it is not there."""
+    with contextlib.suppress(OSError), open_plain(name) as stream:
         journals = [os.fsdecode(entry) for entry in stream.read(_MOST_BYTES).split(b"\0") if entry]
-        databases = [journal[: -len(JOURNAL)] for journal in journals if journal.endswith(JOURNAL)]
-        return [database for database in databases if os.path.realpath(database) not in known]
+        return [os.path.realpath(journal[: -len(JOURNAL)]) for journal in journals if journal.endswith(JOURNAL)]
     return None

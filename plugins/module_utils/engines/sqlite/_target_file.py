@@ -43,6 +43,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._i
     distrust,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._set_files import SetFile
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import (
+    JOURNAL,
+    super_journal,
+)
 
 Undo = list[t.Callable[[], t.Any]]
 _MAGIC = b"SQLite format 3\0"
@@ -223,6 +227,8 @@ class TargetFile:
         with open(self.path, "rb") as stream:
             if stream.read(len(_MAGIC)) != _MAGIC:
                 return  # No database any more: its journals are kept beside it as they are.
+        if super_journal(self.path + JOURNAL) is not None:
+            return  # Part of a transaction over several databases: not to be settled in one of them.
         try:
             with contextlib.closing(connect(self.path, "rw", timeout=5)) as connection:
                 connection.execute("BEGIN EXCLUSIVE")

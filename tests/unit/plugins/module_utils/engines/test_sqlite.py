@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._connection import open_plain
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._in_place import has_log
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._inspect import Found
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._set_files import schema_names
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._super_journal import super_journal
 
@@ -39,7 +42,8 @@ def tail(name: bytes, *, length: int | None = None, total: int | None = None) ->
         (tail(NAME, length=len(NAME) + 1), None),
         (tail(NAME, length=2**32 - 1), None),
         (tail(NAME)[:-1], None),
-        (tail(b"a\0b"), None),
+        (tail(b"a\0b"), "a\0b"),
+        (tail(NAME, total=sum(NAME)), NAME.decode()),
     ],
 )
 def test_the_super_journal_is_what_the_journals_end_names(tmp_path: Path, content: bytes, expected: str | None) -> None:
@@ -50,6 +54,14 @@ def test_the_super_journal_is_what_the_journals_end_names(tmp_path: Path, conten
 
 def test_no_journal_names_nothing(tmp_path: Path) -> None:
     assert super_journal(str(tmp_path / "a.db-journal")) is None
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.db-journal")
+    assert super_journal(str(tmp_path / "a.db-journal")) is None
+    with pytest.raises(OSError, match="not a regular file"):
+        open_plain(str(tmp_path / "a.db-journal"))
 
 
 @pytest.mark.parametrize(("journal_mode", "expected"), [("wal", True), ("delete", False), ("persist", False)])
@@ -80,3 +92,17 @@ def test_queries_know_attached_databases_by_names_that_are_theirs_alone(
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         for name in expected:
             connection.execute("ATTACH ':memory:' AS ?", (name,))
+
+
+@pytest.mark.parametrize("stage", ['SELECT count(*) FROM "a"', "SELECT rowid, * FROM", "PRAGMA foreign_key_check"])
+def test_a_look_that_is_ended_passes_nothing_over(tmp_path: Path, stage: str) -> None:
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, b REFERENCES a)")
+        connection.executemany("INSERT INTO a (b) VALUES (?)", [(1,)] * 999)
+        connection.commit()
+        reached: list[str] = []
+        connection.set_trace_callback(lambda said: reached.append(said) if said.startswith(stage) else None)
+        connection.set_progress_handler(lambda: int(bool(reached)), 1)
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            Found.of(connection, digests=True)

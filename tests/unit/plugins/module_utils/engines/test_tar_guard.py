@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.files._ta
     TarGuard,
 )
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils.engines.hostile import (
+    END,
     HARMLESS,
     HOSTILE,
     ROOT,
@@ -94,16 +95,26 @@ def test_everything_is_counted() -> None:
         archive_bytes=len(data),
         privileged=2,
         privileged_names=[b"users/a", b"users/c"],
-        owners=Counter({Owner(b"root", b"root", 0, 0): 7}),
+        owners=Counter({Owner(b"root", b"root", 0, 0): 6}),
     )
     assert tally.members == 7
 
 
-def test_the_owner_of_an_extended_header_goes_before_the_header() -> None:
-    name, number = "ñ".encode() * 40, 2**31
-    records = record(b"uname", name) + record(b"uid", b"%d" % number) + record(b"gid", b"%d" % (number + 1))
-    _out, tally = guarded(archive(extended(records) + file(b"users/a", b"x"), file(b"users/b", b"x")))
-    assert tally.owners == {Owner(name, b"root", number, number + 1): 1, Owner(b"root", b"root", 0, 0): 2}
+def test_a_number_of_an_extended_header_goes_before_names_and_header() -> None:
+    number = 3_000_000
+    numbers = extended(record(b"uid", b"%d" % number) + record(b"gid", b"%d" % (number + 1)))
+    named = extended(record(b"uname", b"n" * 40))
+    _out, tally = guarded(archive(numbers + file(b"users/a", b"x"), named + file(b"users/b", b"x")))
+    assert tally.owners == {Owner(b"", b"", number, number + 1): 1, Owner(b"root", b"root", 0, 0): 2}
+
+
+def test_a_name_that_fills_its_field_is_one_that_was_cut_off() -> None:
+    data = bytearray(file(b"users", b"x") + END)
+    data[265:297] = b"n" * 32
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    _out, tally = guarded(bytes(data))
+    assert tally.owners == {Owner(b"", b"root", 0, 0): 1}
 
 
 def test_an_archive_longer_than_it_was_is_refused() -> None:
