@@ -32,7 +32,15 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb i
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services.mariadb import MariadbServer
-from tests.integration.mariadb.support import Site, create_everything, databases, engine, fingerprint, leftovers
+from tests.integration.mariadb.support import (
+    Site,
+    accounts,
+    create_everything,
+    databases,
+    engine,
+    fingerprint,
+    leftovers,
+)
 from tests.integration.postgresql.test_secrets import Watcher
 
 
@@ -159,6 +167,49 @@ def test_a_hostile_set_does_nothing_but_fail(
     assert fingerprint(server, ledger) == before
     assert server.sql("SELECT COUNT(*) FROM mysql.global_priv WHERE User = 'malo'") == "0"
     assert_nothing_left(server, site, sets=1)
+
+
+def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is identified by a plugin that the server has not got. Those that were made go if the restore fails."""
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as mariadb_accounts
+
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    server.sql("CREATE USER ana, zoe, ines; GRANT SELECT ON libro.* TO ana, zoe, ines")
+    server.sql("GRANT EXECUTE ON FUNCTION libro.triple TO ines")
+    real = mariadb_accounts.statements
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            mariadb_accounts,
+            "statements",
+            lambda *given: [
+                "CREATE USER `malo`@`%` IDENTIFIED VIA no_lo_hay",
+                *real(*given),
+                "GRANT SELECT ON `libro`.* TO `malo`@`%`",
+            ],
+        )
+        dumped = site.dump(engine(server, ledger))
+    grants = server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines")
+    server.sql("DROP USER ana, zoe; CREATE USER lola; GRANT EXECUTE ON FUNCTION libro.triple TO lola")
+    held = server.sql("SHOW GRANTS FOR lola")
+    restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    told = " ".join(restored.warnings)
+    assert "could not be made, and so have no rights here: `malo`@`%` (ERROR 152" in told
+    assert "created from the set, with their rights on this database only: `ana`@`%`, `zoe`@`%`" in told
+    assert server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines") == grants
+    assert server.sql("SHOW GRANTS FOR lola") == held
+    # A restore that fails leaves none of them.
+    server.sql("DROP USER ana, zoe")
+    monkeypatch.setattr(mariadb_restore.Restoration, "_make_programs", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert accounts(server) == ["ines@%", "lola@%"]
+    server.sql("DROP USER ines, lola")
+
+
+def _failing(*_given: object) -> None:
+    raise Refused("restore a database", on="it", why="not today", next_step="Wait.")
 
 
 def test_tables_of_a_hostile_set_reach_no_other_database(
@@ -316,6 +367,60 @@ def test_programs_are_made_again_where_the_swap_itself_is_killed(
     assert "ERROR 2013" in str(errors[0])
     assert fingerprint(server, ledger) == before
     assert databases(server) == ["libro"]
+
+
+def _kill_while_it_sleeps(server: MariadbServer) -> None:
+    """Kills the session that sleeps, as soon as there is one."""
+    end = time.monotonic() + 60
+    while not (asleep := server.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    server.sql(f"KILL CONNECTION {asleep}")
+
+
+def test_a_swap_that_is_killed_when_the_tables_have_moved_is_completed(
+    server: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the defaults that take from sequences, the database's own properties and the rights on it."""
+    create_everything(server, "conta")
+    server.sql("CREATE TABLE folio (n int PRIMARY KEY DEFAULT nextval(consecutivo), v int)", "conta")
+    grants, wanted = server.sql("SHOW GRANTS FOR app@localhost"), fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DROP DATABASE conta; DROP USER app@localhost; DROP ROLE lectura")
+    server.sql("CREATE DATABASE conta CHARACTER SET latin1; CREATE TABLE conta.vieja (i int)")
+    # All that follows the renaming waits for the end.
+    monkeypatch.setattr(mariadb_restore, "SETTINGS", f"{mariadb_restore.SETTINGS}; DO SLEEP(60)")
+    killing = threading.Thread(target=_kill_while_it_sleeps, args=(server,))
+    killing.start()
+    restored = site.restore(engine(server, "conta"), dumped.set_id, replace=True)
+    killing.join()
+    told = " ".join(restored.warnings)
+    assert "interrupted in the last step, which was then completed" in told
+    assert "could not be made" not in told
+    assert "not all could be made" not in told
+    assert fingerprint(server, "conta") == wanted
+    assert "nextval(" in wanted["table folio"]
+    assert sorted(server.sql("SHOW GRANTS FOR app@localhost").splitlines()) == sorted(grants.splitlines())
+    assert server.sql("SHOW TABLES", str(restored.kept)) == "vieja"
+
+
+def test_rights_on_routines_outlive_a_swap_that_is_killed_before_the_tables_move(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an account that the set knows nothing of: its rights go with the routine that is dropped."""
+    server.sql("CREATE FUNCTION doble(n int) RETURNS int DETERMINISTIC RETURN n * 2", ledger)
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE USER ajena; GRANT EXECUTE ON FUNCTION libro.doble TO ajena")
+    grants, before = server.sql("SHOW GRANTS FOR ajena"), fingerprint(server, ledger)
+    monkeypatch.setattr(mariadb_restore, "renaming", lambda _moves: "DO SLEEP(60)")
+    killing = threading.Thread(target=_kill_while_it_sleeps, args=(server,))
+    killing.start()
+    with pytest.raises(ProcessFailed, match="ERROR 2013"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    killing.join()
+    assert fingerprint(server, ledger) == before
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    server.sql("DROP USER ajena")
 
 
 def test_a_server_that_takes_no_events(server: MariadbServer, site: Site) -> None:

@@ -206,6 +206,49 @@ def test_no_power_beyond_the_database_comes_out_of_a_set(
     assert site.dump(engine(server, ledger), source="otra").changed
 
 
+def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
+    server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is identified by a plugin that the server has not got. Those that were made go if the restore fails."""
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as mysql_accounts
+
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    server.sql("CREATE USER ana, zoe, ines; GRANT SELECT ON libro.* TO ana, zoe, ines")
+    server.sql("GRANT EXECUTE ON FUNCTION libro.triple TO ines")
+    real = mysql_accounts.statements
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            mysql_accounts,
+            "statements",
+            lambda *given: [
+                "CREATE USER `malo`@`%` IDENTIFIED WITH 'no_lo_hay'",
+                *real(*given),
+                "GRANT SELECT ON `libro`.* TO `malo`@`%`",
+            ],
+        )
+        dumped = site.dump(engine(server, ledger))
+    grants = server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines")
+    server.sql("DROP USER ana, zoe; CREATE USER lola; GRANT EXECUTE ON FUNCTION libro.triple TO lola")
+    held = server.sql("SHOW GRANTS FOR lola")
+    restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    told = " ".join(restored.warnings)
+    assert "could not be made, and so have no rights here: `malo`@`%` (ERROR 152" in told
+    assert "created from the set, with their rights on this database only: `ana`@`%`, `zoe`@`%`" in told
+    assert server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines") == grants
+    assert server.sql("SHOW GRANTS FOR lola") == held
+    # A restore that fails leaves none of them.
+    server.sql("DROP USER ana, zoe")
+    monkeypatch.setattr(mysql_restore.Restoration, "_make_programs", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert accounts(server) == ["ines@%", "lola@%"]
+    server.sql("DROP USER ines, lola")
+
+
+def _failing(*_given: object) -> None:
+    raise Refused("restore a database", on="it", why="not today", next_step="Wait.")
+
+
 def test_tables_of_a_hostile_set_reach_no_other_database(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

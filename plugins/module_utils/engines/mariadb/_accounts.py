@@ -163,27 +163,27 @@ def read(text: str) -> list[str]:
     return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in found if match]
 
 
-def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
-    """Makes those of a set's accounts that the server has not got, without rights.
+def missing(session: Session, made: t.Sequence[str]) -> dict[str, tuple[Account, str]]:
+    """Those of a set's accounts that the server has not got: the set's statement to the account, and what makes it.
 
     :param made: the set's statements.
-    :returns: the new ones.
-    :raises ProcessFailed: when this account may not make them.
+    :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    present = {
+    there = {
         Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.global_priv")
     }
-    new: list[Account] = []
+    found: dict[str, tuple[Account, str]] = {}
     for statement in made:
         user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
         creation = user or role
         account = _parse(creation["account"]) if creation else None
-        if creation is None or account is None or account in present:
+        if creation is None or account is None or account in there:
             continue
+        there.add(account)
+        # Without rights.
         kind = f"CREATE ROLE {account.quoted}" if role else f"CREATE USER {account.quoted}{creation['how']}"
-        session.execute(immediate(kind), action="create the accounts that the database needs")
-        new.append(account)
-    return new
+        found[statement] = account, kind
+    return found
 
 
 def make_members(session: Session, made: t.Sequence[str], new: t.Collection[Account]) -> list[str]:

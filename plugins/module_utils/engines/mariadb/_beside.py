@@ -141,11 +141,6 @@ class BesideRestoration(abc.ABC):
         """Puts right what a swap left that was interrupted."""
         del work
 
-    def _give_roles(self, session: Session, made: t.Sequence[str]) -> list[str]:
-        """Makes new accounts members of new roles; the statements that were left out."""
-        del session, made
-        return []
-
     def _check_programs(self, session: Session) -> list[Check]:
         """Compares the programs beside with those of the set."""
         del session
@@ -317,8 +312,14 @@ class BesideRestoration(abc.ABC):
         made = accounts.read(read_text(work, ACCOUNTS))
         try:
             with self._open(work.processes) as session:
-                self._new_accounts = accounts.create_missing(session, made) if made else []
-                left = self._give_roles(session, made)
+                # First of all: whatever becomes of the set's accounts, with a routine that is dropped go the rights on
+                # it, and those are given again.
+                holders = accounts.of_database(session, self.name, ())
+                self._present = accounts.rights(session, holders, self.name)
+                missing = accounts.missing(session, made)
+            failed = self._create(work, missing)
+            made = [statement for statement in made if statement not in failed]
+            with self._open(work.processes) as session:
                 changes = accounts.grants(
                     made,
                     database=facts["database"]["name"],
@@ -326,11 +327,8 @@ class BesideRestoration(abc.ABC):
                     place=self._pattern(session, self.name),
                     plainly=self._plainly(session),
                 )
-                holders = accounts.of_database(session, self.name, ())
-                self._present = accounts.rights(session, holders, self.name)
                 there = {accounts.meaning(grant) for grant in self._present}
                 new = [change for change in changes if accounts.meaning(change[0]) not in there]
-                # With a routine that is dropped go the rights on it.
                 self._grants = [grant for grant, _revoke in changes if accounts.is_of_routine(grant)]
                 self._grants += [grant for grant, _revoke in new if not accounts.is_of_routine(grant)]
                 self._revokes = [revoke for grant, revoke in new if not accounts.is_of_routine(grant)]
@@ -338,9 +336,10 @@ class BesideRestoration(abc.ABC):
                 for account in accounts.present(session, definers):
                     # A view of a function is only made if the function's definer may execute it. Taken back in _remove.
                     session.execute(f"GRANT {self._given_beside()} TO {account.quoted}")
+                left = accounts.make_members(session, made, self._new_accounts)
         except ProcessFailed as error:
-            work.warnings.append(f"The set's accounts were not made: {error.why}")
-            return
+            work.warnings.append(f"The rights of the set's accounts were not all made: {error.why}")
+            left = []
         if self._new_accounts:
             names = ", ".join(account.quoted for account in self._new_accounts)
             work.warnings.append(
@@ -351,6 +350,26 @@ class BesideRestoration(abc.ABC):
                 "Roles that were on the server already were not given to accounts from the set; where that is right,"
                 f" do it: {'; '.join(left[:20])}"
             )
+
+    def _create(self, work: RestoreWork, missing: t.Mapping[str, tuple[t.Any, str]]) -> set[str]:
+        """Makes accounts of a set; the set's statements of those that cannot be made, which are told.
+
+        :param missing: the set's statement to the account, and what makes it.
+        """
+        failed = {}
+        for statement, (account, creation) in missing.items():
+            try:
+                with self._open(work.processes) as session:
+                    session.execute(self.dialect.immediate(creation))
+            except ProcessFailed as error:
+                failed[statement] = f"{account.quoted} ({error.why})"
+            else:
+                self._new_accounts.append(account)
+        if failed:
+            work.warnings.append(
+                f"Accounts of the set that could not be made, and so have no rights here: {'; '.join(failed.values())}"
+            )
+        return set(failed)
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[t.Any]) -> None:
         """Routines, views and triggers; those that need others that do not exist yet come again after those."""
