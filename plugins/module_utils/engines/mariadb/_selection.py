@@ -93,6 +93,7 @@ class Selection(BesideRestoration):
 
     def _cut(self, work: RestoreWork, session: Session) -> None:
         """Drops the foreign keys to tables that were not chosen."""
+        self.dialect.prepare(session)
         keys = session.rows(
             {
                 "table": "TABLE_NAME",
