@@ -108,7 +108,7 @@ def _round_trip(server: MariadbServer, site: Site, columns: list[str], rows: lis
 
 
 def test_wide_characters_are_told_from_enclosures_and_the_word_null(server: MariadbServer, site: Site) -> None:
-    """Of these, some begin with the byte of the enclosure, or with N in four bytes, in one order of bytes or the other."""
+    """Some begin with the byte of the enclosure, or with N in four bytes, in one order of bytes or the other."""
     wide = ("utf16", "ucs2", "utf16le", "utf32")
     texts = ["Łódź", "Žižek", "中国", "中文", "Ё", "ā", "\u0101\u0101", "NULL", "", "N", "\x01", "乎丁"]
     columns = [f"varchar(9) character set {name} default 'Ł中Ё'" for name in wide]

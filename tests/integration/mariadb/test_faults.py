@@ -172,7 +172,7 @@ def test_a_hostile_set_does_nothing_but_fail(
 def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
     server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where it is identified by a plugin that the server has not got. Those that were made go if the restore fails."""
+    """As where the server has not got the plugin that identifies it. If the restore fails, those that were made go."""
     from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as mariadb_accounts
 
     server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")

@@ -27,6 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as mariadb_preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as mysql_objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
@@ -209,7 +210,7 @@ def test_no_power_beyond_the_database_comes_out_of_a_set(
 def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where it is identified by a plugin that the server has not got. Those that were made go if the restore fails."""
+    """As where the server has not got the plugin that identifies it. If the restore fails, those that were made go."""
     from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as mysql_accounts
 
     server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
@@ -301,10 +302,11 @@ def test_a_swap_that_fails_is_taken_back(
         monkeypatch.setattr(mysql_swap, "renaming", lambda _moves: "RENAME TABLE no_existe TO tampoco")
     else:
         real = mysql_restore.Restoration._prepare
+        grant = "GRANT SELECT ON `conta`.`no_existe` TO `nadie`@`%`"
         monkeypatch.setattr(
             mysql_restore.Restoration,
             "_prepare",
-            lambda *given: dataclasses.replace(real(*given), grants=["GRANT SELECT ON conta.no_existe TO nadie"]),
+            lambda *given: dataclasses.replace(real(*given), grants=[grant], revokes=[]),
         )
     with pytest.raises(ProcessFailed, match=r"ERROR 1(100|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
@@ -498,6 +500,46 @@ def test_a_swap_whose_client_is_killed_too_is_repaired_by_the_next_restore(
     for name in ("table infitulua_programs", "rows infitulua_programs"):
         oldest.pop(name, None)
     assert oldest == live
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_a_journal_that_another_account_has_written_is_not_carried_out(
+    server: MysqlServer, ledger: str, site: Site
+) -> None:
+    """Whoever may create the database that the journal is in gains nothing by it."""
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    server.sql("CREATE USER malo IDENTIFIED BY 'x'; GRANT ALL ON `libro\\_%`.* TO malo; GRANT ALL ON libro.* TO malo")
+    event = "CREATE DEFINER=`root`@`localhost` EVENT `e` ON SCHEDULE EVERY 1 SECOND DO GRANT ALL ON *.* TO malo"
+    plan = mysql_swap.Plan(
+        *("libro", "libro__restoring", "", [], ["asiento"], False, ((), ())),
+        *([], [Definition("event", "e", event)], [], [], []),
+    )
+    hostile = engine(server, ledger, login_user="malo", login_password="x")._connection
+    with hostile as connection, Processes() as processes:
+        swapper = mysql_swap.Swapper(
+            processes, connection, live="libro", beside="libro__restoring", journal="libro__swapping"
+        )
+        swapper.remember(plan)
+    with pytest.raises(Refused, match="not believed: it was written by malo@%"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    # One's own that somebody has altered since.
+    server.sql("DROP DATABASE libro__swapping")
+    with engine(server, ledger)._connection as connection, Processes() as processes:
+        swapper = mysql_swap.Swapper(
+            processes, connection, live="libro", beside="libro__restoring", journal="libro__swapping"
+        )
+        swapper.remember(dataclasses.replace(plan, programs=[]))
+        assert swapper.remembered() == dataclasses.replace(plan, programs=[])
+        server.sql("UPDATE journal SET entry = REPLACE(entry, 'asiento', 'apartada')", "libro__swapping")
+        with pytest.raises(Refused, match="not believed: it was altered"):
+            swapper.remembered()
+    with pytest.raises(Refused, match="not believed: it was altered"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
+    server.sql("DROP DATABASE libro__swapping")
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
     assert_nothing_left(server, site, sets=1)
 
 

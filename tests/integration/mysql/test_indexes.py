@@ -73,7 +73,8 @@ def test_tables_without_a_primary_key_where_the_server_wants_one(
     server.sql("CREATE DATABASE claves; CREATE TABLE claves.p (id int PRIMARY KEY); INSERT INTO claves.p VALUES (1)")
     server.sql(
         "CREATE TABLE sin (a int, b int, KEY b (b)); INSERT INTO sin VALUES (1, 2);"
-        "CREATE TABLE hija (p int, c int, KEY c (c), FOREIGN KEY (p) REFERENCES p (id)); INSERT INTO hija VALUES (1, 2)",
+        "CREATE TABLE hija (p int, c int, KEY c (c), FOREIGN KEY (p) REFERENCES p (id));"
+        "INSERT INTO hija VALUES (1, 2)",
         "claves",
     )
     dumped = site.dump(engine(server, "claves"))

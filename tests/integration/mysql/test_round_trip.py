@@ -349,7 +349,7 @@ def test_the_engine_of_mariadb_points_to_this_one(server: MysqlServer, site: Sit
 
 
 def test_wide_characters_are_told_from_enclosures_and_the_word_null(server: MysqlServer, site: Site) -> None:
-    """Of these, some begin with the byte of the enclosure, or with N in four bytes, in one order of bytes or the other."""
+    """Some begin with the byte of the enclosure, or with N in four bytes, in one order of bytes or the other."""
     texts = ["Łódź", "Žižek", "中国", "中文", "Ё", "ā", "\u0101\u0101", "NULL", "", "N", "\x01", "乎丁"]
     wide = ("utf16", "ucs2", "utf16le", "utf32")
     server.sql("CREATE DATABASE ancha CHARACTER SET utf16")
@@ -357,7 +357,9 @@ def test_wide_characters_are_told_from_enclosures_and_the_word_null(server: Mysq
     columns += [f"s{name} set('Łódź', '中国', 'Ё') CHARACTER SET {name}" for name in wide]
     columns += [f"e{name} enum('Łódź', '中国', 'Ё') CHARACTER SET {name}" for name in wide]
     rows = [
-        ", ".join([f"CONVERT(x'{text.encode().hex()}' USING utf8mb4)"] * 4 + [str(number % 8)] * 4 + [str(number % 4)] * 4)
+        ", ".join(
+            [f"CONVERT(x'{text.encode().hex()}' USING utf8mb4)"] * 4 + [str(number % 8)] * 4 + [str(number % 4)] * 4
+        )
         for number, text in enumerate(texts)
     ]
     server.sql(

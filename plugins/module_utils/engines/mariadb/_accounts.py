@@ -243,14 +243,30 @@ def grants(made: t.Sequence[str], *, database: str, target: str, place: str, pla
         if match["object"] == "*":
             name = plainly if _unquote(match["database"]) == database else place
         level = f"ON {match['kind']}{name}.{match['object']}"
-        option = ", GRANT OPTION" if match["more"] else ""
-        found.append(
-            (
-                f"GRANT {match['what']} {level} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {level} FROM {match['account']}",
-            )
-        )
+        grant = f"GRANT {match['what']} {level} TO {match['account']}{match['more']}"
+        found.append((grant, revocation(grant)))
     return found
+
+
+def is_on(grant: str, database: str) -> bool:
+    """Whether a text gives rights on this database, and does nothing else."""
+    match = _GRANT.fullmatch(grant)
+    return match is not None and plain(match["database"]) == database
+
+
+def revocation(grant: str) -> str:
+    """What takes back what a statement gives.
+
+    :raises ValueError: when it gives no rights on a database.
+    """
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        raise ValueError(f"no grant: {grant[:80]}")
+    option = ", GRANT OPTION" if match["more"] else ""
+    return (
+        f"REVOKE {match['what']}{option} ON {match['kind']}{match['database']}.{match['object']}"
+        f" FROM {match['account']}"
+    )
 
 
 def meaning(grant: str) -> tuple[str, ...]:

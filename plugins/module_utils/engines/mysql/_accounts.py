@@ -18,9 +18,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     drop,
     grants,
     is_of_routine,
+    is_on,
     meaning,
     of_patterns,
     plain,
+    revocation,
     rights,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
@@ -38,6 +40,7 @@ __all__ = [
     "held",
     "is_literal",
     "is_of_routine",
+    "is_on",
     "is_visible",
     "make_members",
     "meaning",
@@ -46,6 +49,7 @@ __all__ = [
     "pattern",
     "present",
     "read",
+    "revocation",
     "rights",
     "statements",
     "with_rights_on",

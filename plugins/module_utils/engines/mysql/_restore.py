@@ -126,7 +126,7 @@ class Restoration(BesideRestoration):
         swapper.forget()
 
     def _swapper(self, work: RestoreWork) -> Swapper:
-        return Swapper(work.processes, self.connection, live=self.name, journal=self.journal)
+        return Swapper(work.processes, self.connection, live=self.name, beside=self.beside, journal=self.journal)
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
         for entry in programs:
@@ -197,8 +197,7 @@ class Restoration(BesideRestoration):
         return plan.kept or None
 
     def _prepare(self, work: RestoreWork) -> Plan:
-        facts = work.reader.description.engine_facts
-        after = catalogue.options(facts["database"])
+        facts = work.reader.description.engine_facts["database"]
         with Session(work.processes, self.connection) as session:
             before = catalogue.properties(session, self.name)
             kept = ""
@@ -210,7 +209,7 @@ class Restoration(BesideRestoration):
                     old = objects.programs(looking, self.name)
                 there = catalogue.tables(session, self.name)
             new = catalogue.tables(session, self.beside)
-        was = catalogue.options(before) if before is not None else ""
+        words = ("character_set", "collation")
         return Plan(
             live=self.name,
             beside=self.beside,
@@ -218,7 +217,9 @@ class Restoration(BesideRestoration):
             there=[table.name for table in there],
             new=[table.name for table in new],
             holds=len({table.transactional for table in [*there, *new]}) < 2,
-            options=(was, after) if was else ("", ""),
+            options=(tuple(before[word] for word in words), tuple(facts[word] for word in words))
+            if before is not None
+            else ((), ()),
             old=old,
             programs=self._programs,
             grants=self._grants,
