@@ -289,6 +289,33 @@ def test_rows_that_are_not_there_are_missed(
     assert_nothing_left(server, site, sets=1)
 
 
+@pytest.mark.parametrize(("kept", "others"), [(0, 0), (64, 70)])
+def test_a_value_that_loading_changes_is_missed_whatever_warnings_the_server_keeps(
+    server: MysqlServer, site: Site, kept: int, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as it keeps may be of values that are as they were: of ENUMs that were given none of their members."""
+    server.sql("CREATE DATABASE libro; CREATE TABLE libro.t (id int PRIMARY KEY, e enum('x'), v varchar(9))")
+    server.sql(
+        f"SET sql_mode = ''; INSERT INTO t SELECT seq, IF(seq > 1, 'z', 'x'), 'ab' FROM {numbers(others + 1)}", "libro"
+    )
+    server.sql("UPDATE t SET v = 'abcd' ORDER BY id DESC LIMIT 1", "libro")
+    real = mysql_objects.structure
+
+    def shorter(*given: t.Any) -> list[Definition]:
+        return [dataclasses.replace(entry, statement=entry.statement.replace("(9)", "(3)")) for entry in real(*given)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mysql_objects, "structure", shorter)
+        dumped = site.dump(engine(server, "libro"))
+    server.sql(f"SET GLOBAL max_error_count = {kept}")
+    try:
+        with pytest.raises(ProcessFailed, match="Data truncated for column 'v'|changed by loading"):
+            site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL max_error_count = DEFAULT")
+    assert_nothing_left(server, site, sets=1)
+
+
 @pytest.mark.parametrize("step", ["before", "after"])
 def test_a_swap_that_fails_is_taken_back(
     server: MysqlServer, site: Site, step: str, monkeypatch: pytest.MonkeyPatch
