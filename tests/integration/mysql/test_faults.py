@@ -309,7 +309,7 @@ def test_a_value_that_loading_changes_is_missed_whatever_warnings_the_server_kee
         dumped = site.dump(engine(server, "libro"))
     server.sql(f"SET GLOBAL max_error_count = {kept}")
     try:
-        with pytest.raises(ProcessFailed, match="Data truncated for column 'v'|changed by loading"):
+        with pytest.raises(ProcessFailed, match=r"Data truncated for column 'v'|changed by loading"):
             site.restore(engine(server, "copia"), dumped.set_id)
     finally:
         server.sql("SET GLOBAL max_error_count = DEFAULT")

@@ -141,7 +141,8 @@ class Plan:
                 for words in self.options
             ),
             "grants": all(accounts.is_on(grant, live) for grant in [*self.grants, *self.present]),
-            "revokes": set(self.revokes) <= set(map(accounts.revocation, self.grants)),
+            "revokes": set(self.revokes)
+            <= {accounts.revocation(grant) for grant in self.grants if accounts.is_on(grant, live)},
         }
 
     def script(self) -> str:

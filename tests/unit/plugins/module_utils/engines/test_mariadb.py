@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import digest_rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import Column, Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import join, lines
@@ -193,3 +199,40 @@ def test_rights_on_patterns_are_those_of_the_closest(
 ) -> None:
     assert accounts.of_patterns(patterns, "web_a") == closest
     assert accounts.of_patterns(patterns, "web_a", closest=False) == everywhere
+
+
+def test_of_the_files_that_a_server_names_only_plain_ones_are_opened(tmp_path: Path) -> None:
+    plain, pipe, link = tmp_path / "plain", tmp_path / "pipe", tmp_path / "link"
+    plain.write_text(f"{os.getpid()}\n")
+    link.symlink_to(plain)
+    os.mkfifo(pipe)
+    # This process's own beginning is what one that names its number must have said.
+    with open("/proc/self/stat") as stream:
+        ticks = int(stream.read().rpartition(")")[2].split()[19])
+    with open("/proc/stat") as stream:
+        started = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
+    started += ticks // os.sysconf("SC_CLK_TCK")
+    assert preflight._is_here(str(plain), started)
+    assert not preflight._is_here(str(plain), started - 3600)
+    assert not preflight._is_here(str(link), started)
+    # Whoever opens the pipe for writing waits until somebody opens it for reading.
+    writing = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_WRONLY)), daemon=True)
+    writing.start()
+    time.sleep(0.2)
+    assert not preflight._is_here(str(pipe), started)
+    time.sleep(0.2)
+    assert writing.is_alive()
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+    writing.join(10)
+
+
+def test_a_host_that_does_not_say_when_it_began_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pid").write_text(f"{os.getpid()}\n")
+    real = open
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda path, *given, **more: real("/dev/null" if path == "/proc/stat" else path, *given, **more),
+    )
+    assert not preflight._is_here(str(tmp_path / "pid"), 0)
