@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import digest_rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as accounts
@@ -21,8 +24,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import join, lines
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._indexes import deferrable
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import unescape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._engine import MysqlEngine
 
 MIB = 1024 * 1024
 
@@ -236,3 +241,37 @@ def test_a_host_that_does_not_say_when_it_began_is_none_of_ours(
         lambda path, *given, **more: real("/dev/null" if path == "/proc/stat" else path, *given, **more),
     )
     assert not preflight._is_here(str(tmp_path / "pid"), 0)
+
+
+FACTS = {
+    "version": "10.11.6",
+    "database": {"name": "d", "character_set": "utf8mb4", "collation": "utf8mb4_bin", "comment": "a\0b"},
+    "objects": {"base table": 1},
+    "row_counts": {"ñ 😀": 1},
+    "content_digests": None,
+    "sequence_defaults": [["t", "c", "s"]],
+    "references": [["d", "t"]],
+    "lower_case_table_names": 0,
+    "token": "0" * 32,
+    "tables": {"t": [["c", "int"]]},
+    "history": [],
+    "streams": {},
+}
+
+
+@pytest.mark.parametrize("engine", [MariadbEngine, MysqlEngine])
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "\udc80"])
+def test_names_that_no_server_can_have_are_refused(engine: type[MariadbEngine], name: str) -> None:
+    def check(facts: dict[str, object]) -> None:
+        engine.check_facts(t.cast("Description", SimpleNamespace(engine_facts=facts, payload=[], id="set")))
+
+    check(FACTS)
+    for changes in (
+        {"row_counts": {name: 1}},
+        {"tables": {"comment": [[name, "int"]]}},
+        {"database": {**t.cast("dict[str, str]", FACTS["database"]), "name": name}},
+        {"references": [["d", name]]},
+        {"content_digests": {name: "x"}},
+    ):
+        with pytest.raises(SetInvalid, match=f"engine_facts.{next(iter(changes))} in its backup.json"):
+            check({**FACTS, **changes})
