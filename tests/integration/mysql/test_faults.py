@@ -588,6 +588,27 @@ def test_a_restore_that_is_killed_with_all_done_but_its_journal_is_completed_by_
     assert_nothing_left(server, site, sets=1)
 
 
+def test_rights_on_routines_outlive_a_restore_that_is_killed_after_its_swap(
+    server: MysqlServer, ledger: str, site: Site
+) -> None:
+    """Of an account that the set knows nothing of: they went with the routine that was dropped."""
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE USER ajena; GRANT EXECUTE ON FUNCTION libro.triple TO ajena")
+    grants = server.sql("SHOW GRANTS FOR ajena")
+    action = (
+        "import os\n"
+        "from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore\n"
+        "_restore.Restoration._finish = lambda *given: os._exit(9)\n"
+        f"site.restore(engine(server, 'libro'), SetId.parse({str(dumped.set_id)!r}), replace=True)"
+    )
+    assert _child(server, site, action).wait(120) == 9
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    server.sql("DROP USER ajena")
+    assert_nothing_left(server, site, sets=1)
+
+
 @pytest.fixture
 def canary(server: MysqlServer) -> Iterator[str]:
     """A password with all that option files, shells and SQL stumble over."""

@@ -471,14 +471,21 @@ class BesideRestoration(abc.ABC):
         try:
             with self._open(work.processes) as session:
                 self._remove(session)
-            for grant in filter(self.accounts.is_of_routine, self._present):
-                # Of accounts that the set does not know; the routine may be gone.
-                with contextlib.suppress(ProcessFailed), self._open(work.processes) as session:
-                    session.execute(self.dialect.immediate(grant))
+            self._give_again(work, self._present)
             self._end_swap(work)
         except ProcessFailed as error:
             work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
         self._unlock()
+
+    def _give_again(self, work: RestoreWork, present: t.Sequence[str]) -> None:
+        """Gives rights that went with the routines that were dropped: of accounts that the set does not know, too.
+
+        :param present: the rights that were there.
+        """
+        for grant in filter(self.accounts.is_of_routine, present):
+            # The routine may be gone.
+            with contextlib.suppress(ProcessFailed), self._open(work.processes) as session:
+                session.execute(self.dialect.immediate(grant))
 
     # What restores have kept
 

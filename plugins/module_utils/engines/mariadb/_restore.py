@@ -173,6 +173,8 @@ class Restoration(BesideRestoration):
         made = [statement for entry in routines for statement in entry.statements]
         made += map(immediate, self._grants)
         made += [statement for entry in others for statement in entry.statements]
+        # Here, though _finish does it as well: should this process die, nobody would. The routine may be gone.
+        given = [immediate(grant) for grant in self._present if accounts.is_of_routine(grant)]
         options = immediate(f"ALTER DATABASE {quote_identifier(live)} {catalogue.options(facts['database'])}")
         after = [SETTINGS, _LOOSE, *map(immediate, defaults), options, *made]
         undo = [statement for entry in reversed(self._programs) for statement in entry.removal(live)]
@@ -202,6 +204,7 @@ class Restoration(BesideRestoration):
                 *(f"{statement};" for statement in forward),
                 "SET @renamed = TRUE;",
                 *(f"{statement};" for statement in after),
+                *("BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;", *map("{};".format, given), "END;"),
                 "END",
             ]
         )
@@ -221,8 +224,7 @@ class Restoration(BesideRestoration):
                     self._complete(work, [*map(immediate, defaults), options], error)
                     return
                 lost = self._make_missing(work, live, old)
-                # With routines that were dropped went the rights on them.
-                self._carry_out(work, map(immediate, filter(accounts.is_of_routine, self._present)))
+                self._give_again(work, self._present)
                 if lost:
                     raise BackupError(
                         "put the restored database in place",

@@ -123,6 +123,7 @@ class Restoration(BesideRestoration):
                 work.warnings.append("An interrupted restore of the target was taken back first")
                 if lost:
                     work.warnings.append(f"Programs of the target that could not be made again: {', '.join(lost)}")
+            self._give_again(work, plan.present)
         swapper.forget()
 
     def _swapper(self, work: RestoreWork) -> Swapper:
