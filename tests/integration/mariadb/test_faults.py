@@ -120,6 +120,29 @@ def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(
     assert fingerprint(server, ledger) == before
 
 
+def test_no_log_has_the_password_of_the_account_that_restores(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    passwords: list[str] = []
+    real = secrets.token_urlsafe
+
+    def token(size: int) -> str:
+        passwords.append(real(size))
+        return passwords[-1]
+
+    monkeypatch.setattr(secrets, "token_urlsafe", token)
+    server.sql("SET GLOBAL general_log_file = 'todo.log'; SET GLOBAL general_log = ON")
+    try:
+        site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL general_log = OFF")
+    written = (server.data / "todo.log").read_text(errors="replace")
+    assert "CREATE USER 'infitulua-restore-" in written
+    assert passwords
+    assert not [password for password in passwords if password in written]
+
+
 def test_a_server_that_goes_down_while_it_is_dumped(server: MariadbServer, site: Site) -> None:
     server.sql("CREATE DATABASE grande")
     server.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "grande")

@@ -638,6 +638,29 @@ def test_a_password_is_seen_by_nobody(
         assert not path.is_file() or canary[:24].encode() not in path.read_bytes()
 
 
+def test_no_log_has_the_password_of_the_account_that_restores(
+    server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    passwords: list[str] = []
+    real = secrets.token_urlsafe
+
+    def token(size: int) -> str:
+        passwords.append(real(size))
+        return passwords[-1]
+
+    monkeypatch.setattr(secrets, "token_urlsafe", token)
+    server.sql("SET GLOBAL log_raw = ON; SET GLOBAL general_log_file = 'todo.log'; SET GLOBAL general_log = ON")
+    try:
+        site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL general_log = OFF; SET GLOBAL log_raw = OFF")
+    written = (server.data / "todo.log").read_text(errors="replace")
+    assert "CREATE USER 'infitulua-restore-" in written
+    assert passwords
+    assert not [password for password in passwords if password in written]
+
+
 def test_a_server_that_goes_down_while_it_is_dumped(server: MysqlServer, site: Site) -> None:
     server.sql("CREATE DATABASE grande; CREATE TABLE grande.t (id int PRIMARY KEY, v varchar(500))")
     server.sql(

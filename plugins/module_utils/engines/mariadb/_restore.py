@@ -30,6 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb i
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._account import native_hash
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import (
     PROGRAMS_TABLE,
     BesideRestoration,
@@ -98,6 +99,10 @@ class Restoration(BesideRestoration):
 
     def _given_beside(self) -> str:
         return f"ALL ON {accounts.pattern(self.beside)}.*"
+
+    @staticmethod
+    def _identified(password: str) -> str:
+        return f"VIA mysql_native_password USING '{native_hash(password)}'"
 
     def _powers(self, session: Session, facts: t.Mapping[str, t.Any]) -> list[str]:
         return ["BINLOG REPLAY"] if facts["history"] else []

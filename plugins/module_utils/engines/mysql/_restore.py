@@ -29,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql imp
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._account import kept as kept_of
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._fill import MYSQL
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
@@ -98,6 +99,10 @@ class Restoration(BesideRestoration):
     def _given_beside(self) -> str:
         # Not by a pattern, which the server does not follow where a role is active.
         return f"EXECUTE ON {quote_identifier(self.beside)}.*"
+
+    @staticmethod
+    def _identified(password: str) -> str:
+        return f"WITH caching_sha2_password AS 0x{kept_of(password).hex()}"
 
     def _powers(self, session: mariadb_session.Session, facts: t.Mapping[str, t.Any]) -> list[str]:
         return ["SESSION_VARIABLES_ADMIN"] if changes_tables(t.cast("Session", session)) else []
