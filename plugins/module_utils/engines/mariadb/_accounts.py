@@ -43,6 +43,7 @@ _DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account
 _HELD = re.compile(
     rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO (?P<who>{_NAME}(?P<host>@{_NAME})?|PUBLIC)"
 )
+_ALL, _OPTION = "ALL PRIVILEGES", "GRANT OPTION"
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
 
@@ -224,8 +225,8 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     return [line for line, match in matches if match and plain(match["database"]) == database]
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[tuple[str, str]]:
-    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
+def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[str]:
+    """What gives a set's accounts their rights on the restored database, and no others.
 
     :param made: the set's statements.
     :param database: the database's name in the set.
@@ -243,8 +244,7 @@ def grants(made: t.Sequence[str], *, database: str, target: str, place: str, pla
         if match["object"] == "*":
             name = plainly if _unquote(match["database"]) == database else place
         level = f"ON {match['kind']}{name}.{match['object']}"
-        grant = f"GRANT {match['what']} {level} TO {match['account']}{match['more']}"
-        found.append((grant, revocation(grant)))
+        found.append(f"GRANT {match['what']} {level} TO {match['account']}{match['more']}")
     return found
 
 
@@ -267,6 +267,45 @@ def revocation(grant: str) -> str:
         f"REVOKE {match['what']}{option} ON {match['kind']}{match['database']}.{match['object']}"
         f" FROM {match['account']}"
     )
+
+
+def without_loss(session: Session, grant: str, database: str, *, literal: bool = False) -> str | None:
+    """What gives these rights to an account, and takes none away from it; None: it has them.
+
+    Of the patterns of names that an account has rights on, the server follows the closest only. So rights on a
+    database's very name hide what a wider pattern gives: then that is given as well.
+
+    :param grant: what gives rights on this database.
+    :param literal: whether the server takes names for no patterns.
+    :raises ProcessFailed: when this account may not see what that one holds.
+    """
+    match = _GRANT.fullmatch(grant)
+    if match is None or match["object"] != "*" or literal:
+        return grant
+    patterns: dict[str, set[str]] = {}
+    for line in session.execute(f"SHOW GRANTS FOR {match['account']}"):
+        held = _GRANT.fullmatch(line[0])
+        if held and held["object"] == "*":
+            patterns.setdefault(_unquote(held["database"]), set()).update(_named_rights(held))
+    wider = of_patterns(patterns, database)
+    both = _simplest(wider | _named_rights(match))
+    if not wider or _unquote(match["database"]) in patterns:
+        return grant
+    if both == _simplest(wider):
+        return None
+    option = " WITH GRANT OPTION" if _OPTION in both else ""
+    return (
+        f"GRANT {', '.join(sorted(both - {_OPTION}))} ON {match['database']}.{match['object']}"
+        f" TO {match['account']}{option}"
+    )
+
+
+def _named_rights(grant: re.Match[str]) -> set[str]:
+    return {*grant["what"].split(", "), *([_OPTION] if grant["more"] else [])}
+
+
+def _simplest(rights: set[str]) -> set[str]:
+    return {_ALL} | rights & {_OPTION} if _ALL in rights else rights
 
 
 def meaning(grant: str) -> tuple[str, ...]:

@@ -117,6 +117,11 @@ class BesideRestoration(abc.ABC):
     def _pattern(self, session: Session, database: str) -> str:
         """A database as GRANT names all of it."""
 
+    def _is_literal(self, session: Session) -> bool:
+        """Whether GRANT takes names of databases for themselves, and not for patterns."""
+        del session
+        return False
+
     def _plainly(self, session: Session) -> str:
         """The target as GRANT names all of it for an account that had its rights by no pattern."""
         return self._pattern(session, self.name)
@@ -327,7 +332,7 @@ class BesideRestoration(abc.ABC):
             failed = self._create(work, missing)
             made = [statement for statement in made if statement not in failed]
             with self._open(work.processes) as session:
-                changes = accounts.grants(
+                grants = accounts.grants(
                     made,
                     database=facts["database"]["name"],
                     target=self.name,
@@ -335,10 +340,12 @@ class BesideRestoration(abc.ABC):
                     plainly=self._plainly(session),
                 )
                 there = {accounts.meaning(grant) for grant in self._present}
-                new = [change for change in changes if accounts.meaning(change[0]) not in there]
-                self._grants = [grant for grant, _revoke in changes if accounts.is_of_routine(grant)]
-                self._grants += [grant for grant, _revoke in new if not accounts.is_of_routine(grant)]
-                self._revokes = [revoke for grant, revoke in new if not accounts.is_of_routine(grant)]
+                self._grants = [grant for grant in grants if accounts.is_of_routine(grant)]
+                for grant in grants:
+                    if not accounts.is_of_routine(grant) and accounts.meaning(grant) not in there:
+                        new = accounts.without_loss(session, grant, self.name, literal=self._is_literal(session))
+                        self._grants += [new] if new else []
+                        self._revokes += [accounts.revocation(new)] if new else []
                 definers = {entry.definer for entry in programs if entry.definer is not None}
                 for account in accounts.present(session, definers):
                     # A view of a function is only made if the function's definer may execute it. Taken back in _remove.

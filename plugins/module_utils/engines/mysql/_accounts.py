@@ -24,6 +24,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     plain,
     revocation,
     rights,
+    without_loss,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
     Session,
@@ -53,6 +54,7 @@ __all__ = [
     "rights",
     "statements",
     "with_rights_on",
+    "without_loss",
     "write",
 ]
 

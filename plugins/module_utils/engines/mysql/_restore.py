@@ -84,7 +84,10 @@ class Restoration(BesideRestoration):
         return bool(session.rows({"name": "COLLATION_NAME"}, source))
 
     def _pattern(self, session: mariadb_session.Session, database: str) -> str:
-        return accounts.pattern(database, literal=accounts.is_literal(t.cast("Session", session)))
+        return accounts.pattern(database, literal=self._is_literal(session))
+
+    def _is_literal(self, session: mariadb_session.Session) -> bool:
+        return accounts.is_literal(t.cast("Session", session))
 
     def _plainly(self, session: mariadb_session.Session) -> str:
         # As an account with an active role needs it to call functions; but for no other database that it is a pattern

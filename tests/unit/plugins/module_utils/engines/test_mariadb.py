@@ -119,12 +119,16 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
     ]
     place = "`new\\_one`"
     assert accounts.grants(made, database="ledger", target="new_one", place=place, plainly=place) == [
-        ("GRANT SELECT ON `new\\_one`.* TO `a`@`b`", "REVOKE SELECT ON `new\\_one`.* FROM `a`@`b`"),
-        (
-            "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
-            "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `new_one`.`p` FROM `a`@`b`",
-        ),
+        "GRANT SELECT ON `new\\_one`.* TO `a`@`b`",
+        "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]
+
+
+def test_what_is_given_can_be_taken_back() -> None:
+    given = "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION"
+    assert accounts.revocation(given) == "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `new_one`.`p` FROM `a`@`b`"
+    with pytest.raises(ValueError, match="no grant"):
+        accounts.revocation("DROP DATABASE x")
 
 
 def test_what_a_client_prints_is_read_as_it_was() -> None:
