@@ -177,7 +177,7 @@ class BesideRestoration(abc.ABC):
         facts = work.reader.description.engine_facts
         with self.advising(), self._open(work.processes) as session:
             self._check_server(session, facts)
-            check_room(session, self._needed_bytes(work), on=self.connection.describe())
+            work.warnings += check_room(session, *self._needed_bytes(work), on=self.connection.describe())
             if self.catalogue.properties(session, self.name) is None:
                 return TargetState(self.connection.describe(), False, True)
             self._check_references(session)
@@ -186,9 +186,10 @@ class BesideRestoration(abc.ABC):
             )
             return TargetState(self.connection.describe(), True, empty)
 
-    def _needed_bytes(self, work: RestoreWork) -> int:
-        """What the restored database will take, as far as the set tells."""
-        return work.reader.description.source_bytes
+    def _needed_bytes(self, work: RestoreWork) -> tuple[int, int]:
+        """What the restored database will take at least, and what it took, as far as the set tells."""
+        description = work.reader.description
+        return description.stored_bytes, description.source_bytes
 
     def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
         self._check_version(session, facts["version"])

@@ -17,12 +17,13 @@ _START_SECONDS = 60
 _PID_FILE_BYTES = 32
 
 
-def check_room(session: Session, needed: int, *, on: str) -> None:
-    """Refuses a restore for which there is no room.
+def check_room(session: Session, least: int, dumped: int, *, on: str) -> list[str]:
+    """Refuses a restore for which there can be no room; what the operator should know besides.
 
-    :param needed: what the database took that was dumped, bytes.
+    :param least: what the set takes, bytes.
+    :param dumped: what the database took that was dumped, bytes.
     :param on: the target, for messages.
-    :raises Refused: when less is free where the server has its data.
+    :raises Refused: when less is free than the set takes where the server has its data.
     """
     data = session.value("@@GLOBAL.datadir")
     pid_file = session.value("@@GLOBAL.pid_file")
@@ -30,7 +31,8 @@ def check_room(session: Session, needed: int, *, on: str) -> None:
     if data and pid_file and uptime:
         started = int(session.value("UNIX_TIMESTAMP()") or 0) - int(uptime[0][1])
         if _is_here(os.path.join(data, pid_file), started):
-            require_room(data, needed, on=on)
+            return require_room(data, least, dumped, on=on)
+    return []
 
 
 def _is_here(pid_file: str, started: int) -> bool:
