@@ -295,6 +295,19 @@ def test_a_swap_that_fails_is_taken_back_by_the_server(
     assert_nothing_left(server, site, sets=1)
 
 
+def test_what_cannot_be_written_down_leaves_nothing(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    monkeypatch.setattr(mariadb_restore.Restoration, "_remember", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert databases(server) == [ledger]
+    assert fingerprint(server, ledger) == before
+    assert_nothing_left(server, site, sets=1)
+
+
 def test_a_database_in_use_is_replaced(server: MariadbServer, ledger: str, site: Site) -> None:
     dumped = site.dump(engine(server, ledger))
     server.sql("DELETE FROM asiento", ledger)

@@ -140,10 +140,11 @@ class Restoration(BesideRestoration):
                     old = objects.programs(looking, self.name)
                 self._free_tables(work, session)
                 session.execute(self._creation(kept, before), action="create the database that keeps what is there")
-                self._remember(session, kept, old)
             else:
                 session.execute(self._creation(self.name, facts["database"]), action="create the database")
             try:
+                if kept is not None:
+                    self._remember(session, kept, old)
                 self._exchange(work, session, before, kept, old, facts)
             except BackupError:
                 self._take_back(work, before, kept)
