@@ -147,7 +147,15 @@ def test_a_server_that_goes_down_while_it_is_dumped(server: MariadbServer, site:
     server.sql("CREATE DATABASE grande")
     server.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "grande")
     server.sql("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 12) FROM seq_1_to_300000", "grande")
-    stopper = threading.Timer(0.7, lambda: os.kill(server.pid, 9))
+
+    def stop() -> None:
+        reading = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT `id`, %'"
+        end = time.monotonic() + 20
+        while server.sql(reading) == "0" and time.monotonic() < end:
+            time.sleep(0.02)
+        os.kill(server.pid, 9)
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(BackupError):
         site.dump(engine(server, "grande"))
