@@ -85,7 +85,9 @@ options:
   exact:
     description:
       - Whether to take away what the account holds and does not need.
-      - With V(false) it keeps it, and it is returned as RV(superfluous).
+      - With V(false) it keeps it, and it is returned as RV(superfluous). What it needs and has by a pattern of names
+        (C(web\_%), MariaDB and MySQL) it is then not given again; where giving the rest would hide other rights that it
+        has by that pattern, it is refused.
     type: bool
     default: true
   bypass_row_security:

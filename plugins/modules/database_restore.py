@@ -22,8 +22,9 @@ description:
     schema of the live database, of which nothing else is touched; for MariaDB and MySQL, in a database of their own.
     They belong to the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to
     what was not chosen.
-  - Where the disk of a database server can be seen from here, a restore that it has not got the room for is refused
-    before anything is touched. Of single tables, and of a server elsewhere, that cannot be known.
+  - Where the disk of a database server can be seen from here, a restore is refused before anything is touched if less
+    is free there than the set takes, compressed. Where less is free than the database took that was dumped, which may
+    have been half empty, a warning says so. Of single tables, and of a server elsewhere, that cannot be known.
   - The databases of a set that holds several SQLite files come back together, or none does. What they replaced is kept
     under names with one date.
   - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there

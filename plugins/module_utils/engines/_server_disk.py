@@ -5,28 +5,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 
 
-def require_room(place: str, needed: int, *, on: str) -> None:
-    """Refuses a restore that a server has not got the room for. What cannot be seen is passed over.
+def require_room(place: str, least: int, dumped: int, *, on: str) -> list[str]:
+    """Refuses a restore that a server cannot have the room for. What cannot be seen is passed over.
+
+    What a database took that was dumped is no measure: it may have been half empty, or compressed since.
 
     :param place: the directory of this host that the server puts the database into.
-    :param needed: what the database took that was dumped, bytes.
+    :param least: what the set takes, compressed, bytes: less than that, no database takes.
+    :param dumped: what the database took that was dumped, bytes.
     :param on: the target, for messages.
-    :raises Refused: when less is free.
+    :returns: what the operator should know: that less is free than the database took.
+    :raises Refused: when less is free than the set takes.
     """
-    with contextlib.suppress(OSError):
+    try:
         state = os.statvfs(place)
-        free = state.f_bavail * state.f_frsize
-        if free < needed:
-            raise Refused(
-                "restore a database",
-                on=on,
-                why=f"{free} bytes are free in {place}, and the database that was dumped took {needed}",
-                next_step="Free space there (databases that earlier restores kept have __replaced_ in their names), or"
-                " restore into another server.",
-            )
+    except OSError:
+        return []
+    free = state.f_bavail * state.f_frsize
+    if free < least:
+        raise Refused(
+            "restore a database",
+            on=on,
+            why=f"{free} bytes are free in {place}, and the set takes {least}, compressed",
+            next_step="Free space there (databases that earlier restores kept have __replaced_ in their names), or"
+            " restore into another server.",
+        )
+    if free < dumped:
+        return [f"Only {free} bytes were free in {place}, and the database that was dumped took {dumped}"]
+    return []

@@ -181,6 +181,24 @@ def test_what_is_too_much_is_told_or_taken(books: MariadbServer) -> None:
     assert report.superfluous == []
 
 
+def test_rights_by_a_pattern_are_neither_given_again_nor_hidden(books: MariadbServer) -> None:
+    """The server follows the closest pattern only: rights on the very name would be all that there are."""
+    books.sql(
+        f"CREATE USER {ACCOUNT}@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON `li%`.* TO {ACCOUNT}@localhost"
+    )
+    report = done(books, databases=["li_bro"], exact=False)
+    assert [text for text in report.after if "`li" in text] == ["ALL PRIVILEGES on `li%`.*"]
+    books.sql(f"REVOKE EVENT ON `li%`.* FROM {ACCOUNT}@localhost")
+    for check_mode in (True, False):
+        with pytest.raises(Refused, match=r"on li_bro, but lacks EVENT; rights on its very name would hide .*INSERT"):
+            settle(request(books, databases=["li_bro"], exact=False), check_mode=check_mode)
+    # Where nothing is hidden, it gets all that it needs under the very name.
+    books.sql(f"REVOKE ALL ON `li%`.* FROM {ACCOUNT}@localhost; GRANT SELECT ON `li%`.* TO {ACCOUNT}@localhost")
+    report = done(books, databases=["li_bro"], exact=False)
+    assert "SELECT on `li\\_bro`.*" in report.after
+    assert [text for text in done(books, databases=["li_bro"]).after if "`li%`" in text] == []
+
+
 def test_without_the_accounts_it_reads_no_password_hash(books: MariadbServer, site: Site) -> None:
     report = done(books, read_accounts=False)
     assert "SELECT on `mysql`.*" not in report.after

@@ -32,7 +32,15 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb i
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services.mariadb import MariadbServer
-from tests.integration.mariadb.support import Site, create_everything, databases, engine, fingerprint, leftovers
+from tests.integration.mariadb.support import (
+    Site,
+    accounts,
+    create_everything,
+    databases,
+    engine,
+    fingerprint,
+    leftovers,
+)
 from tests.integration.postgresql.test_secrets import Watcher
 
 
@@ -112,11 +120,42 @@ def test_an_account_with_the_rights_that_a_dump_needs_and_no_more(
     assert fingerprint(server, ledger) == before
 
 
+def test_no_log_has_the_password_of_the_account_that_restores(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    passwords: list[str] = []
+    real = secrets.token_urlsafe
+
+    def token(size: int) -> str:
+        passwords.append(real(size))
+        return passwords[-1]
+
+    monkeypatch.setattr(secrets, "token_urlsafe", token)
+    server.sql("SET GLOBAL general_log_file = 'todo.log'; SET GLOBAL general_log = ON")
+    try:
+        site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL general_log = OFF")
+    written = (server.data / "todo.log").read_text(errors="replace")
+    assert "CREATE USER 'infitulua-restore-" in written
+    assert passwords
+    assert not [password for password in passwords if password in written]
+
+
 def test_a_server_that_goes_down_while_it_is_dumped(server: MariadbServer, site: Site) -> None:
     server.sql("CREATE DATABASE grande")
     server.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "grande")
     server.sql("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 12) FROM seq_1_to_300000", "grande")
-    stopper = threading.Timer(0.7, lambda: os.kill(server.pid, 9))
+
+    def stop() -> None:
+        reading = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT `id`, %'"
+        end = time.monotonic() + 20
+        while server.sql(reading) == "0" and time.monotonic() < end:
+            time.sleep(0.02)
+        os.kill(server.pid, 9)
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(BackupError):
         site.dump(engine(server, "grande"))
@@ -159,6 +198,49 @@ def test_a_hostile_set_does_nothing_but_fail(
     assert fingerprint(server, ledger) == before
     assert server.sql("SELECT COUNT(*) FROM mysql.global_priv WHERE User = 'malo'") == "0"
     assert_nothing_left(server, site, sets=1)
+
+
+def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the server has not got the plugin that identifies it. If the restore fails, those that were made go."""
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as mariadb_accounts
+
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    server.sql("CREATE USER ana, zoe, ines; GRANT SELECT ON libro.* TO ana, zoe, ines")
+    server.sql("GRANT EXECUTE ON FUNCTION libro.triple TO ines")
+    real = mariadb_accounts.statements
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            mariadb_accounts,
+            "statements",
+            lambda *given: [
+                "CREATE USER `malo`@`%` IDENTIFIED VIA no_lo_hay",
+                *real(*given),
+                "GRANT SELECT ON `libro`.* TO `malo`@`%`",
+            ],
+        )
+        dumped = site.dump(engine(server, ledger))
+    grants = server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines")
+    server.sql("DROP USER ana, zoe; CREATE USER lola; GRANT EXECUTE ON FUNCTION libro.triple TO lola")
+    held = server.sql("SHOW GRANTS FOR lola")
+    restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    told = " ".join(restored.warnings)
+    assert "could not be made, and so have no rights here: `malo`@`%` (ERROR 152" in told
+    assert "created from the set, with their rights on this database only: `ana`@`%`, `zoe`@`%`" in told
+    assert server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines") == grants
+    assert server.sql("SHOW GRANTS FOR lola") == held
+    # A restore that fails leaves none of them.
+    server.sql("DROP USER ana, zoe")
+    monkeypatch.setattr(mariadb_restore.Restoration, "_make_programs", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert accounts(server) == ["ines@%", "lola@%"]
+    server.sql("DROP USER ines, lola")
+
+
+def _failing(*_given: object) -> None:
+    raise Refused("restore a database", on="it", why="not today", next_step="Wait.")
 
 
 def test_tables_of_a_hostile_set_reach_no_other_database(
@@ -218,6 +300,19 @@ def test_a_swap_that_fails_is_taken_back_by_the_server(
     assert fingerprint(server, "conta") == before
     assert databases(server) == ["conta"]
     assert server.sql("SHOW GRANTS FOR app@localhost") == grants
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_what_cannot_be_written_down_leaves_nothing(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    monkeypatch.setattr(mariadb_restore.Restoration, "_remember", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert databases(server) == [ledger]
+    assert fingerprint(server, ledger) == before
     assert_nothing_left(server, site, sets=1)
 
 
@@ -318,6 +413,60 @@ def test_programs_are_made_again_where_the_swap_itself_is_killed(
     assert databases(server) == ["libro"]
 
 
+def _kill_while_it_sleeps(server: MariadbServer) -> None:
+    """Kills the session that sleeps, as soon as there is one."""
+    end = time.monotonic() + 60
+    while not (asleep := server.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    server.sql(f"KILL CONNECTION {asleep}")
+
+
+def test_a_swap_that_is_killed_when_the_tables_have_moved_is_completed(
+    server: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the defaults that take from sequences, the database's own properties and the rights on it."""
+    create_everything(server, "conta")
+    server.sql("CREATE TABLE folio (n int PRIMARY KEY DEFAULT nextval(consecutivo), v int)", "conta")
+    grants, wanted = server.sql("SHOW GRANTS FOR app@localhost"), fingerprint(server, "conta")
+    dumped = site.dump(engine(server, "conta"))
+    server.sql("DROP DATABASE conta; DROP USER app@localhost; DROP ROLE lectura")
+    server.sql("CREATE DATABASE conta CHARACTER SET latin1; CREATE TABLE conta.vieja (i int)")
+    # All that follows the renaming waits for the end.
+    monkeypatch.setattr(mariadb_restore, "SETTINGS", f"{mariadb_restore.SETTINGS}; DO SLEEP(60)")
+    killing = threading.Thread(target=_kill_while_it_sleeps, args=(server,))
+    killing.start()
+    restored = site.restore(engine(server, "conta"), dumped.set_id, replace=True)
+    killing.join()
+    told = " ".join(restored.warnings)
+    assert "interrupted in the last step, which was then completed" in told
+    assert "could not be made" not in told
+    assert "not all could be made" not in told
+    assert fingerprint(server, "conta") == wanted
+    assert "nextval(" in wanted["table folio"]
+    assert sorted(server.sql("SHOW GRANTS FOR app@localhost").splitlines()) == sorted(grants.splitlines())
+    assert server.sql("SHOW TABLES", str(restored.kept)) == "vieja"
+
+
+def test_rights_on_routines_outlive_a_swap_that_is_killed_before_the_tables_move(
+    server: MariadbServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an account that the set knows nothing of: its rights go with the routine that is dropped."""
+    server.sql("CREATE FUNCTION doble(n int) RETURNS int DETERMINISTIC RETURN n * 2", ledger)
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE USER ajena; GRANT EXECUTE ON FUNCTION libro.doble TO ajena")
+    grants, before = server.sql("SHOW GRANTS FOR ajena"), fingerprint(server, ledger)
+    monkeypatch.setattr(mariadb_restore, "renaming", lambda _moves: "DO SLEEP(60)")
+    killing = threading.Thread(target=_kill_while_it_sleeps, args=(server,))
+    killing.start()
+    with pytest.raises(ProcessFailed, match="ERROR 2013"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    killing.join()
+    assert fingerprint(server, ledger) == before
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    server.sql("DROP USER ajena")
+
+
 def test_a_server_that_takes_no_events(server: MariadbServer, site: Site) -> None:
     create_everything(server, "conta")
     dumped = site.dump(engine(server, "conta"))
@@ -414,6 +563,28 @@ def test_a_restore_that_is_killed_at_any_moment(server: MariadbServer, site: Sit
     assert_nothing_left(server, site, sets=1)
 
 
+def test_rights_on_routines_outlive_a_restore_that_is_killed_after_its_swap(
+    server: MariadbServer, ledger: str, site: Site
+) -> None:
+    """Of an account that the set knows nothing of: they went with the routine that was dropped."""
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE USER ajena; GRANT EXECUTE ON FUNCTION libro.triple TO ajena")
+    grants = server.sql("SHOW GRANTS FOR ajena")
+    action = (
+        "import os\n"
+        "from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore\n"
+        "_restore.Restoration._finish = lambda *given: os._exit(9)\n"
+        f"site.restore(engine(server, 'libro'), SetId.parse({str(dumped.set_id)!r}), replace=True)"
+    )
+    assert _child(server, site, action).wait(120) == 9
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    server.sql("DROP USER ajena")
+    assert_nothing_left(server, site, sets=1)
+
+
 @pytest.fixture
 def canary(server: MariadbServer) -> Iterator[str]:
     """A password with all that option files, shells and SQL stumble over."""
@@ -453,17 +624,23 @@ def test_no_room_is_told_where_the_server_s_disk_can_be_seen(
     def full(path: str) -> os.statvfs_result:
         state = real(path)
         is_data = Path(os.fsdecode(path)) == server.data
-        return os.statvfs_result((*state[:4], 1, *state[5:])) if is_data else state
+        return os.statvfs_result((*state[:4], free[0] // state.f_frsize, *state[5:])) if is_data else state
 
     monkeypatch.setattr(os, "statvfs", full)
+    assert dumped.description is not None
+    needed = dumped.description.stored_bytes
+    free = [needed]
     before = fingerprint(server, ledger)
-    with pytest.raises(
-        Refused, match=r"bytes are free in .*data/, and the database that was dumped took \d+.*Free space"
-    ):
+    with pytest.raises(Refused, match=r"bytes are free in .*data/, and the set takes \d+, compressed.*Free space"):
         site.restore(engine(server, ledger), dumped.set_id, replace=True)
     assert databases(server) == [ledger]
     assert fingerprint(server, ledger) == before
+    # What the database took is no measure: it had free pages, and indexes to be made anew.
+    free[0] += 8192
+    told = site.restore(engine(server, "vale"), dumped.set_id).warnings
+    assert f"and the database that was dumped took {dumped.description.source_bytes}" in " ".join(told)
     # Of single tables it cannot be known; nor of a server whose files are elsewhere, such as in a container.
+    free[0] = 0
     site.restore(engine(server, "copia", tables=["asiento"]), dumped.set_id)
     monkeypatch.setattr(mariadb_preflight, "_START_SECONDS", -1)
     site.restore(engine(server, "otra"), dumped.set_id)

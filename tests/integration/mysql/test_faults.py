@@ -27,6 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as mariadb_preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as mysql_objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
@@ -206,6 +207,49 @@ def test_no_power_beyond_the_database_comes_out_of_a_set(
     assert site.dump(engine(server, ledger), source="otra").changed
 
 
+def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
+    server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the server has not got the plugin that identifies it. If the restore fails, those that were made go."""
+    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as mysql_accounts
+
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    server.sql("CREATE USER ana, zoe, ines; GRANT SELECT ON libro.* TO ana, zoe, ines")
+    server.sql("GRANT EXECUTE ON FUNCTION libro.triple TO ines")
+    real = mysql_accounts.statements
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            mysql_accounts,
+            "statements",
+            lambda *given: [
+                "CREATE USER `malo`@`%` IDENTIFIED WITH 'no_lo_hay'",
+                *real(*given),
+                "GRANT SELECT ON `libro`.* TO `malo`@`%`",
+            ],
+        )
+        dumped = site.dump(engine(server, ledger))
+    grants = server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines")
+    server.sql("DROP USER ana, zoe; CREATE USER lola; GRANT EXECUTE ON FUNCTION libro.triple TO lola")
+    held = server.sql("SHOW GRANTS FOR lola")
+    restored = site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    told = " ".join(restored.warnings)
+    assert "could not be made, and so have no rights here: `malo`@`%` (ERROR 152" in told
+    assert "created from the set, with their rights on this database only: `ana`@`%`, `zoe`@`%`" in told
+    assert server.sql("SHOW GRANTS FOR ana; SHOW GRANTS FOR ines") == grants
+    assert server.sql("SHOW GRANTS FOR lola") == held
+    # A restore that fails leaves none of them.
+    server.sql("DROP USER ana, zoe")
+    monkeypatch.setattr(mysql_restore.Restoration, "_make_programs", _failing)
+    with pytest.raises(Refused, match="not today"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert accounts(server) == ["ines@%", "lola@%"]
+    server.sql("DROP USER ines, lola")
+
+
+def _failing(*_given: object) -> None:
+    raise Refused("restore a database", on="it", why="not today", next_step="Wait.")
+
+
 def test_tables_of_a_hostile_set_reach_no_other_database(
     server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +289,33 @@ def test_rows_that_are_not_there_are_missed(
     assert_nothing_left(server, site, sets=1)
 
 
+@pytest.mark.parametrize(("kept", "others"), [(0, 0), (64, 70)])
+def test_a_value_that_loading_changes_is_missed_whatever_warnings_the_server_keeps(
+    server: MysqlServer, site: Site, kept: int, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as it keeps may be of values that are as they were: of ENUMs that were given none of their members."""
+    server.sql("CREATE DATABASE libro; CREATE TABLE libro.t (id int PRIMARY KEY, e enum('x'), v varchar(9))")
+    server.sql(
+        f"SET sql_mode = ''; INSERT INTO t SELECT seq, IF(seq > 1, 'z', 'x'), 'ab' FROM {numbers(others + 1)}", "libro"
+    )
+    server.sql("UPDATE t SET v = 'abcd' ORDER BY id DESC LIMIT 1", "libro")
+    real = mysql_objects.structure
+
+    def shorter(*given: t.Any) -> list[Definition]:
+        return [dataclasses.replace(entry, statement=entry.statement.replace("(9)", "(3)")) for entry in real(*given)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mysql_objects, "structure", shorter)
+        dumped = site.dump(engine(server, "libro"))
+    server.sql(f"SET GLOBAL max_error_count = {kept}")
+    try:
+        with pytest.raises(ProcessFailed, match=r"Data truncated for column 'v'|changed by loading"):
+            site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL max_error_count = DEFAULT")
+    assert_nothing_left(server, site, sets=1)
+
+
 @pytest.mark.parametrize("step", ["before", "after"])
 def test_a_swap_that_fails_is_taken_back(
     server: MysqlServer, site: Site, step: str, monkeypatch: pytest.MonkeyPatch
@@ -258,10 +329,11 @@ def test_a_swap_that_fails_is_taken_back(
         monkeypatch.setattr(mysql_swap, "renaming", lambda _moves: "RENAME TABLE no_existe TO tampoco")
     else:
         real = mysql_restore.Restoration._prepare
+        grant = "GRANT SELECT ON `conta`.`no_existe` TO `nadie`@`%`"
         monkeypatch.setattr(
             mysql_restore.Restoration,
             "_prepare",
-            lambda *given: dataclasses.replace(real(*given), grants=["GRANT SELECT ON conta.no_existe TO nadie"]),
+            lambda *given: dataclasses.replace(real(*given), grants=[grant], revokes=[]),
         )
     with pytest.raises(ProcessFailed, match=r"ERROR 1(100|146)"):
         site.restore(engine(server, "conta"), dumped.set_id, replace=True)
@@ -458,6 +530,46 @@ def test_a_swap_whose_client_is_killed_too_is_repaired_by_the_next_restore(
     assert_nothing_left(server, site, sets=1)
 
 
+def test_a_journal_that_another_account_has_written_is_not_carried_out(
+    server: MysqlServer, ledger: str, site: Site
+) -> None:
+    """Whoever may create the database that the journal is in gains nothing by it."""
+    dumped = site.dump(engine(server, ledger))
+    before = fingerprint(server, ledger)
+    server.sql("CREATE USER malo IDENTIFIED BY 'x'; GRANT ALL ON `libro\\_%`.* TO malo; GRANT ALL ON libro.* TO malo")
+    event = "CREATE DEFINER=`root`@`localhost` EVENT `e` ON SCHEDULE EVERY 1 SECOND DO GRANT ALL ON *.* TO malo"
+    plan = mysql_swap.Plan(
+        *("libro", "libro__restoring", "", [], ["asiento"], False, ((), ())),
+        *([], [Definition("event", "e", event)], [], [], []),
+    )
+    hostile = engine(server, ledger, login_user="malo", login_password="x")._connection
+    with hostile as connection, Processes() as processes:
+        swapper = mysql_swap.Swapper(
+            processes, connection, live="libro", beside="libro__restoring", journal="libro__swapping"
+        )
+        swapper.remember(plan)
+    with pytest.raises(Refused, match="not believed: it was written by malo@%"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    # One's own that somebody has altered since.
+    server.sql("DROP DATABASE libro__swapping")
+    with engine(server, ledger)._connection as connection, Processes() as processes:
+        swapper = mysql_swap.Swapper(
+            processes, connection, live="libro", beside="libro__restoring", journal="libro__swapping"
+        )
+        swapper.remember(dataclasses.replace(plan, programs=[]))
+        assert swapper.remembered() == dataclasses.replace(plan, programs=[])
+        server.sql("UPDATE journal SET entry = REPLACE(entry, 'asiento', 'apartada')", "libro__swapping")
+        with pytest.raises(Refused, match="not believed: it was altered"):
+            swapper.remembered()
+    with pytest.raises(Refused, match="not believed: it was altered"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
+    server.sql("DROP DATABASE libro__swapping")
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert fingerprint(server, ledger) == before
+    assert_nothing_left(server, site, sets=1)
+
+
 def test_a_restore_that_is_killed_with_all_done_but_its_journal_is_completed_by_the_next(
     server: MysqlServer, ledger: str, site: Site
 ) -> None:
@@ -473,6 +585,27 @@ def test_a_restore_that_is_killed_with_all_done_but_its_journal_is_completed_by_
     assert "was completed first" in " ".join(restored.warnings)
     assert server.sql("SELECT number, statement FROM infitulua_programs", kept) == written
     assert fingerprint(server, ledger) == wanted
+    assert_nothing_left(server, site, sets=1)
+
+
+def test_rights_on_routines_outlive_a_restore_that_is_killed_after_its_swap(
+    server: MysqlServer, ledger: str, site: Site
+) -> None:
+    """Of an account that the set knows nothing of: they went with the routine that was dropped."""
+    server.sql("CREATE FUNCTION libro.triple(n int) RETURNS int DETERMINISTIC RETURN n * 3")
+    dumped = site.dump(engine(server, ledger))
+    server.sql("CREATE USER ajena; GRANT EXECUTE ON FUNCTION libro.triple TO ajena")
+    grants = server.sql("SHOW GRANTS FOR ajena")
+    action = (
+        "import os\n"
+        "from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore\n"
+        "_restore.Restoration._finish = lambda *given: os._exit(9)\n"
+        f"site.restore(engine(server, 'libro'), SetId.parse({str(dumped.set_id)!r}), replace=True)"
+    )
+    assert _child(server, site, action).wait(120) == 9
+    site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    assert server.sql("SHOW GRANTS FOR ajena") == grants
+    server.sql("DROP USER ajena")
     assert_nothing_left(server, site, sets=1)
 
 
@@ -505,6 +638,29 @@ def test_a_password_is_seen_by_nobody(
         assert not path.is_file() or canary[:24].encode() not in path.read_bytes()
 
 
+def test_no_log_has_the_password_of_the_account_that_restores(
+    server: MysqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = site.dump(engine(server, ledger))
+    passwords: list[str] = []
+    real = secrets.token_urlsafe
+
+    def token(size: int) -> str:
+        passwords.append(real(size))
+        return passwords[-1]
+
+    monkeypatch.setattr(secrets, "token_urlsafe", token)
+    server.sql("SET GLOBAL log_raw = ON; SET GLOBAL general_log_file = 'todo.log'; SET GLOBAL general_log = ON")
+    try:
+        site.restore(engine(server, "copia"), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL general_log = OFF; SET GLOBAL log_raw = OFF")
+    written = (server.data / "todo.log").read_text(errors="replace")
+    assert "CREATE USER 'infitulua-restore-" in written
+    assert passwords
+    assert not [password for password in passwords if password in written]
+
+
 def test_a_server_that_goes_down_while_it_is_dumped(server: MysqlServer, site: Site) -> None:
     server.sql("CREATE DATABASE grande; CREATE TABLE grande.t (id int PRIMARY KEY, v varchar(500))")
     server.sql(
@@ -531,17 +687,23 @@ def test_no_room_is_told_where_the_server_s_disk_can_be_seen(
     def full(path: str) -> os.statvfs_result:
         state = real(path)
         is_data = Path(os.fsdecode(path)) == server.data
-        return os.statvfs_result((*state[:4], 1, *state[5:])) if is_data else state
+        return os.statvfs_result((*state[:4], free[0] // state.f_frsize, *state[5:])) if is_data else state
 
     monkeypatch.setattr(os, "statvfs", full)
+    assert dumped.description is not None
+    needed = dumped.description.stored_bytes
+    free = [needed]
     before = fingerprint(server, ledger)
-    with pytest.raises(
-        Refused, match=r"bytes are free in .*data/, and the database that was dumped took \d+.*Free space"
-    ):
+    with pytest.raises(Refused, match=r"bytes are free in .*data/, and the set takes \d+, compressed.*Free space"):
         site.restore(engine(server, ledger), dumped.set_id, replace=True)
     assert databases(server) == [ledger]
     assert fingerprint(server, ledger) == before
+    # What the database took is no measure: it had free pages, and indexes to be made anew.
+    free[0] += 8192
+    told = site.restore(engine(server, "vale"), dumped.set_id).warnings
+    assert f"and the database that was dumped took {dumped.description.source_bytes}" in " ".join(told)
     # Of single tables it cannot be known; nor of a server whose files are elsewhere, such as in a container.
+    free[0] = 0
     site.restore(engine(server, "copia", tables=["asiento"]), dumped.set_id)
     monkeypatch.setattr(mariadb_preflight, "_START_SECONDS", -1)
     site.restore(engine(server, "otra"), dumped.set_id)

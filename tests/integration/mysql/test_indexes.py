@@ -63,3 +63,28 @@ def test_indexes_of_tables_that_are_not_chosen_are_not_looked_for(
     server.sql(TIGHT, "claves")
     site.restore(engine(server, "copia", tables=["libre"]), site.dump(engine(server, "claves")).set_id)
     assert fingerprint(server, "copia")["table libre"] == fingerprint(server, "claves")["table libre"]
+
+
+def test_tables_without_a_primary_key_where_the_server_wants_one(
+    server: MysqlServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their indexes are made later, or a foreign key to what was not chosen is dropped: the server asks each time."""
+    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    server.sql("CREATE DATABASE claves; CREATE TABLE claves.p (id int PRIMARY KEY); INSERT INTO claves.p VALUES (1)")
+    server.sql(
+        "CREATE TABLE sin (a int, b int, KEY b (b)); INSERT INTO sin VALUES (1, 2);"
+        "CREATE TABLE hija (p int, c int, KEY c (c), FOREIGN KEY (p) REFERENCES p (id));"
+        "INSERT INTO hija VALUES (1, 2)",
+        "claves",
+    )
+    dumped = site.dump(engine(server, "claves"))
+    before = fingerprint(server, "claves")
+    server.sql("SET GLOBAL sql_require_primary_key = ON")
+    try:
+        site.restore(engine(server, "copia"), dumped.set_id)
+        restored = site.restore(engine(server, "algunas", tables=["hija"]), dumped.set_id)
+    finally:
+        server.sql("SET GLOBAL sql_require_primary_key = DEFAULT")
+    assert fingerprint(server, "copia") == before
+    assert "The foreign key hija_ibfk_1 of hija was left out" in " ".join(restored.warnings)
+    assert server.sql("SELECT * FROM hija", "algunas") == "1\t2"

@@ -28,7 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines._account 
     Right,
     State,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import pattern
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import of_patterns, pattern
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection, advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import (
     Session,
@@ -88,6 +88,8 @@ class MariadbAccount(Account):
                 "login_os_user": request.name if request.local else None,
             }
         )
+        # All of a database, as GRANT names it, to its name and what is needed there. None where no name is a pattern.
+        self._levels: dict[str, tuple[str, list[str]]] = {}
         self._quoted = f"{quote_identifier(request.name)}@{quote_identifier(request.from_host)}"
 
     def _open(self, stack: contextlib.ExitStack) -> None:
@@ -180,7 +182,6 @@ class MariadbAccount(Account):
         found = [self._right(what, "*.*") for what in _OF_SERVER]
         if self._request.show_databases:
             found.append(self._right("SHOW DATABASES", "*.*"))
-        levels = [f"{pattern(database)}.*" for database in self._request.databases]
         of_database = list(_OF_DATABASE) + (["LOCK TABLES"] if self._request.lock_tables else [])
         if self._request.read_accounts:
             found.append(self._right("SELECT", "`mysql`.*"))
@@ -188,7 +189,8 @@ class MariadbAccount(Account):
             of_database.append("SHOW CREATE ROUTINE")
         else:
             found.append(self._right("SELECT", "`mysql`.`proc`"))
-        return found + [self._right(what, level) for level in levels for what in of_database]
+        self._levels = {f"{pattern(name)}.*": (name, of_database) for name in self._request.databases}
+        return found + [self._right(what, level) for level in self._levels for what in of_database]
 
     def _right(self, what: str, level: str) -> Right:
         return Right(
@@ -226,7 +228,40 @@ class MariadbAccount(Account):
 
     def covers(self, held: t.Collection[str], wanted: str) -> bool:
         what, _on, level = wanted.partition(" on ")
-        return any(f"{wider} on {place}" in held for wider in (what, _ALL) for place in (level, "*.*"))
+        if any(f"{wider} on {place}" in held for wider in (what, _ALL) for place in (level, "*.*")):
+            return True
+        return level in self._levels and self._covers_by_pattern(held, level)
+
+    def _covers_by_pattern(self, held: t.Collection[str], level: str) -> bool:
+        """Whether what the account needs on a database it has by a pattern of names.
+
+        The server follows the closest of such patterns only: with rights on its very name, it would lose the others.
+
+        :param level: all of the database, as GRANT names it.
+        :raises Refused: when it has some of what it needs in this way, and something besides, which it would lose.
+        """
+        patterns: dict[str, set[str]] = {}
+        for text in held:
+            what, _on, place = text.partition(" on ")
+            if place.endswith(".*") and place != "*.*":
+                patterns.setdefault(place[1:-3].replace("``", "`"), set()).add(what)
+        if level[1:-3].replace("``", "`") in patterns:
+            return False
+        database, needed = self._levels[level]
+        wider = of_patterns(patterns, database)
+        missing = {what for what in needed if not {what, _ALL} & wider and f"{what} on *.*" not in held}
+        if wider and not missing:
+            return True
+        if wider - set(needed):
+            raise Refused(
+                "make an account",
+                on=self.describe(),
+                why=f"by a pattern of names it has rights on {database}, but lacks {', '.join(sorted(missing))};"
+                f" rights on its very name would hide {', '.join(sorted(wider - set(needed)))}",
+                next_step="Give it what it lacks on that pattern, or say exact: true, which takes from it what it does"
+                " not need.",
+            )
+        return False
 
     def change(self, take: t.Sequence[Right], give: t.Sequence[Right]) -> None:
         statements = [line for right in take for line in right.take] + [line for right in give for line in right.give]

@@ -43,6 +43,7 @@ _DEFAULT_ROLE = re.compile(rf"SET DEFAULT ROLE (?P<role>{_NAME}) FOR (?P<account
 _HELD = re.compile(
     rf"GRANT (?P<what>[A-Z, ]+) ON (?P<database>\*|{_NAME})\.\* TO (?P<who>{_NAME}(?P<host>@{_NAME})?|PUBLIC)"
 )
+_ALL, _OPTION = "ALL PRIVILEGES", "GRANT OPTION"
 _LINE = re.compile(r"EXECUTE IMMEDIATE CONVERT\(x'(?P<statement>(?:[0-9a-f]{2})+)' USING utf8mb4\);")
 
 
@@ -163,27 +164,27 @@ def read(text: str) -> list[str]:
     return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in found if match]
 
 
-def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
-    """Makes those of a set's accounts that the server has not got, without rights.
+def missing(session: Session, made: t.Sequence[str]) -> dict[str, tuple[Account, str]]:
+    """Those of a set's accounts that the server has not got: the set's statement to the account, and what makes it.
 
     :param made: the set's statements.
-    :returns: the new ones.
-    :raises ProcessFailed: when this account may not make them.
+    :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    present = {
+    there = {
         Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.global_priv")
     }
-    new: list[Account] = []
+    found: dict[str, tuple[Account, str]] = {}
     for statement in made:
         user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
         creation = user or role
         account = _parse(creation["account"]) if creation else None
-        if creation is None or account is None or account in present:
+        if creation is None or account is None or account in there:
             continue
+        there.add(account)
+        # Without rights.
         kind = f"CREATE ROLE {account.quoted}" if role else f"CREATE USER {account.quoted}{creation['how']}"
-        session.execute(immediate(kind), action="create the accounts that the database needs")
-        new.append(account)
-    return new
+        found[statement] = account, kind
+    return found
 
 
 def make_members(session: Session, made: t.Sequence[str], new: t.Collection[Account]) -> list[str]:
@@ -224,8 +225,8 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     return [line for line, match in matches if match and plain(match["database"]) == database]
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[tuple[str, str]]:
-    """What gives a set's accounts their rights on the restored database, and no others; and what takes them back.
+def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[str]:
+    """What gives a set's accounts their rights on the restored database, and no others.
 
     :param made: the set's statements.
     :param database: the database's name in the set.
@@ -243,14 +244,68 @@ def grants(made: t.Sequence[str], *, database: str, target: str, place: str, pla
         if match["object"] == "*":
             name = plainly if _unquote(match["database"]) == database else place
         level = f"ON {match['kind']}{name}.{match['object']}"
-        option = ", GRANT OPTION" if match["more"] else ""
-        found.append(
-            (
-                f"GRANT {match['what']} {level} TO {match['account']}{match['more']}",
-                f"REVOKE {match['what']}{option} {level} FROM {match['account']}",
-            )
-        )
+        found.append(f"GRANT {match['what']} {level} TO {match['account']}{match['more']}")
     return found
+
+
+def is_on(grant: str, database: str) -> bool:
+    """Whether a text gives rights on this database, and does nothing else."""
+    match = _GRANT.fullmatch(grant)
+    return match is not None and plain(match["database"]) == database
+
+
+def revocation(grant: str) -> str:
+    """What takes back what a statement gives.
+
+    :raises ValueError: when it gives no rights on a database.
+    """
+    match = _GRANT.fullmatch(grant)
+    if match is None:
+        raise ValueError(f"no grant: {grant[:80]}")
+    option = ", GRANT OPTION" if match["more"] else ""
+    return (
+        f"REVOKE {match['what']}{option} ON {match['kind']}{match['database']}.{match['object']}"
+        f" FROM {match['account']}"
+    )
+
+
+def without_loss(session: Session, grant: str, database: str, *, literal: bool = False) -> str | None:
+    """What gives these rights to an account, and takes none away from it; None: it has them.
+
+    Of the patterns of names that an account has rights on, the server follows the closest only. So rights on a
+    database's very name hide what a wider pattern gives: then that is given as well.
+
+    :param grant: what gives rights on this database.
+    :param literal: whether the server takes names for no patterns.
+    :raises ProcessFailed: when this account may not see what that one holds.
+    """
+    match = _GRANT.fullmatch(grant)
+    if match is None or match["object"] != "*" or literal:
+        return grant
+    patterns: dict[str, set[str]] = {}
+    for line in session.execute(f"SHOW GRANTS FOR {match['account']}"):
+        held = _GRANT.fullmatch(line[0])
+        if held and held["object"] == "*":
+            patterns.setdefault(_unquote(held["database"]), set()).update(_named_rights(held))
+    wider = of_patterns(patterns, database)
+    both = _simplest(wider | _named_rights(match))
+    if not wider or _unquote(match["database"]) in patterns:
+        return grant
+    if both == _simplest(wider):
+        return None
+    option = " WITH GRANT OPTION" if _OPTION in both else ""
+    return (
+        f"GRANT {', '.join(sorted(both - {_OPTION}))} ON {match['database']}.{match['object']}"
+        f" TO {match['account']}{option}"
+    )
+
+
+def _named_rights(grant: re.Match[str]) -> set[str]:
+    return {*grant["what"].split(", "), *([_OPTION] if grant["more"] else [])}
+
+
+def _simplest(rights: set[str]) -> set[str]:
+    return {_ALL} | rights & {_OPTION} if _ALL in rights else rights
 
 
 def meaning(grant: str) -> tuple[str, ...]:

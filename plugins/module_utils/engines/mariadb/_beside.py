@@ -117,6 +117,11 @@ class BesideRestoration(abc.ABC):
     def _pattern(self, session: Session, database: str) -> str:
         """A database as GRANT names all of it."""
 
+    def _is_literal(self, session: Session) -> bool:
+        """Whether GRANT takes names of databases for themselves, and not for patterns."""
+        del session
+        return False
+
     def _plainly(self, session: Session) -> str:
         """The target as GRANT names all of it for an account that had its rights by no pattern."""
         return self._pattern(session, self.name)
@@ -124,6 +129,11 @@ class BesideRestoration(abc.ABC):
     @abc.abstractmethod
     def _given_beside(self) -> str:
         """The rights without which a definer's programs cannot be made, and where: on the database beside."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def _identified(password: str) -> str:
+        """How CREATE USER says of an account that it has this password, by what the server keeps of it."""
 
     @abc.abstractmethod
     def _powers(self, session: Session, facts: t.Mapping[str, t.Any]) -> list[str]:
@@ -140,11 +150,6 @@ class BesideRestoration(abc.ABC):
     def _repair(self, work: RestoreWork) -> None:
         """Puts right what a swap left that was interrupted."""
         del work
-
-    def _give_roles(self, session: Session, made: t.Sequence[str]) -> list[str]:
-        """Makes new accounts members of new roles; the statements that were left out."""
-        del session, made
-        return []
 
     def _check_programs(self, session: Session) -> list[Check]:
         """Compares the programs beside with those of the set."""
@@ -172,7 +177,7 @@ class BesideRestoration(abc.ABC):
         facts = work.reader.description.engine_facts
         with self.advising(), self._open(work.processes) as session:
             self._check_server(session, facts)
-            check_room(session, self._needed_bytes(work), on=self.connection.describe())
+            work.warnings += check_room(session, *self._needed_bytes(work), on=self.connection.describe())
             if self.catalogue.properties(session, self.name) is None:
                 return TargetState(self.connection.describe(), False, True)
             self._check_references(session)
@@ -181,9 +186,10 @@ class BesideRestoration(abc.ABC):
             )
             return TargetState(self.connection.describe(), True, empty)
 
-    def _needed_bytes(self, work: RestoreWork) -> int:
-        """What the restored database will take, as far as the set tells."""
-        return work.reader.description.source_bytes
+    def _needed_bytes(self, work: RestoreWork) -> tuple[int, int]:
+        """What the restored database will take at least, and what it took, as far as the set tells."""
+        description = work.reader.description
+        return description.stored_bytes, description.source_bytes
 
     def _check_server(self, session: Session, facts: t.Mapping[str, t.Any]) -> None:
         self._check_version(session, facts["version"])
@@ -298,11 +304,13 @@ class BesideRestoration(abc.ABC):
                 rights += [f"{power} ON *.*" for power in self._powers(session, facts)]
                 for host in ("localhost", "%"):
                     account = f"'{self._account}'@'{host}'"
-                    session.execute(f"CREATE USER {account} IDENTIFIED BY '{password}'")
+                    # By its hash: what is written down of statements has no password in it.
+                    session.execute(f"CREATE USER {account} IDENTIFIED {self._identified(password)}")
                     for right in rights:
                         session.execute(self.dialect.immediate(f"GRANT {right} TO {account}"))
         except ProcessFailed as error:
-            if not re.search(r"ERROR (?:1044|1045|1227|1396)\b", error.why):
+            # The last: the server wants to see passwords (strict_password_validation).
+            if not re.search(r"ERROR (?:1044|1045|1227|1396|1372)\b", error.why):
                 raise
             work.warnings.append(
                 "The set was restored with all the rights of this account, because it may not make one with fewer"
@@ -317,30 +325,36 @@ class BesideRestoration(abc.ABC):
         made = accounts.read(read_text(work, ACCOUNTS))
         try:
             with self._open(work.processes) as session:
-                self._new_accounts = accounts.create_missing(session, made) if made else []
-                left = self._give_roles(session, made)
-                changes = accounts.grants(
+                # First of all: whatever becomes of the set's accounts, with a routine that is dropped go the rights on
+                # it, and those are given again.
+                holders = accounts.of_database(session, self.name, ())
+                self._present = accounts.rights(session, holders, self.name)
+                missing = accounts.missing(session, made)
+            failed = self._create(work, missing)
+            made = [statement for statement in made if statement not in failed]
+            with self._open(work.processes) as session:
+                grants = accounts.grants(
                     made,
                     database=facts["database"]["name"],
                     target=self.name,
                     place=self._pattern(session, self.name),
                     plainly=self._plainly(session),
                 )
-                holders = accounts.of_database(session, self.name, ())
-                self._present = accounts.rights(session, holders, self.name)
                 there = {accounts.meaning(grant) for grant in self._present}
-                new = [change for change in changes if accounts.meaning(change[0]) not in there]
-                # With a routine that is dropped go the rights on it.
-                self._grants = [grant for grant, _revoke in changes if accounts.is_of_routine(grant)]
-                self._grants += [grant for grant, _revoke in new if not accounts.is_of_routine(grant)]
-                self._revokes = [revoke for grant, revoke in new if not accounts.is_of_routine(grant)]
+                self._grants = [grant for grant in grants if accounts.is_of_routine(grant)]
+                for grant in grants:
+                    if not accounts.is_of_routine(grant) and accounts.meaning(grant) not in there:
+                        new = accounts.without_loss(session, grant, self.name, literal=self._is_literal(session))
+                        self._grants += [new] if new else []
+                        self._revokes += [accounts.revocation(new)] if new else []
                 definers = {entry.definer for entry in programs if entry.definer is not None}
                 for account in accounts.present(session, definers):
                     # A view of a function is only made if the function's definer may execute it. Taken back in _remove.
                     session.execute(f"GRANT {self._given_beside()} TO {account.quoted}")
+                left = accounts.make_members(session, made, self._new_accounts)
         except ProcessFailed as error:
-            work.warnings.append(f"The set's accounts were not made: {error.why}")
-            return
+            work.warnings.append(f"The rights of the set's accounts were not all made: {error.why}")
+            left = []
         if self._new_accounts:
             names = ", ".join(account.quoted for account in self._new_accounts)
             work.warnings.append(
@@ -351,6 +365,26 @@ class BesideRestoration(abc.ABC):
                 "Roles that were on the server already were not given to accounts from the set; where that is right,"
                 f" do it: {'; '.join(left[:20])}"
             )
+
+    def _create(self, work: RestoreWork, missing: t.Mapping[str, tuple[t.Any, str]]) -> set[str]:
+        """Makes accounts of a set; the set's statements of those that cannot be made, which are told.
+
+        :param missing: the set's statement to the account, and what makes it.
+        """
+        failed = {}
+        for statement, (account, creation) in missing.items():
+            try:
+                with self._open(work.processes) as session:
+                    session.execute(self.dialect.immediate(creation))
+            except ProcessFailed as error:
+                failed[statement] = f"{account.quoted} ({error.why})"
+            else:
+                self._new_accounts.append(account)
+        if failed:
+            work.warnings.append(
+                f"Accounts of the set that could not be made, and so have no rights here: {'; '.join(failed.values())}"
+            )
+        return set(failed)
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[t.Any]) -> None:
         """Routines, views and triggers; those that need others that do not exist yet come again after those."""
@@ -452,14 +486,21 @@ class BesideRestoration(abc.ABC):
         try:
             with self._open(work.processes) as session:
                 self._remove(session)
-            for grant in filter(self.accounts.is_of_routine, self._present):
-                # Of accounts that the set does not know; the routine may be gone.
-                with contextlib.suppress(ProcessFailed), self._open(work.processes) as session:
-                    session.execute(self.dialect.immediate(grant))
+            self._give_again(work, self._present)
             self._end_swap(work)
         except ProcessFailed as error:
             work.warnings.append(f"The database is restored, but not everything about it: {error.message}")
         self._unlock()
+
+    def _give_again(self, work: RestoreWork, present: t.Sequence[str]) -> None:
+        """Gives rights that went with the routines that were dropped: of accounts that the set does not know, too.
+
+        :param present: the rights that were there.
+        """
+        for grant in filter(self.accounts.is_of_routine, present):
+            # The routine may be gone.
+            with contextlib.suppress(ProcessFailed), self._open(work.processes) as session:
+                session.execute(self.dialect.immediate(grant))
 
     # What restores have kept
 

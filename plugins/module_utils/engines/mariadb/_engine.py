@@ -84,6 +84,12 @@ class MariadbEngine(ServerEngine):
     @classmethod
     def check_facts(cls, description: Description) -> None:
         super().check_facts(description)
+        facts = description.engine_facts
+        # What people write about a database is no name.
+        comment = facts["database"].get("comment", "").replace("\0", "")
+        for name, value in {**facts, "database": {**facts["database"], "comment": comment}}.items():
+            if name in cls.facts_shape and not all(map(_can_be_said, _texts(value))):
+                raise malformed(f"engine_facts.{name}", on=description.id)
         for name, is_wrong in cls._wrong(description).items():
             if is_wrong:
                 raise malformed(f"engine_facts.{name}", on=description.id)
@@ -131,3 +137,24 @@ class MariadbEngine(ServerEngine):
             choice = self._options.get("nontransactional_tables") or REFUSE
             digests = bool(self._options.get("content_digest"))
             return self.dump_type(self._connection, writer, jobs=jobs, choice=choice, digests=digests).run()
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """All texts in a value of JSON's."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _can_be_said(text: str) -> bool:
+    """Whether a server can have anything of this name, and be told so."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

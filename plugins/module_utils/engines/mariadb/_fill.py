@@ -55,7 +55,7 @@ class Dialect:
 
     :param session: a connection to it.
     :param immediate: what executes a statement of a set, and no more than that.
-    :param prepare: sees to it that a session makes tables as a set says.
+    :param prepare: sees to it that a session makes tables, and changes them, as a set says.
     :param defer: drops indexes of the session's database that can wait for the rows, given how many each table will
         have; table to what was dropped.
     :param loading: what makes a session ready for tables that refer to others, and for rows.
@@ -183,6 +183,7 @@ def _index(
 ) -> list[str]:
     """Makes the indexes of a table whose rows are there."""
     with dialect.session(work.processes, connection, database=database) as session:
+        dialect.prepare(session)
         deferred.make(session)
     return []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._server_disk import require_room
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import Session
@@ -16,12 +17,13 @@ _START_SECONDS = 60
 _PID_FILE_BYTES = 32
 
 
-def check_room(session: Session, needed: int, *, on: str) -> None:
-    """Refuses a restore for which there is no room.
+def check_room(session: Session, least: int, dumped: int, *, on: str) -> list[str]:
+    """Refuses a restore for which there can be no room; what the operator should know besides.
 
-    :param needed: what the database took that was dumped, bytes.
+    :param least: what the set takes, bytes.
+    :param dumped: what the database took that was dumped, bytes.
     :param on: the target, for messages.
-    :raises Refused: when less is free where the server has its data.
+    :raises Refused: when less is free than the set takes where the server has its data.
     """
     data = session.value("@@GLOBAL.datadir")
     pid_file = session.value("@@GLOBAL.pid_file")
@@ -29,7 +31,8 @@ def check_room(session: Session, needed: int, *, on: str) -> None:
     if data and pid_file and uptime:
         started = int(session.value("UNIX_TIMESTAMP()") or 0) - int(uptime[0][1])
         if _is_here(os.path.join(data, pid_file), started):
-            require_room(data, needed, on=on)
+            return require_room(data, least, dumped, on=on)
+    return []
 
 
 def _is_here(pid_file: str, started: int) -> bool:
@@ -38,10 +41,8 @@ def _is_here(pid_file: str, started: int) -> bool:
     :param pid_file: where it has written the number of its process.
     :param started: when it began, seconds since 1970.
     """
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        # Whatever a server says is there, it does not make us wait.
-        with open(os.open(pid_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), encoding="ascii") as stream:
-            number = int(stream.read(_PID_FILE_BYTES))
+    with contextlib.suppress(OSError, ValueError, IndexError, StopIteration):
+        number = int(_beginning(pid_file))
         # proc(5): what comes after the program's name; the 22nd field is when it began, in ticks since the host did.
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as stream:
             ticks = int(stream.read().rpartition(")")[2].split()[19])
@@ -49,3 +50,19 @@ def _is_here(pid_file: str, started: int) -> bool:
             booted = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
         return abs(booted + ticks / os.sysconf("SC_CLK_TCK") - started) <= _START_SECONDS
     return False
+
+
+def _beginning(path: str) -> str:
+    """What a file begins with that a server names, and that may be anything: only a plain one is opened.
+
+    :raises ValueError: when it is another, or no text.
+    """
+    # Found, but not opened: of a device or a pipe, that alone may do something, or wait.
+    found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise ValueError(f"{path} is no plain file")
+        with open(f"/proc/self/fd/{found}", encoding="ascii") as stream:
+            return stream.read(_PID_FILE_BYTES)
+    finally:
+        os.close(found)

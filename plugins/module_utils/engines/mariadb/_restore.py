@@ -7,8 +7,9 @@ MariaDB has no statement that renames a database. RENAME TABLE takes all tables 
 ones into their place, in one step; triggers must be gone while it does, and views and routines are made anew. All of
 that is one compound statement that the server carries through by itself, and takes back by itself if a step fails:
 when the client dies, the target is either as it was or wholly restored. When the statement is killed, or the server,
-the tables are one or the other, and what is missing of the programs is made again; should this process die as well,
-their statements are in a table of the database that was to keep what was replaced.
+the tables are one or the other, and what is missing of the programs, defaults and rights that belong to them is made;
+should this process die as well, the statements of programs are in a table of the database that was to keep what was
+replaced.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb i
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._account import native_hash
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import (
     PROGRAMS_TABLE,
     BesideRestoration,
@@ -49,6 +51,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
 # EXECUTE IMMEDIATE of every kind of statement (MDEV-16708).
 _OLDEST_SERVER = (10, 6)
 _TRIES = 3
+# Tables are changed without asking whether their rows obey their foreign keys.
+_LOOSE = "SET SESSION foreign_key_checks = 0"
 # How long a trial waits for a session that still uses the target; when the swap begins, nobody should.
 _TRIAL_WAIT_SECONDS = 5
 _SWAP_WAIT_SECONDS = 1
@@ -96,11 +100,12 @@ class Restoration(BesideRestoration):
     def _given_beside(self) -> str:
         return f"ALL ON {accounts.pattern(self.beside)}.*"
 
+    @staticmethod
+    def _identified(password: str) -> str:
+        return f"VIA mysql_native_password USING '{native_hash(password)}'"
+
     def _powers(self, session: Session, facts: t.Mapping[str, t.Any]) -> list[str]:
         return ["BINLOG REPLAY"] if facts["history"] else []
-
-    def _give_roles(self, session: Session, made: t.Sequence[str]) -> list[str]:
-        return accounts.make_members(session, made, self._new_accounts)
 
     def _make_once(self, work: RestoreWork, programs: t.Sequence[Definition]) -> list[tuple[Definition, ProcessFailed]]:
         left: list[tuple[Definition, ProcessFailed]] = []
@@ -135,10 +140,11 @@ class Restoration(BesideRestoration):
                     old = objects.programs(looking, self.name)
                 self._free_tables(work, session)
                 session.execute(self._creation(kept, before), action="create the database that keeps what is there")
-                self._remember(session, kept, old)
             else:
                 session.execute(self._creation(self.name, facts["database"]), action="create the database")
             try:
+                if kept is not None:
+                    self._remember(session, kept, old)
                 self._exchange(work, session, before, kept, old, facts)
             except BackupError:
                 self._take_back(work, before, kept)
@@ -169,13 +175,14 @@ class Restoration(BesideRestoration):
             forward += entry.removal(beside) if entry.kind != objects.EVENT else []
         forward += [immediate(renaming(moves))] if moves else []
         defaults = [_sequence_default(*entry, database=live) for entry in facts["sequence_defaults"]]
-        routines = [entry for entry in self._programs if entry.kind in objects.ROUTINES]
-        others = [entry for entry in self._programs if entry.kind not in objects.ROUTINES]
+        routines, others = _apart(self._programs)
         made = [statement for entry in routines for statement in entry.statements]
         made += map(immediate, self._grants)
         made += [statement for entry in others for statement in entry.statements]
+        # Here, though _finish does it as well: should this process die, nobody would. The routine may be gone.
+        given = [immediate(grant) for grant in self._present if accounts.is_of_routine(grant)]
         options = immediate(f"ALTER DATABASE {quote_identifier(live)} {catalogue.options(facts['database'])}")
-        after = [SETTINGS, "SET SESSION foreign_key_checks = 0", *map(immediate, defaults), options, *made]
+        after = [SETTINGS, _LOOSE, *map(immediate, defaults), options, *made]
         undo = [statement for entry in reversed(self._programs) for statement in entry.removal(live)]
         undo += ["SET SESSION sql_mode = '', foreign_key_checks = 0"]
         undo += map(immediate, self._revokes)
@@ -203,6 +210,7 @@ class Restoration(BesideRestoration):
                 *(f"{statement};" for statement in forward),
                 "SET @renamed = TRUE;",
                 *(f"{statement};" for statement in after),
+                *("BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;", *map("{};".format, given), "END;"),
                 "END",
             ]
         )
@@ -217,10 +225,13 @@ class Restoration(BesideRestoration):
             except ProcessFailed as error:
                 # A server that went down comes back; a statement that it has begun, it may still be carrying out.
                 self._wait_for_end(work, number)
-                moved = bool(new or there) and self._is_swapped(work, new, there, kept)
                 # The statement takes itself back, but not where it was killed, or the server was.
-                lost = self._make_missing(work, live, self._programs if moved else old)
-                if lost and not moved:
+                if bool(new or there) and self._is_swapped(work, new, there, kept):
+                    self._complete(work, [*map(immediate, defaults), options], error)
+                    return
+                lost = self._make_missing(work, live, old)
+                self._give_again(work, self._present)
+                if lost:
                     raise BackupError(
                         "put the restored database in place",
                         on=self.connection.describe(),
@@ -229,13 +240,39 @@ class Restoration(BesideRestoration):
                         next_step=f"Its tables are as they were. The programs' statements are in the table"
                         f" {kept}.{PROGRAMS_TABLE}: execute them.",
                     ) from error
-                if moved:
-                    if lost:
-                        work.warnings.append(f"The server was interrupted, and could not make: {', '.join(lost)}")
-                    return
                 if attempt == _TRIES or "ERROR 1205" not in error.why:
                     raise
                 self._free_tables(work, session)
+
+    def _complete(self, work: RestoreWork, changes: t.Sequence[str], error: ProcessFailed) -> None:
+        """Does what comes after the renaming, whatever of it has been done; each statement may come twice.
+
+        :param changes: of the tables and the database, before its programs.
+        :param error: what interrupted it.
+        """
+        routines, others = _apart(self._programs)
+        failed = self._carry_out(work, changes)
+        lost = self._make_missing(work, self.name, routines)
+        # A view of a function is only made if its definer may execute that.
+        failed += self._carry_out(work, map(immediate, self._grants))
+        lost += self._make_missing(work, self.name, others)
+        work.warnings.append(f"The server was interrupted in the last step, which was then completed: {error.why}")
+        if lost:
+            work.warnings.append(f"Of the database's programs, these could not be made: {', '.join(lost)}")
+        if failed:
+            work.warnings.append(f"Of its defaults, properties and rights, not all could be made: {'; '.join(failed)}")
+
+    def _carry_out(self, work: RestoreWork, statements: t.Iterable[str]) -> list[str]:
+        """Carries statements out, each by itself; why some failed."""
+        failed = []
+        for statement in statements:
+            try:
+                with Session(work.processes, self.connection, database=self.name) as session:
+                    session.execute(_LOOSE)
+                    session.execute(statement, action="complete a restored database")
+            except ProcessFailed as error:
+                failed.append(error.why)
+        return failed
 
     def _free_tables(self, work: RestoreWork, session: Session) -> None:
         """Sees to it that nobody holds a table of the target: while the swap waited, its triggers would be missing."""
@@ -329,6 +366,12 @@ class Restoration(BesideRestoration):
             )
         else:
             self._forget(work, kept)
+
+
+def _apart(programs: t.Sequence[Definition]) -> tuple[list[Definition], list[Definition]]:
+    """The routines among programs, and the others."""
+    routines = [entry for entry in programs if entry.kind in objects.ROUTINES]
+    return routines, [entry for entry in programs if entry.kind not in objects.ROUTINES]
 
 
 def _sequence_default(table: str, column: str, sequence: str, *, database: str) -> str:

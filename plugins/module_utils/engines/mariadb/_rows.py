@@ -76,9 +76,10 @@ def expression(column: Column) -> str:
     if column.type in _DIGITS:
         return f"HEX({name})"
     # Evaluated for every value, of which nearly none begins so: the first byte is looked at once, and that is all.
+    # Enclosures are bytes: to text of a character set of wide characters (utf16) they would come as such a character.
     return (
         f"IF(ASCII({name}) IN (1, 78) AND (ASCII({name}) = 1 OR LENGTH({name}) = 4),"
-        f" CONCAT({_ENCLOSURE}, REPLACE({name}, {_ENCLOSURE}, x'0101'), {_ENCLOSURE}), {name})"
+        f" CONCAT({_ENCLOSURE}, REPLACE(CAST({name} AS BINARY), {_ENCLOSURE}, x'0101'), {_ENCLOSURE}), {name})"
     )
 
 

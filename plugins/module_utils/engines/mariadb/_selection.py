@@ -71,10 +71,10 @@ class Selection(BesideRestoration):
         more = f" and {len(self._tables) - _SHOWN} more" if len(self._tables) > _SHOWN else ""
         return TargetState(f"{shown}{more} into the {state.target}", state.exists, state.empty)
 
-    def _needed_bytes(self, work: RestoreWork) -> int:
+    def _needed_bytes(self, work: RestoreWork) -> tuple[int, int]:
         # A set does not tell the sizes of single tables.
         del work
-        return 0
+        return 0, 0
 
     def restore_beside(self, work: RestoreWork) -> None:
         """Makes a database with the tables, and what they cannot be without."""
@@ -93,6 +93,7 @@ class Selection(BesideRestoration):
 
     def _cut(self, work: RestoreWork, session: Session) -> None:
         """Drops the foreign keys to tables that were not chosen."""
+        self.dialect.prepare(session)
         keys = session.rows(
             {
                 "table": "TABLE_NAME",

@@ -32,7 +32,7 @@ SETTINGS = (
     " wait_timeout = 604800, net_read_timeout = 86400, net_write_timeout = 86400, max_statement_time = 0,"
     f" lock_wait_timeout = {LOCK_WAIT_SECONDS}, innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS},"
     " idle_transaction_timeout = 0, sql_select_limit = 18446744073709551615, sql_quote_show_create = 1,"
-    " sql_auto_is_null = 0, autocommit = 1"
+    " sql_auto_is_null = 0, autocommit = 1, max_error_count = 64"
     # Otherwise the first TIMESTAMP of a table follows the clock. It can be set since 10.8.4.
     " /*M!100804 , explicit_defaults_for_timestamp = 1 */"
 )

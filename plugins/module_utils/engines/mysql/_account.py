@@ -145,7 +145,8 @@ class MysqlAccount(MariadbAccount):
         if self._request.read_accounts:
             found.append(self._right("SELECT", "`mysql`.*"))
         of_database = [*_OF_DATABASE, *(["LOCK TABLES"] if self._request.lock_tables else [])]
-        levels = [f"{accounts.pattern(name, literal=self._literal)}.*" for name in self._request.databases]
+        levels = {f"{accounts.pattern(name, literal=self._literal)}.*": name for name in self._request.databases}
+        self._levels = {} if self._literal else {level: (name, of_database) for level, name in levels.items()}
         return found + [self._right(what, level) for level in levels for what in of_database]
 
     def change(self, take: t.Sequence[Right], give: t.Sequence[Right]) -> None:

@@ -18,10 +18,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._
     drop,
     grants,
     is_of_routine,
+    is_on,
     meaning,
     of_patterns,
     plain,
+    revocation,
     rights,
+    without_loss,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._session import (
     Session,
@@ -33,21 +36,25 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._se
 __all__ = [
     "USERS",
     "Account",
-    "create_missing",
     "drop",
     "grants",
     "held",
     "is_literal",
     "is_of_routine",
+    "is_on",
     "is_visible",
+    "make_members",
     "meaning",
+    "missing",
     "of_database",
     "pattern",
     "present",
     "read",
+    "revocation",
     "rights",
     "statements",
     "with_rights_on",
+    "without_loss",
     "write",
 ]
 
@@ -131,27 +138,37 @@ def read(text: str) -> list[str]:
     return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in _LINE.finditer(text)]
 
 
-def create_missing(session: Session, made: t.Sequence[str]) -> list[Account]:
-    """Makes those of a set's accounts that the server has not got, without rights; gives the new ones their new roles.
+def missing(session: Session, made: t.Sequence[str]) -> dict[str, tuple[Account, str]]:
+    """Those of a set's accounts that the server has not got: the set's statement to the account, and what makes it.
 
     :param made: the set's statements.
-    :returns: the new ones.
-    :raises ProcessFailed: when this account may not make them.
+    :raises ProcessFailed: when this account may not see the server's accounts.
     """
     there = {Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.user")}
-    new: list[Account] = []
+    found: dict[str, tuple[Account, str]] = {}
     for statement in made:
         creation = _CREATE_USER.fullmatch(statement)
         account = parse(creation["account"]) if creation else None
         if creation is None or account is None or account in there or " ROLE" in _without_texts(creation["how"]):
             continue
-        session.execute(immediate(statement), action="create the accounts that the database needs")
-        new.append(account)
+        there.add(account)
+        found[statement] = account, statement
+    return found
+
+
+def make_members(session: Session, made: t.Sequence[str], new: t.Collection[Account]) -> list[str]:
+    """Gives new accounts their roles, of those that are new as well.
+
+    :param made: the set's statements.
+    :param new: the accounts and roles that were made.
+    :returns: the statements that were left out and should be told: none, for a role that was there is given to nobody.
+    :raises ProcessFailed: when this account may not do that.
+    """
     for statement in made:
         match = _MEMBER.fullmatch(statement) or _DEFAULT.fullmatch(statement)
         if match and parse(match["role"]) in new and parse(match["account"]) in new:
             session.execute(immediate(statement), action="give new accounts their roles")
-    return new
+    return []
 
 
 def _without_texts(how: str) -> str:

@@ -29,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql imp
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _rows as rows
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._account import kept as kept_of
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import advising
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._fill import MYSQL
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._objects import Definition
@@ -83,7 +84,10 @@ class Restoration(BesideRestoration):
         return bool(session.rows({"name": "COLLATION_NAME"}, source))
 
     def _pattern(self, session: mariadb_session.Session, database: str) -> str:
-        return accounts.pattern(database, literal=accounts.is_literal(t.cast("Session", session)))
+        return accounts.pattern(database, literal=self._is_literal(session))
+
+    def _is_literal(self, session: mariadb_session.Session) -> bool:
+        return accounts.is_literal(t.cast("Session", session))
 
     def _plainly(self, session: mariadb_session.Session) -> str:
         # As an account with an active role needs it to call functions; but for no other database that it is a pattern
@@ -98,6 +102,10 @@ class Restoration(BesideRestoration):
     def _given_beside(self) -> str:
         # Not by a pattern, which the server does not follow where a role is active.
         return f"EXECUTE ON {quote_identifier(self.beside)}.*"
+
+    @staticmethod
+    def _identified(password: str) -> str:
+        return f"WITH caching_sha2_password AS 0x{kept_of(password).hex()}"
 
     def _powers(self, session: mariadb_session.Session, facts: t.Mapping[str, t.Any]) -> list[str]:
         return ["SESSION_VARIABLES_ADMIN"] if changes_tables(t.cast("Session", session)) else []
@@ -123,10 +131,11 @@ class Restoration(BesideRestoration):
                 work.warnings.append("An interrupted restore of the target was taken back first")
                 if lost:
                     work.warnings.append(f"Programs of the target that could not be made again: {', '.join(lost)}")
+            self._give_again(work, plan.present)
         swapper.forget()
 
     def _swapper(self, work: RestoreWork) -> Swapper:
-        return Swapper(work.processes, self.connection, live=self.name, journal=self.journal)
+        return Swapper(work.processes, self.connection, live=self.name, beside=self.beside, journal=self.journal)
 
     def _make_programs(self, work: RestoreWork, programs: t.Sequence[Definition]) -> None:
         for entry in programs:
@@ -197,8 +206,7 @@ class Restoration(BesideRestoration):
         return plan.kept or None
 
     def _prepare(self, work: RestoreWork) -> Plan:
-        facts = work.reader.description.engine_facts
-        after = catalogue.options(facts["database"])
+        facts = work.reader.description.engine_facts["database"]
         with Session(work.processes, self.connection) as session:
             before = catalogue.properties(session, self.name)
             kept = ""
@@ -210,7 +218,7 @@ class Restoration(BesideRestoration):
                     old = objects.programs(looking, self.name)
                 there = catalogue.tables(session, self.name)
             new = catalogue.tables(session, self.beside)
-        was = catalogue.options(before) if before is not None else ""
+        words = ("character_set", "collation")
         return Plan(
             live=self.name,
             beside=self.beside,
@@ -218,7 +226,9 @@ class Restoration(BesideRestoration):
             there=[table.name for table in there],
             new=[table.name for table in new],
             holds=len({table.transactional for table in [*there, *new]}) < 2,
-            options=(was, after) if was else ("", ""),
+            options=(tuple(before[word] for word in words), tuple(facts[word] for word in words))
+            if before is not None
+            else ((), ()),
             old=old,
             programs=self._programs,
             grants=self._grants,

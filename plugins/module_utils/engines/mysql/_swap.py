@@ -9,12 +9,17 @@ a file of its own, which it goes on with should we die. While the triggers are g
 writes to them without. Before it begins, a journal (a database beside the target) has all that it takes to put things
 right: whatever is interrupted, tables are the old or the new, never some of each, and the next restore makes the
 programs that belong to them.
+
+Whoever may create databases may create one of the journal's name, and what it says is done by an administrator. So it
+is sealed: a view of the journal's digest, whose definer the server vouches for, tells who wrote it; and what the same
+account wrote is believed no more than a set is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -23,10 +28,16 @@ import time
 import typing as t
 import zlib
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import qualified, renaming
+from ansible_collections.infitulua.backup.plugins.module_utils.engines._replaced_name import stamp_of
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._beside import (
+    derived_name,
+    qualified,
+    renaming,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _catalogue as catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _objects as objects
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._client import failure
@@ -37,6 +48,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._se
     immediate,
     quote_identifier,
     quote_literal,
+    same_name,
 )
 
 # How long the swap waits for a session that still uses the target; behind it, others wait.
@@ -44,6 +56,7 @@ _WAIT_SECONDS = 5
 # How long a server that went down has for coming back, and a script whose master died for its end.
 _RETURN_SECONDS = 60
 _ROUTINES = ("function", "procedure")
+_WORD = re.compile(r"\w+", re.ASCII)
 # A view (a table), a routine, a trigger, an event that is there.
 _IS_THERE = re.compile(r"ERROR (?:1050|1304|1359|1537) ")
 ACTION = "put the restored database in place"
@@ -59,7 +72,7 @@ class Plan:
     :param new: the tables of ``beside``, which take their place.
     :param holds: whether the tables are held while their triggers are gone. Not where some know transactions and others
         do not: a server with GTIDs locks no such tables together.
-    :param options: of ``live`` before and after, as ALTER DATABASE says them; making a program may change them for a
+    :param options: character set and collation of ``live`` before and after; making a program may change them for a
         moment. Empty where it was not there.
     :param old: the programs of ``live`` before.
     :param programs: its programs after.
@@ -74,7 +87,7 @@ class Plan:
     there: list[str]
     new: list[str]
     holds: bool
-    options: tuple[str, str]
+    options: tuple[tuple[str, ...], tuple[str, ...]]
     old: list[Definition]
     programs: list[Definition]
     grants: list[str]
@@ -90,17 +103,47 @@ class Plan:
         return lines
 
     @classmethod
-    def from_lines(cls, lines: t.Sequence[str]) -> Plan:
-        """What :meth:`to_lines` wrote."""
-        head, *others = [json.loads(line) for line in lines]
-        plan = cls(**{**head, "options": tuple(head["options"])}, old=[], programs=[])
-        for entry in others:
-            part = entry.pop("part")
-            collations = entry.pop("database_collations")
-            found = Definition(**entry, database_collations=tuple(collations) if collations else None)
-            found.check("the journal of an interrupted swap")
-            getattr(plan, part).append(found)
+    def from_lines(cls, lines: t.Sequence[str], *, live: str, beside: str) -> Plan:
+        """What :meth:`to_lines` wrote.
+
+        :param live: the target's name.
+        :param beside: the name of the database beside it.
+        :raises ValueError: when it is anything else, or reaches beyond the target.
+        """
+        try:
+            head, *others = [json.loads(line) for line in lines]
+            plan = cls(**{**head, "options": tuple(map(tuple, head["options"]))}, old=[], programs=[])
+            for entry in others:
+                part = entry.pop("part")
+                collations = entry.pop("database_collations")
+                found = Definition(**entry, database_collations=tuple(collations) if collations else None)
+                found.check("the journal of an interrupted swap")
+                {"old": plan.old, "programs": plan.programs}[part].append(found)
+            wrong = [name for name, is_right in plan._right(live, beside).items() if not is_right]
+        except SetInvalid as error:
+            raise ValueError(error.why) from error
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        if wrong:
+            raise ValueError(f"what it says of {', '.join(wrong)} is not what a restore of {live} writes")
         return plan
+
+    def _right(self, live: str, beside: str) -> dict[str, bool]:
+        """Which of its parts are such as a swap of this target has."""
+        return {
+            "live": self.live == live,
+            "beside": self.beside == beside,
+            "kept": self.kept == "" or stamp_of(self.kept, lambda ending: derived_name(live, ending)) is not None,
+            "tables": all(isinstance(name, str) for name in [*self.there, *self.new]),
+            "options": len(self.options) == 2
+            and all(
+                len(words) in (0, 2) and all(isinstance(word, str) and _WORD.fullmatch(word) for word in words)
+                for words in self.options
+            ),
+            "grants": all(accounts.is_on(grant, live) for grant in [*self.grants, *self.present]),
+            "revokes": set(self.revokes)
+            <= {accounts.revocation(grant) for grant in self.grants if accounts.is_on(grant, live)},
+        }
 
     def script(self) -> str:
         """The statements that carry it out."""
@@ -137,11 +180,18 @@ class Plan:
             self.grants,
         )
 
+    def altering(self, options: t.Sequence[str]) -> list[str]:
+        """What gives the live database its character set and collation; nothing where these are not known."""
+        if not options:
+            return []
+        said = catalogue.options(dict(zip(("character_set", "collation"), options)))
+        return [f"ALTER DATABASE {quote_identifier(self.live)} {said}"]
+
     def _script(
         self,
         removed: t.Sequence[tuple[str, Definition]],
         moves: t.Sequence[tuple[str, str, str]],
-        options: str,
+        options: t.Sequence[str],
         made: t.Sequence[Definition],
         grants: t.Sequence[str],
     ) -> str:
@@ -158,7 +208,7 @@ class Plan:
         before = [
             SETTINGS,
             f"SET SESSION lock_wait_timeout = {_WAIT_SECONDS}, foreign_key_checks = 0",
-            *([f"ALTER DATABASE {quote_identifier(self.live)} {options}"] if options else []),
+            *self.altering(options),
             *early,
             *([f"LOCK TABLES {', '.join(held)}"] if held else []),
             *triggers,
@@ -177,13 +227,15 @@ class Swapper:
     """Carries out swaps of one target.
 
     :param live: the target's name.
+    :param beside: the name of the database beside it.
     :param journal: the name of the database of the journal.
     """
 
-    def __init__(self, processes: Processes, connection: Connection, *, live: str, journal: str) -> None:
+    def __init__(self, processes: Processes, connection: Connection, *, live: str, beside: str, journal: str) -> None:
         self._processes = processes
         self._connection = connection
         self._live = live
+        self._beside = beside
         self._journal = journal
         # Whoever carries out a script has this lock until its end.
         self._lock = f"infitulua.backup.swap.{zlib.crc32(journal.encode('utf-8')):08x}"
@@ -198,20 +250,52 @@ class Swapper:
             )
             session.execute(f"CREATE TABLE {table} (number int PRIMARY KEY, entry longtext NOT NULL)")
             lines = plan.to_lines()
+            # What would not be believed later is not begun.
+            self._read(lines)
             # All of them, or none.
             session.execute("START TRANSACTION")
             for number, line in enumerate(lines):
                 session.execute(f"INSERT INTO {table} VALUES ({number}, {quote_literal(line)})")
             session.execute("COMMIT")
+            # Without a seal, nothing has begun.
+            seal = qualified(self._journal, "seal")
+            session.execute(f"CREATE SQL SECURITY INVOKER VIEW {seal} AS SELECT '{_digest(lines)}' AS digest")
 
     def remembered(self) -> Plan | None:
-        """What the journal says of a swap that was interrupted; None: there was none, or it had not begun."""
+        """What the journal says of a swap that was interrupted; None: there was none, or it had not begun.
+
+        :raises Refused: when it is not by this account, or not what a restore writes.
+        """
         table = qualified(self._journal, "journal")
         with Session(self._processes, self._connection) as session:
-            if "journal" not in catalogue.relations(session, self._journal):
+            # Both at once: whoever has rights on the journal may put another view in its place, but no such one.
+            seals = session.rows(
+                {"definer": "DEFINER", "own": "DEFINER = CURRENT_USER()", "text": "VIEW_DEFINITION"},
+                f"information_schema.VIEWS WHERE {same_name('TABLE_SCHEMA', self._journal)} AND TABLE_NAME = 'seal'",
+            )
+            if not seals or "journal" not in catalogue.relations(session, self._journal):
                 return None
-            rows = session.rows({"entry": "entry"}, f"{table} ORDER BY number")
-        return Plan.from_lines([row["entry"] for row in rows]) if rows else None
+            lines = [row["entry"] for row in session.rows({"entry": "entry"}, f"{table} ORDER BY number")]
+        if not seals[0]["own"]:
+            raise self._refused(f"it was written by {seals[0]['definer']}, and not by this account")
+        if f"'{_digest(lines)}'" not in seals[0]["text"]:
+            raise self._refused("it was altered since it was written")
+        return self._read(lines)
+
+    def _read(self, lines: t.Sequence[str]) -> Plan:
+        try:
+            return Plan.from_lines(lines, live=self._live, beside=self._beside)
+        except ValueError as error:
+            raise self._refused(str(error)) from error
+
+    def _refused(self, why: str) -> Refused:
+        return Refused(
+            "put right what an interrupted restore left",
+            on=self._connection.describe(),
+            why=f"its journal, the database {self._journal}, is not believed: {why}",
+            next_step="Restore as the account that began it. Where nobody began one, somebody who may create databases"
+            " made the journal: look into who that was, drop it, and restore again.",
+        )
 
     def forget(self) -> None:
         """Removes the journal."""
@@ -278,6 +362,10 @@ class Swapper:
     def put_back(self, plan: Plan) -> list[str]:
         """Makes the old programs, the tables not having moved; the names of those that cannot be made."""
         with Session(self._processes, self._connection) as session:
-            if plan.options[0]:
-                session.execute(f"ALTER DATABASE {quote_identifier(plan.live)} {plan.options[0]}")
+            for statement in plan.altering(plan.options[0]):
+                session.execute(statement)
         return self.make_missing(plan.live, plan.old)
+
+
+def _digest(lines: t.Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

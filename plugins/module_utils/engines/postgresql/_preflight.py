@@ -40,6 +40,7 @@ def examine(
     *,
     name: str,
     jobs: int,
+    set_bytes: int,
     source_bytes: int,
     on: str,
 ) -> list[str]:
@@ -48,6 +49,7 @@ def examine(
     :param session: on a database of the server other than the target.
     :param open_session: another such one, for questions that end a session where the answer is no.
     :param name: the database to restore as.
+    :param set_bytes: what the set takes.
     :param source_bytes: size of the database that was dumped.
     :param on: the target, for messages.
     :returns: what the operator should know.
@@ -57,7 +59,7 @@ def examine(
     warnings = _check_extensions(session, facts["extensions"], on)
     _check_locales(session, open_session, facts, on)
     warnings += _compare_collations(session, facts)
-    _check_space(session, facts, source_bytes, on)
+    warnings += _check_space(session, facts, set_bytes, source_bytes, on)
     _check_slots(session, jobs, on)
     connected = session.value(
         "SELECT count(*) AS value FROM pg_stat_activity"
@@ -176,7 +178,7 @@ def _compare_collations(session: Session, facts: t.Mapping[str, t.Any]) -> list[
     ]
 
 
-def _check_space(session: Session, facts: t.Mapping[str, t.Any], needed: int, on: str) -> None:
+def _check_space(session: Session, facts: t.Mapping[str, t.Any], least: int, dumped: int, on: str) -> list[str]:
     """Where the server's file system can be seen from here."""
     rows = session.rows(
         "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data,"
@@ -186,8 +188,8 @@ def _check_space(session: Session, facts: t.Mapping[str, t.Any], needed: int, on
     )
     data, location = rows[0]["data"], rows[0]["location"]
     if not data or not _is_server_of(data, rows[0]["port"], rows[0]["started"]):
-        return
-    require_room(os.path.join(data, location) if location else data, needed, on=on)
+        return []
+    return require_room(os.path.join(data, location) if location else data, least, dumped, on=on)
 
 
 def _is_server_of(data: str, port: int, started: int) -> bool:

@@ -111,6 +111,7 @@ class Restoration:
                 facts,
                 name=self.name,
                 jobs=work.jobs,
+                set_bytes=work.reader.description.stored_bytes,
                 source_bytes=work.reader.description.source_bytes,
                 on=self.connection.describe(),
             )

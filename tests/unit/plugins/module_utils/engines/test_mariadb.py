@@ -5,18 +5,29 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+import typing as t
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._content_digest import digest_rows
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _objects as objects
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _preflight as preflight
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._catalogue import Column, Table
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._client import Connection
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._digest import join, lines
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._dump import plan
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._indexes import deferrable
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._session import unescape
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._engine import MysqlEngine
 
 MIB = 1024 * 1024
 
@@ -108,12 +119,16 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
     ]
     place = "`new\\_one`"
     assert accounts.grants(made, database="ledger", target="new_one", place=place, plainly=place) == [
-        ("GRANT SELECT ON `new\\_one`.* TO `a`@`b`", "REVOKE SELECT ON `new\\_one`.* FROM `a`@`b`"),
-        (
-            "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
-            "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `new_one`.`p` FROM `a`@`b`",
-        ),
+        "GRANT SELECT ON `new\\_one`.* TO `a`@`b`",
+        "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]
+
+
+def test_what_is_given_can_be_taken_back() -> None:
+    given = "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION"
+    assert accounts.revocation(given) == "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `new_one`.`p` FROM `a`@`b`"
+    with pytest.raises(ValueError, match="no grant"):
+        accounts.revocation("DROP DATABASE x")
 
 
 def test_what_a_client_prints_is_read_as_it_was() -> None:
@@ -193,3 +208,74 @@ def test_rights_on_patterns_are_those_of_the_closest(
 ) -> None:
     assert accounts.of_patterns(patterns, "web_a") == closest
     assert accounts.of_patterns(patterns, "web_a", closest=False) == everywhere
+
+
+def test_of_the_files_that_a_server_names_only_plain_ones_are_opened(tmp_path: Path) -> None:
+    plain, pipe, link = tmp_path / "plain", tmp_path / "pipe", tmp_path / "link"
+    plain.write_text(f"{os.getpid()}\n")
+    link.symlink_to(plain)
+    os.mkfifo(pipe)
+    # This process's own beginning is what one that names its number must have said.
+    with open("/proc/self/stat") as stream:
+        ticks = int(stream.read().rpartition(")")[2].split()[19])
+    with open("/proc/stat") as stream:
+        started = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
+    started += ticks // os.sysconf("SC_CLK_TCK")
+    assert preflight._is_here(str(plain), started)
+    assert not preflight._is_here(str(plain), started - 3600)
+    assert not preflight._is_here(str(link), started)
+    # Whoever opens the pipe for writing waits until somebody opens it for reading.
+    writing = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_WRONLY)), daemon=True)
+    writing.start()
+    time.sleep(0.2)
+    assert not preflight._is_here(str(pipe), started)
+    time.sleep(0.2)
+    assert writing.is_alive()
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+    writing.join(10)
+
+
+def test_a_host_that_does_not_say_when_it_began_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pid").write_text(f"{os.getpid()}\n")
+    real = open
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda path, *given, **more: real("/dev/null" if path == "/proc/stat" else path, *given, **more),
+    )
+    assert not preflight._is_here(str(tmp_path / "pid"), 0)
+
+
+FACTS = {
+    "version": "10.11.6",
+    "database": {"name": "d", "character_set": "utf8mb4", "collation": "utf8mb4_bin", "comment": "a\0b"},
+    "objects": {"base table": 1},
+    "row_counts": {"ñ 😀": 1},
+    "content_digests": None,
+    "sequence_defaults": [["t", "c", "s"]],
+    "references": [["d", "t"]],
+    "lower_case_table_names": 0,
+    "token": "0" * 32,
+    "tables": {"t": [["c", "int"]]},
+    "history": [],
+    "streams": {},
+}
+
+
+@pytest.mark.parametrize("engine", [MariadbEngine, MysqlEngine])
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "\udc80"])
+def test_names_that_no_server_can_have_are_refused(engine: type[MariadbEngine], name: str) -> None:
+    def check(facts: dict[str, object]) -> None:
+        engine.check_facts(t.cast("Description", SimpleNamespace(engine_facts=facts, payload=[], id="set")))
+
+    check(FACTS)
+    for changes in (
+        {"row_counts": {name: 1}},
+        {"tables": {"comment": [[name, "int"]]}},
+        {"database": {**t.cast("dict[str, str]", FACTS["database"]), "name": name}},
+        {"references": [["d", name]]},
+        {"content_digests": {name: "x"}},
+    ):
+        with pytest.raises(SetInvalid, match=f"engine_facts.{next(iter(changes))} in its backup.json"):
+            check({**FACTS, **changes})

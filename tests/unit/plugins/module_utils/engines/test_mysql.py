@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused, SetInvalid
@@ -53,26 +55,72 @@ def test_a_definition_of_another_kind_is_refused(kind: str, statement: str) -> N
         Definition(kind, "x", statement).check("programs")
 
 
+PLAN = Plan(
+    live="conta",
+    beside="conta__restoring",
+    kept="conta__replaced_20261125T120000Z",
+    there=["a"],
+    new=["a", "b"],
+    holds=True,
+    options=(("latin1", "latin1_bin"), ("utf8mb4", "utf8mb4_0900_ai_ci")),
+    old=DEFINITIONS[1:3],
+    programs=DEFINITIONS[1:],
+    grants=["GRANT SELECT ON `conta`.* TO `a`@`b`"],
+    revokes=["REVOKE SELECT ON `conta`.* FROM `a`@`b`"],
+    present=[],
+)
+
+
 def test_a_journal_is_read_as_it_was_written() -> None:
-    plan = Plan(
-        live="conta",
-        beside="conta__restoring",
-        kept="conta__replaced_1",
-        there=["a"],
-        new=["a", "b"],
-        holds=True,
-        options=("CHARACTER SET `latin1`", "CHARACTER SET `utf8mb4`"),
-        old=DEFINITIONS[1:3],
-        programs=DEFINITIONS[1:],
-        grants=["GRANT SELECT ON `conta`.* TO `a`@`b`"],
-        revokes=[],
-        present=[],
-    )
-    assert Plan.from_lines(plan.to_lines()) == plan
+    assert Plan.from_lines(PLAN.to_lines(), live="conta", beside="conta__restoring") == PLAN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"live": "mysql"},
+        {"beside": "otra"},
+        {"kept": "otra"},
+        {"kept": "otra__replaced_20261125T120000Z"},
+        {"there": [1]},
+        {"options": [["utf8mb4; DROP DATABASE x; --", "utf8mb4_bin"], []]},
+        {"options": "utf8mb4"},
+        {"options": [["utf8mb4"], ["utf8mb4"]]},
+        {"grants": ["GRANT ALL PRIVILEGES ON *.* TO `a`@`b`"]},
+        {"grants": ["GRANT ALL PRIVILEGES ON `otra`.* TO `a`@`b`"]},
+        {"grants": ["GRANT SELECT ON `conta`.* TO `a`@`b`; DROP DATABASE x"]},
+        {"grants": [["GRANT SELECT ON `conta`.* TO `a`@`b`"]]},
+        {"present": ["DROP DATABASE x"]},
+        {"revokes": ["DROP DATABASE x"]},
+        {"revokes": ["REVOKE SELECT ON `conta`.* FROM `root`@`localhost`"]},
+        {"more": 1},
+    ],
+)
+def test_a_journal_that_reaches_beyond_its_target_is_not_read(changes: dict[str, object]) -> None:
+    head, *others = PLAN.to_lines()
+    with pytest.raises(ValueError, match=r"not what a restore of conta writes|TypeError"):
+        Plan.from_lines([json.dumps({**json.loads(head), **changes}), *others], live="conta", beside="conta__restoring")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["x"],
+        ["[]"],
+        [json.dumps({"live": "conta"})],
+        [PLAN.to_lines()[0], json.dumps({"part": "script"})],
+        [PLAN.to_lines()[0], PLAN.to_lines()[1].replace('"old"', '"script"')],
+        [PLAN.to_lines()[0], PLAN.to_lines()[1].replace("CREATE DEFINER", "DROP DATABASE x; CREATE DEFINER")],
+    ],
+)
+def test_a_journal_of_something_else_is_not_read(lines: list[str]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Plan.from_lines(lines, live="conta", beside="conta__restoring")
 
 
 def test_tables_are_held_while_their_triggers_are_gone() -> None:
-    plan = Plan("l", "b", "k", ["t"], ["t"], True, ("", ""), DEFINITIONS[3:4], DEFINITIONS[3:4], [], [], [])
+    plan = Plan("l", "b", "k", ["t"], ["t"], True, ((), ()), DEFINITIONS[3:4], DEFINITIONS[3:4], [], [], [])
     steps = ["LOCK TABLES", "DROP TRIGGER IF EXISTS `l`.`g`", b"RENAME TABLE".hex(), "CREATE TRIGGER", "UNLOCK"]
     places = [plan.script().index(step) for step in steps]
     assert places == sorted(places)
@@ -91,7 +139,7 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
     ]
     made.append("GRANT SELECT ON `mi\\_conta`.* TO `app`@`%`")
     found = accounts.grants(made, database="mi_conta", target="x_y", place="`x\\_y`", plainly="`x_y`")
-    assert [grant for grant, _revoke in found] == [
+    assert found == [
         "GRANT SELECT, UPDATE (`a`, `b`) ON `x_y`.`t` TO `app`@`%`",
         "GRANT ALL PRIVILEGES ON `x_y`.* TO `app`@`%` WITH GRANT OPTION",
         "GRANT SELECT ON `x\\_y`.* TO `app`@`%`",
