@@ -266,7 +266,7 @@ FACTS = {
 @pytest.mark.parametrize("engine", [MariadbEngine, MysqlEngine])
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "\udc80"])
 def test_names_that_no_server_can_have_are_refused(engine: type[MariadbEngine], name: str) -> None:
-    def check(facts: dict[str, object]) -> None:
+    def check(facts: t.Mapping[str, object]) -> None:
         engine.check_facts(t.cast("Description", SimpleNamespace(engine_facts=facts, payload=[], id="set")))
 
     check(FACTS)
