@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import tarfile
 from collections import Counter
@@ -145,6 +146,11 @@ def test_no_changed_byte_makes_anything_but_ours_or_nothing() -> None:
                 assert member.split("/")[0] == "users"
 
 
+def is_one_of(wanted: set[str], name: bytes, is_directory: bool, _link: bytes | None) -> bool:
+    """Directories, and files of these names."""
+    return is_directory or name.decode() in wanted
+
+
 @pytest.mark.parametrize("chunk", [1, 511, 512, 700, 1 << 20])
 def test_of_what_is_ours_only_what_is_wanted_passes_however_it_is_cut(chunk: int) -> None:
     inside = {f"users/{name}": bytes([number]) * size for number, (name, size) in
@@ -153,11 +159,7 @@ def test_of_what_is_ours_only_what_is_wanted_passes_however_it_is_cut(chunk: int
     data = archive(body)
     for wanted in ({"users/b"}, {"users/a", "users/d"}, {"users/e"}, set(inside)):
         out = bytearray()
-
-        def is_wanted(name: bytes, is_directory: bool, _link: bytes | None, wanted: set[str] = wanted) -> bool:
-            return is_directory or name.decode() in wanted
-
-        guard = TarGuard(b"users", forward=out.extend, wanted=is_wanted)
+        guard = TarGuard(b"users", forward=out.extend, wanted=functools.partial(is_one_of, wanted))
         for position in range(0, len(data), chunk):
             guard.feed(memoryview(data)[position : position + chunk])
         tally = guard.finish()
