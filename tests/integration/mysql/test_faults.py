@@ -223,6 +223,9 @@ def test_an_account_that_cannot_be_made_costs_no_other_its_rights(
             "statements",
             lambda *given: [
                 "CREATE USER `malo`@`%` IDENTIFIED WITH 'no_lo_hay'",
+                # With a role that nobody gives it: this one is not even tried.
+                "CREATE USER `raro`@`%` DEFAULT ROLE poder",
+                "GRANT SELECT ON `libro`.* TO `raro`@`%`",
                 *real(*given),
                 "GRANT SELECT ON `libro`.* TO `malo`@`%`",
             ],

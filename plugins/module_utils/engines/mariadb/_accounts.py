@@ -164,15 +164,22 @@ def read(text: str) -> list[str]:
     return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in found if match]
 
 
+def existing(session: Session, users: str = USERS) -> set[Account]:
+    """All accounts and roles of the server.
+
+    :param users: the table that they are in.
+    :raises ProcessFailed: when this account may not see them.
+    """
+    return {Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, users)}
+
+
 def missing(session: Session, made: t.Sequence[str]) -> dict[str, tuple[Account, str]]:
     """Those of a set's accounts that the server has not got: the set's statement to the account, and what makes it.
 
     :param made: the set's statements.
     :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    there = {
-        Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.global_priv")
-    }
+    there = existing(session)
     found: dict[str, tuple[Account, str]] = {}
     for statement in made:
         user, role = _CREATE_USER.fullmatch(statement), _CREATE_ROLE.fullmatch(statement)
@@ -225,16 +232,19 @@ def rights(session: Session, found: t.Sequence[Account], database: str) -> list[
     return [line for line, match in matches if match and plain(match["database"]) == database]
 
 
-def grants(made: t.Sequence[str], *, database: str, target: str, place: str, plainly: str) -> list[str]:
+def grants(
+    made: t.Sequence[str], there: t.Collection[Account], *, database: str, target: str, place: str, plainly: str
+) -> list[str]:
     """What gives a set's accounts their rights on the restored database, and no others.
 
     :param made: the set's statements.
+    :param there: the accounts that the server has; others get nothing.
     :param database: the database's name in the set.
     :param target: its name here.
     :param place: that, as GRANT names all of it.
     :param plainly: the same where the set names it without backslashes.
     """
-    known = named(made)
+    known = set(named(made)) & set(there)
     found = []
     for statement in made:
         match = _GRANT.fullmatch(statement)

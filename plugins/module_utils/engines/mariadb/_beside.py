@@ -335,6 +335,7 @@ class BesideRestoration(abc.ABC):
             with self._open(work.processes) as session:
                 grants = accounts.grants(
                     made,
+                    accounts.existing(session),
                     database=facts["database"]["name"],
                     target=self.name,
                     place=self._pattern(session, self.name),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _accounts as mariadb_accounts
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._accounts import (
     Account,
     concerned,
@@ -37,6 +38,7 @@ __all__ = [
     "USERS",
     "Account",
     "drop",
+    "existing",
     "grants",
     "held",
     "is_literal",
@@ -138,13 +140,21 @@ def read(text: str) -> list[str]:
     return [bytes.fromhex(match["statement"]).decode("utf-8", "surrogateescape") for match in _LINE.finditer(text)]
 
 
+def existing(session: Session) -> set[Account]:
+    """All accounts of the server, roles among them.
+
+    :raises ProcessFailed: when this account may not see them.
+    """
+    return mariadb_accounts.existing(session, USERS)
+
+
 def missing(session: Session, made: t.Sequence[str]) -> dict[str, tuple[Account, str]]:
     """Those of a set's accounts that the server has not got: the set's statement to the account, and what makes it.
 
     :param made: the set's statements.
     :raises ProcessFailed: when this account may not see the server's accounts.
     """
-    there = {Account(row["user"], row["host"]) for row in session.rows({"user": "User", "host": "Host"}, "mysql.user")}
+    there = existing(session)
     found: dict[str, tuple[Account, str]] = {}
     for statement in made:
         creation = _CREATE_USER.fullmatch(statement)

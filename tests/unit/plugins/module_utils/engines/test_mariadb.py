@@ -118,7 +118,9 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
         "GRANT EXECUTE ON PROCEDURE `ledger`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]
     place = "`new\\_one`"
-    assert accounts.grants(made, database="ledger", target="new_one", place=place, plainly=place) == [
+    assert accounts.grants(made, (), database="ledger", target="new_one", place=place, plainly=place) == []
+    there = [accounts.Account("a", "b"), accounts.Account("other", "b")]
+    assert accounts.grants(made, there, database="ledger", target="new_one", place=place, plainly=place) == [
         "GRANT SELECT ON `new\\_one`.* TO `a`@`b`",
         "GRANT EXECUTE ON PROCEDURE `new_one`.`p` TO `a`@`b` WITH GRANT OPTION",
     ]

@@ -138,7 +138,9 @@ def test_a_set_gives_rights_on_its_own_database_only() -> None:
         "GRANT SELECT ON `mi_conta`.* TO `app`@`%`; DROP DATABASE x",
     ]
     made.append("GRANT SELECT ON `mi\\_conta`.* TO `app`@`%`")
-    found = accounts.grants(made, database="mi_conta", target="x_y", place="`x\\_y`", plainly="`x_y`")
+    found = accounts.grants(
+        made, [accounts.Account("app", "%")], database="mi_conta", target="x_y", place="`x\\_y`", plainly="`x_y`"
+    )
     assert found == [
         "GRANT SELECT, UPDATE (`a`, `b`) ON `x_y`.`t` TO `app`@`%`",
         "GRANT ALL PRIVILEGES ON `x_y`.* TO `app`@`%` WITH GRANT OPTION",
