@@ -179,7 +179,7 @@ def test_what_is_itself_a_target_stays(target: Target) -> None:
     """Somebody works in what was replaced: it has become a source of its own."""
     old = target.keep(f"__replaced_{OLD}")
     option = "paths" if target.kind == "files" else "path"
-    blank = dict.fromkeys(["database", "path", "paths", "directory"])
+    blank = dict.fromkeys(["database", "path", "attached", "paths", "directory"])
     targets = [
         {**blank, "name": name, "engine": target.kind, option: [str(path)] if option == "paths" else str(path)}
         for name, path in (("datos", target.path), ("viejos", old))

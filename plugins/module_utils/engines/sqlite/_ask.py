@@ -25,7 +25,9 @@ def ask(path: str, query: str, attached: t.Mapping[str, str]) -> str:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             for name, file in attached.items():
-                connection.execute("ATTACH ? AS ?", (_only_read(file), name))
+                # No more than need be: most builds of SQLite attach ten at most.
+                if name.casefold() in query.casefold():
+                    connection.execute("ATTACH ? AS ?", (_only_read(file), name))
             rows = connection.execute(query).fetchall()
     except sqlite3.Error as error:
         raise BackupError(

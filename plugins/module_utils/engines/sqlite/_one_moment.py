@@ -9,9 +9,9 @@ all, each such transaction is in all of them or in none; a reader of each that b
 is written once the locks are let go (https://www.sqlite.org/atomiccommit.html#multi_file_commit; vdbeCommit in
 SQLite's vdbeaux.c, 3.40).
 
-The locks are held for as long as the readers take to begin, milliseconds. What nothing is written into is read where it
-is, or copied without anybody noticing, when it is in WAL mode. In a rollback mode a reader keeps every commit waiting,
-and so these files are copied first, one after the other.
+The locks are held for as long as the readers take to begin: milliseconds, and half a second where somebody reads an
+older moment of a file in WAL mode. Files in that mode are then read where they are, or copied, and nobody waits. In a
+rollback mode a reader keeps every commit waiting, and so these files are copied first, one after the other.
 """
 
 from __future__ import annotations
@@ -192,16 +192,16 @@ def _hold_writers_off(opened: t.Sequence[_Opened]) -> None:
     end = time.monotonic() + _connection.BUSY_SECONDS * len(opened)
     order = list(opened)
     while True:
-        seconds = _connection.BUSY_SECONDS
+        held = None
         for one in order:
-            if not one.hold_writers_off(seconds):
+            if not one.hold_writers_off(_connection.BUSY_SECONDS if one is order[0] else _PATIENCE_SECONDS):
+                held = one
                 break
-            seconds = _PATIENCE_SECONDS
-        else:
+        if held is None:
             return
-        for other in order:
-            other.let_writers_go_on()
-        if one is order[0] or time.monotonic() > end:
-            raise _HeldTooLongError(one.file)
-        order.remove(one)
-        order.insert(0, one)
+        for one in order:
+            one.let_writers_go_on()
+        if held is order[0] or time.monotonic() > end:
+            raise _HeldTooLongError(held.file)
+        order.remove(held)
+        order.insert(0, held)

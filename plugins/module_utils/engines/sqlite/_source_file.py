@@ -210,7 +210,7 @@ class SourceFile:
             why = f"{text} in {shown(self.scratch)}"
             next_step = "Free space there, or give another scratch_directory; nothing was written."
         elif "readonly" in text:
-            why = "this user may read it, and not hold its writers off"
+            why = f"this user may only read it, and SQLite has to lock it ({text})"
             next_step = "Run as root or as the database's owner; nothing was written."
         else:
             why = text
