@@ -33,33 +33,42 @@ LOGIN_ARGUMENTS: dict[str, dict[str, t.Any]] = {
 class Reachable(t.Protocol):
     """How a server is reached. While it is entered, its secrets are where the clients find them."""
 
-    def __enter__(self) -> t.Any: ...
+    def __enter__(self) -> t.Any:
+        """Puts them there."""
 
-    def __exit__(self, *_: t.Any) -> t.Any: ...
+    def __exit__(self, *_: t.Any) -> t.Any:
+        """Takes them away."""
 
     def describe(self) -> str:
         """The database and its server, for messages."""
-        ...
 
 
 class Restores(t.Protocol):
     """Restores one database of a server, whole or in part; each method is the engine's of that name."""
 
-    def inspect(self, work: RestoreWork) -> TargetState: ...
+    def inspect(self, work: RestoreWork) -> TargetState:
+        """What stands there, changing nothing."""
 
-    def restore_beside(self, work: RestoreWork) -> None: ...
+    def restore_beside(self, work: RestoreWork) -> None:
+        """Restores next to it."""
 
-    def check(self, work: RestoreWork) -> list[Check]: ...
+    def check(self, work: RestoreWork) -> list[Check]:
+        """Compares what was restored with what the set says."""
 
-    def swap(self, work: RestoreWork) -> str | None: ...
+    def swap(self, work: RestoreWork) -> str | None:
+        """Puts it in place."""
 
-    def discard(self) -> None: ...
+    def discard(self) -> None:
+        """Removes what was restored."""
 
-    def replaced(self) -> list[Replaced]: ...
+    def replaced(self) -> list[Replaced]:
+        """What restores have kept."""
 
-    def check_live(self) -> None: ...
+    def check_live(self) -> None:
+        """Refuses where the target is not there, or empty."""
 
-    def remove_replaced(self, entry: Replaced) -> None: ...
+    def remove_replaced(self, entry: Replaced) -> None:
+        """Removes something that was kept."""
 
 
 class ServerEngine(Engine):

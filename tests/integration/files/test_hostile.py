@@ -47,9 +47,9 @@ class Forger(FilesEngine):
         return Dumped(["x"], {}, self._facts, [], [])
 
 
-def forge(house: House, archive: bytes, path: str, length: int | None = None, owners: t.Any = OWNERS) -> SetId:
+def forge(house: House, archive: bytes, path: str, length: int | None = None, *, owners: t.Any = ...) -> SetId:
     """A set that is whole, encrypted to us, with right checksums, and forged."""
-    engine = Forger(archive, path, len(archive) if length is None else length, owners)
+    engine = Forger(archive, path, len(archive) if length is None else length, OWNERS if owners is ... else owners)
     set_id = _dumping.dump(dataclasses.replace(house.request("files", {"paths": ["/x"]}), engine=engine)).set_id
     assert set_id is not None
     return set_id

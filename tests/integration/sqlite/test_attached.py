@@ -133,7 +133,7 @@ def test_money_that_moves_between_databases_is_in_all_of_them_or_in_none(
     with teller(pair, seconds=20), teller(pair, seconds=4) as process:
         time.sleep(0.5)
         [(before,)] = query(pair.main, "SELECT count(*) FROM transfer")
-        dumped = [house.dump("sqlite", pair.options) for _ in range(2)]
+        dumped = [house.dump("sqlite", pair.options) for _time in range(2)]
         [(after,)] = query(pair.main, "SELECT count(*) FROM transfer")
         assert process.stdout is not None
         slowest, _total = process.stdout.readline().split()
@@ -414,8 +414,9 @@ def test_one_that_is_locked_is_waited_for_only_so_long_and_nobody_waits_for_us(
             BackupError, match=rf"{path}\): it has been locked for over .*open in process {os.getpid()}"
         ):
             house.dump("sqlite", pair.options)
-        with contextlib.closing(sqlite3.connect(free, timeout=0)) as writer, writer:
+        with contextlib.closing(sqlite3.connect(free, timeout=0)) as writer:
             writer.execute("UPDATE account SET balance = 1")
+            writer.commit()
         holder.execute("ROLLBACK")
     assert not house.sets()
     assert not house.leftovers()

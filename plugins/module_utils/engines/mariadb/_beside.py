@@ -111,7 +111,8 @@ class BesideRestoration(abc.ABC):
         """Refuses a server that does not take what one of a version gave."""
 
     @abc.abstractmethod
-    def _has_collation(self, session: Session, name: str) -> bool: ...
+    def _has_collation(self, session: Session, name: str) -> bool:
+        """Whether the server knows a collation."""
 
     @abc.abstractmethod
     def _pattern(self, session: Session, database: str) -> str:

@@ -269,7 +269,7 @@ FACTS = {
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "\udc80"])
 def test_names_that_no_server_can_have_are_refused(engine: type[MariadbEngine], name: str) -> None:
     def check(facts: t.Mapping[str, object]) -> None:
-        engine.check_facts(t.cast("Description", SimpleNamespace(engine_facts=facts, payload=[], id="set")))
+        engine.check_facts(t.cast(Description, SimpleNamespace(engine_facts=facts, payload=[], id="set")))
 
     check(FACTS)
     for changes in (
