@@ -122,7 +122,7 @@ def test_the_last_good_set_is_told(world: World, tmp_path: Path) -> None:
     world.postgresql.psql("CREATE TABLE t AS SELECT generate_series(1, 100) i", "contabilidad")
     world.sources = [
         world.over_network("libro", database="contabilidad"),
-        entry("mesa", engine="sqlite", path=str(file)),
+        entry("mesa", engine="sqlite", path=str(file), attached=[str(tmp_path / "inventario.db")]),
     ]
     good = world.site.dump(engine(world.postgresql, "contabilidad"), source="libro")
     world.postgresql.psql("DELETE FROM t", "contabilidad")
@@ -139,6 +139,7 @@ def test_the_last_good_set_is_told(world: World, tmp_path: Path) -> None:
     assert found["contabilidad"]["owner"] == "postgres"
     assert found[str(file)]["bytes"] == file.stat().st_size
     assert found[str(file)]["last_backup"] is None
+    assert found[str(tmp_path / "inventario.db")]["source"] == "mesa"
 
 
 def test_what_is_the_servers_own_or_a_restores_is_not_unprotected(world: World) -> None:

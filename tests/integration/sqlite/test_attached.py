@@ -22,6 +22,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._replaced_operations import prune_replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
 from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection, _copy
@@ -227,6 +228,12 @@ def test_what_was_replaced_is_kept_and_removed_together(house: House, pair: Pair
     with pytest.raises(Refused, match="may be of two moments"):
         house.dump("sqlite", pair.options)
     note.unlink()
+    blank = dict.fromkeys(["database", "path", "attached", "paths", "directory"])
+    targets = [{**blank, **pair.options, "name": "caja", "engine": "sqlite"}]
+    targets += [{**blank, "name": "vieja", "engine": "sqlite", "path": str(kept[0]), "attached": [str(kept[1])]}]
+    report = prune_replaced({"keep_days": 0, "targets": targets}, check_mode=False)
+    assert not report.failures
+    assert not report.changed, "what another source works in was removed"
     assert len(_replaced.prune(engine, keep_days=0).removed) == 2
     assert list(pair.files()) == sorted([str(pair.main), str(pair.other)])
 
