@@ -225,7 +225,8 @@ class SqliteEngine(Engine):
                 on=str(work.reader.set_id),
                 why=f"it holds {len(others)} attached databases ({', '.join(map(shown, originals)) or 'none'}), and"
                 f" attached names {len(paths)}",
-                next_step="Give attached: one path for each, in this order; or leave it out.",
+                next_step="Give attached: one path for each, in this order, [] for none (in step 5, in"
+                " backup_restore_target); or leave it out.",
             )
         _refuse_clashes([self._path, *paths])
         return [TargetFile(path, file) for path, file in zip([self._path, *paths], [main, *others])]
