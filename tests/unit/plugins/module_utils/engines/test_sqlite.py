@@ -56,7 +56,6 @@ def test_no_journal_names_nothing(tmp_path: Path) -> None:
     assert super_journal(str(tmp_path / "a.db-journal")) is None
 
 
-@pytest.mark.timeout(20)
 def test_what_is_no_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.db-journal")
     assert super_journal(str(tmp_path / "a.db-journal")) is None
