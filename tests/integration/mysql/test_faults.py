@@ -671,7 +671,15 @@ def test_a_server_that_goes_down_while_it_is_dumped(server: MysqlServer, site: S
         f"INSERT INTO t SELECT seq, REPEAT(SHA2(seq, 256), 6) FROM {numbers(200000)}",
         "grande",
     )
-    stopper = threading.Timer(0.7, lambda: os.kill(server.pid, 9))
+
+    def stop() -> None:
+        reading = "SELECT COUNT(*) FROM performance_schema.processlist WHERE INFO LIKE 'SELECT `id`, %'"
+        end = time.monotonic() + 20
+        while server.sql(reading) == "0" and time.monotonic() < end:
+            time.sleep(0.02)
+        os.kill(server.pid, 9)
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(BackupError):
         site.dump(engine(server, "grande"))
