@@ -8,7 +8,7 @@ DEV = $(ENVIRONMENT) dev
 STAGES = $(DEV) python -m development.stages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runner link test check lint unit integration sanity bench build molecule clean
+.PHONY: help demo runner link test check lint unit integration kills faults sanity bench build molecule clean
 
 help: ## say what each target does
 	@echo 'make TARGET, where TARGET is'
@@ -38,7 +38,13 @@ unit: ## unit tests only
 integration: ## tests against real databases, an object store and an SSH server on this machine
 	@$(STAGES) packages integration
 
-sanity: ## ansible-test sanity and units on the oldest and the newest supported Python
+kills: ## every shipped playbook killed at a random moment, and the next run looked at; KILLS=4: each four times
+	@$(STAGES) packages kills
+
+faults: ## a system call fails in each module, twenty times each; FAULTS=all: every call that there is (hours)
+	@$(STAGES) packages faults
+
+sanity: ## ansible-test sanity on the oldest and the newest supported core, units on the oldest Python
 	@$(STAGES) sanity
 
 bench: ## dump, restore and verify measured against the raw tools

@@ -8,30 +8,27 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import platform
 import resource
 import shutil
 import statistics
 import subprocess
-import sys
-import threading
 import time
 import typing as t
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench import ours
 from development.environment import BUILD
 
 RESULTS = BUILD / "bench"
 JOBS = 2
 VERIFY_TARGET = 0.9
 MEMORY_TARGET = 150 * 1000 * 1000
-# What is started by ours, and is no database's.
-_OWN_PROGRAMS = ("python", "age", "zstd")
+_HOST, _SOURCE = "bench", "db"
 HEADER = ("what", "ours", "against", "theirs", "ratio", "target", "processor time, ratio")
-Row = tuple[str, str, str, str, str, str, str]
+Row = tuple[str, ...]
 
 
 @dataclasses.dataclass
@@ -63,42 +60,6 @@ class Comparison:
     most: float | None = None
 
 
-class MemoryWatch(threading.Thread):
-    """The largest sum of the resident memory of a process and those of its children that are no database's."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.peak = 0
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Look five times a second."""
-        while not self._ended.wait(0.2):
-            self.peak = max(self.peak, self._sum())
-
-    def _sum(self) -> int:
-        total = 0
-        pids = [self.pid]
-        try:
-            for task in os.listdir(f"/proc/{self.pid}/task"):
-                pids += map(int, Path(f"/proc/{self.pid}/task/{task}/children").read_text().split())
-            for pid in pids:
-                if not Path(f"/proc/{pid}/comm").read_text().startswith(_OWN_PROGRAMS):
-                    continue
-                fields = Path(f"/proc/{pid}/statm").read_text().split()
-                total += (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGESIZE")
-        except OSError:
-            pass
-        return total
-
-    def stop(self) -> int:
-        """The peak, bytes, without pages shared with files."""
-        self._ended.set()
-        self.join()
-        return self.peak
-
-
 class Bench:
     """A place for what is dumped, and what was measured.
 
@@ -121,6 +82,9 @@ class Bench:
         self.parts: list[tuple[str, int, float]] = []
         self.identity = root / "identity"
         subprocess.run(["age-keygen", "-o", str(self.identity)], check=True, capture_output=True)
+        self.signing_key = root / "signing_key"
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.signing_key)]
+        subprocess.run(keygen, check=True, capture_output=True)
         shown = subprocess.run(["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True)
         self.recipient = shown.stdout.strip()
 
@@ -160,45 +124,74 @@ class Bench:
         size = size_of(output) if output else 0
         self.record(task, seconds, size, processor=self.processor() - before)
 
-    def ours(self, action: str, *, task: str | None = None, **request: t.Any) -> dict[str, t.Any]:
-        """Measure the collection.
+    def dump(
+        self, options: dict[str, t.Any] | None = None, *, task: str = "dump", jobs: int = JOBS
+    ) -> dict[str, t.Any]:
+        """Measure our dump; the set's entry of its answer.
 
-        :param action: dump, restore or verify.
-        :param task: under which name it is kept; the action where none is given.
+        :param options: of the source, besides those of the engine.
+        :param task: under which name it is kept.
         """
-        settle()
-        options = {**self.options, **request.pop("options", {})}
-        request = {"jobs": JOBS, **request, "action": action, "engine": self.engine, "options": options}
-        request.update(medium=str(self.medium), recipient=self.recipient, identity=str(self.identity))
-        before = self.processor()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.ours"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        watch = MemoryWatch(process.pid)
-        watch.start()
-        output = process.communicate(json.dumps(request))[0]
-        self.memory = max(self.memory, watch.stop())
-        if process.returncode:
-            raise SystemExit(f"{action} failed")
-        answer: dict[str, t.Any] = json.loads(output)
-        used = self.processor() - before
-        self.record(task or action, answer["seconds"], answer.get("bytes", 0), processor=used)
-        self.parts = answer.get("parts", self.parts)
-        return answer
+        arguments = {
+            "host": _HOST,
+            "medium": self._directory,
+            "recipients": [self.recipient],
+            "compression_level": 1,
+            "signing_key_file": str(self.signing_key),
+            "jobs": jobs,
+            "sources": [{"name": _SOURCE, "engine": self.engine, **self.options, **(options or {})}],
+        }
+        made: dict[str, t.Any] = self._ours(task, "database_dump", arguments)["sets"][0]
+        self.series[task].bytes = made["bytes"]
+        self.parts = ours.parts_of(Path(made["path"]))
+        return made
 
-    def verify(self, answer: dict[str, t.Any]) -> None:
-        """Measure the verification of the set that a dump has answered, and hashing as many bytes."""
-        self.ours("verify", set=answer["set"])
-        self.series["verify"].bytes = answer["bytes"]
-        self.record("hashlib", hashlib_seconds(answer["bytes"]), answer["bytes"])
+    def restore(
+        self, made: dict[str, t.Any], target: dict[str, t.Any], *, task: str = "restore", jobs: int = JOBS
+    ) -> None:
+        """Measure our restore of a set.
+
+        :param target: besides the options of the engine.
+        """
+        arguments = {
+            "ticket": "bench",
+            "medium": self._directory,
+            "set": made["id"],
+            "identity_file": str(self.identity),
+            "jobs": jobs,
+            "target": {**self.options, **target},
+        }
+        self._ours(task, "database_restore", arguments)
+
+    def verify(self, made: dict[str, t.Any]) -> None:
+        """Measure the verification of a set, its signature too, and hashing as many bytes."""
+        signers = self.root / "allowed_signers"
+        public = Path(f"{self.signing_key}.pub").read_text(encoding="utf-8")
+        signers.write_text(f"{_HOST} {public}", encoding="utf-8")
+        arguments = {"medium": self._directory, "sets": [made["id"]], "allowed_signers_file": str(signers)}
+        self._ours("verify", "set_verify", arguments)
+        self.series["verify"].bytes = made["bytes"]
+        self.record("hashlib", hashlib_seconds(made["bytes"]), made["bytes"])
+
+    @property
+    def _directory(self) -> dict[str, str]:
+        return {"type": "directory", "path": str(self.medium)}
+
+    def _ours(self, task: str, module: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        settle()
+        before = self.processor()
+        answer = ours.run(module, options)
+        self.memory = max(self.memory, answer.memory)
+        self.record(task, answer.seconds, processor=self.processor() - before)
+        return answer.result
 
     def forget_sets(self) -> None:
         """Remove every set."""
-        shutil.rmtree(self.medium / "bench")
+        shutil.rmtree(self.medium / _HOST)
 
     def rows(self, title: str, comparisons: Sequence[Comparison]) -> list[Row]:
         """Lines of the table, of what was measured."""
-        found = []
+        found: list[Row] = []
         for line in comparisons:
             ours, theirs = self.series.get(line.task), self.series.get(line.against)
             if ours is not None and line.against in self.missing:
@@ -218,7 +211,7 @@ class Bench:
             what = f"{title}: verify, rate"
             found.append((what, rates[0], "hashlib, one thread", rates[1], f"{ratio:.2f}", verdict, ""))
         verdict = f"< {MEMORY_TARGET // 10**6} MB {'✓' if self.memory < MEMORY_TARGET else '✗'}"
-        found.append((f"{title}: peak memory", f"{self.memory / 1e6:.0f} MB", "", "", "", verdict, ""))
+        found.append((f"{title}: peak memory of one process", f"{self.memory / 1e6:.0f} MB", "", "", "", verdict, ""))
         return found
 
     def sizes(self, **others: str) -> str:
@@ -230,6 +223,12 @@ class Bench:
         made = {"set": "dump", **others}
         found = [f"{name} {self.series[task].bytes / 1e9:.2f} GB" for name, task in made.items() if task in self.series]
         return f"{', '.join(found)}; parts of the last set (bytes, seconds): {parts}"
+
+
+def table(header: Row, rows: Sequence[Row]) -> str:
+    """Return a table in Markdown."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, ("---",) * len(header), *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def settle() -> None:
@@ -272,10 +271,11 @@ def turns(count: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def report(title: str, count: int) -> Iterator[tuple[list[Row], list[str]]]:
+def report(title: str, count: int, header: Row = HEADER) -> Iterator[tuple[list[Row], list[str]]]:
     """Gives the lists of lines and notes to fill, and then prints and keeps the table of them, in Markdown.
 
     :param count: how many turns there are.
+    :param header: what stands above the columns.
     """
     started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     load = os.getloadavg()[0]
@@ -283,9 +283,7 @@ def report(title: str, count: int) -> Iterator[tuple[list[Row], list[str]]]:
     notes = [f"{started}. {machine()}. Load at the start: {load:.1f}. Medians of {count} turns, seconds (range)."]
     RESULTS.mkdir(parents=True, exist_ok=True)
     yield rows, notes
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (HEADER, ("---",) * len(HEADER), *rows)]
-    lines = [f"| {' | '.join(row)} |" for row in cells]
-    text = "\n".join([f"# Benchmark: {title}", "", *lines, "", *(f"- {note}" for note in notes), ""])
-    path = RESULTS / f"{title.lower()}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.md"
+    text = "\n".join([f"# Benchmark: {title}", "", table(header, rows), "", *(f"- {note}" for note in notes), ""])
+    path = RESULTS / f"{title.lower().replace(' ', '-')}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.md"
     path.write_text(text, encoding="utf-8")
     print(f"\n{text}\n{path}")

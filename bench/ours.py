@@ -1,60 +1,69 @@
 # Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One dump, restore or verification by the collection, in a process of its own: a request on stdin, times on stdout."""
+"""Runs one module in a process of its own, as a host does that Ansible has sent it to: from its start to its answer."""
 
 from __future__ import annotations
 
 import json
-import resource
+import os
+import subprocess
 import sys
 import time
 import typing as t
+from pathlib import Path
 
-from development import environment
+from development.environment import COLLECTIONS
 
-sys.path.insert(0, str(environment.COLLECTIONS))
-
-
-def run(request: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Do what is asked; seconds, and whatever else is worth knowing."""
-    from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring, _verification
-    from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
-    from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
-    from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-
-    medium = DirectoryMedium(path=request["medium"])
-    answer: dict[str, t.Any] = {}
-    start = time.perf_counter()
-    if request["action"] == "dump":
-        engine = make_engine(request["engine"], request["options"])
-        filters = Filters(Encryption("age", (request["recipient"],)), 1)
-        dumped = _dumping.dump(
-            _dumping.DumpRequest("bench", "db", engine, medium, "", "", filters, jobs=request["jobs"])
-        )
-        answer["set"] = str(dumped.set_id)
-        assert dumped.description is not None
-        answer["bytes"] = dumped.description.stored_bytes
-        answer["parts"] = [(file.part, file.bytes, file.seconds) for file in dumped.description.payload]
-    elif request["action"] == "restore":
-        engine = make_engine(request["engine"], request["options"], target=True)
-        _restoring.restore(
-            _restoring.RestoreRequest(
-                medium,
-                SetId.parse(request["set"]),
-                engine,
-                ticket="bench",
-                identity_files=(request["identity"],),
-                jobs=request["jobs"],
-            )
-        )
-    else:
-        _verification.verify(medium, SetId.parse(request["set"]))
-    answer["seconds"] = time.perf_counter() - start
-    answer["own_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return answer
+_MODULE = """
+import importlib, sys
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
+basic._ANSIBLE_PROFILE = "legacy"
+importlib.import_module("ansible_collections.infitulua.backup.plugins.modules." + sys.argv[1]).main()
+"""
 
 
-if __name__ == "__main__":
-    json.dump(run(json.load(sys.stdin)), sys.stdout)
+class Answer(t.NamedTuple):
+    """What a module has answered, and what it took.
+
+    :param result: as Ansible would return it.
+    :param seconds: from the start of its process to its end.
+    :param memory: the most bytes that it, or any one of the programs that it started, held at a time, as the kernel has
+        counted them (``ru_maxrss``, getrusage(2)).
+    """
+
+    result: dict[str, t.Any]
+    seconds: float
+    memory: int
+
+
+def run(module: str, options: dict[str, t.Any]) -> Answer:
+    """Run a module.
+
+    :raises SystemExit: when it fails.
+    """
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _MODULE, module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+    )
+    asked, answered = t.cast("t.IO[bytes]", process.stdin), t.cast("t.IO[bytes]", process.stdout)
+    asked.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode())
+    asked.close()
+    output = answered.read()
+    answered.close()
+    _pid, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - begin
+    if process.returncode:
+        raise SystemExit(f"{module} failed: {output.decode(errors='replace')[-4000:]}")
+    return Answer(json.loads(output.splitlines()[-1]), seconds, usage.ru_maxrss * 1024)
+
+
+def parts_of(set_directory: Path) -> list[tuple[str, int, float]]:
+    """Return the payload files of a set: part, stored bytes, seconds that writing it took."""
+    description = json.loads(set_directory.joinpath("backup.json").read_text(encoding="utf-8"))
+    return [(file["part"], file["bytes"], file["seconds"]) for file in description["payload"]]

@@ -51,7 +51,7 @@ class DemonstrationFailedError(Exception):
 
 
 def shown(path: Path) -> str:
-    """A path as the person who ran ``make demo`` would type it."""
+    """Return a path as the person who ran ``make demo`` would type it."""
     return os.path.relpath(path, ROOT)
 
 
@@ -102,7 +102,7 @@ class Demonstration:
             print(f"    ({run.seconds:.1f} s; {shown(log)})")
 
     def run(self) -> None:
-        """The whole story."""
+        """Tell the whole story."""
         self.prepare()
         # The accounting system has its database open while it is backed up.
         accounting = make_accounting(self.database)
@@ -151,7 +151,7 @@ class Demonstration:
         print(f"    llave de custodia/escrow key, fuera de los equipos: {shown(self.institution.escrow_identity)}")
 
     def destroy(self, before: int) -> None:
-        """The disaster: no database any more, half of the documents gone, some of the rest scribbled over."""
+        """Bring the disaster: no database any more, half of the documents gone, some of the rest scribbled over."""
         for path in self.database.parent.iterdir():
             path.unlink()
         shutil.rmtree(self.documents / "Tesorería")
@@ -200,6 +200,11 @@ class Demonstration:
             "verificar sin esta colección/verify without this collection:",
             *(f"  (cd {shown(path)} && sha256sum -c --quiet manifest-sha256.txt)" for path in sets[:1]),
             *(f"  less {shown(path / 'backup.json')}" for path in sets[:1]),
+            "seguir a mano, mientras otra demostración no lo borre; la nube ya no está/",
+            "go on by hand, until another demonstration removes it; the cloud has gone:",
+            "  ANSIBLE_STDOUT_CALLBACK=infitulua.backup.report python3 -m development.environment --profile demo \\",
+            f"    ansible-playbook -i {shown(self.institution.inventory)} infitulua.backup.step2_back_up"
+            " -e backup_run_id=otra",
         )
 
 

@@ -57,6 +57,10 @@ print(json.dumps({
 """
 
 
+#: What a profile needs of the operating system and no Python package brings: the program and its package in Debian.
+SYSTEM_PROGRAMS = {"demo": {"bwrap": "bubblewrap", "ssh-keygen": "openssh-client", "tar": "tar"}, "dev": {}}
+
+
 class EnvironmentUnavailableError(Exception):
     """The environment cannot be made on this machine; the message says what to install."""
 
@@ -145,7 +149,7 @@ def find_interpreter(series: tuple[int, int]) -> Interpreter | None:
 
 
 def find_uv() -> str | None:
-    """The uv program, where there is one that runs: it installs several times faster than pip."""
+    """Return the uv program, where there is one that runs: it installs several times faster than pip."""
     uv = shutil.which("uv", path=outside_path())
     if not uv:
         return None
@@ -182,6 +186,30 @@ def choose_interpreter(profile: str, uv: str | None) -> Interpreter:
     )
 
 
+def check_system(profile: str) -> None:
+    """Say everything at once that a profile lacks of the operating system, before anything is installed.
+
+    :raises EnvironmentUnavailableError: when something is missing.
+    """
+    absent = [
+        package for name, package in SYSTEM_PROGRAMS[profile].items() if not shutil.which(name, path=system_path())
+    ]
+    why = ", ".join(absent) + " missing" if absent else ""
+    if not (VENV / "bin" / "python").exists():
+        try:
+            choose_interpreter(profile, find_uv())
+        except EnvironmentUnavailableError as error:
+            absent.append("python3-venv")
+            why = "; ".join(filter(None, [why, str(error)]))
+    if absent:
+        raise EnvironmentUnavailableError(f"{why}. On Debian or Ubuntu: sudo apt install {' '.join(absent)}")
+
+
+def system_path() -> str:
+    """PATH of :func:`outside_path`, and where administrators' programs are."""
+    return os.pathsep.join([outside_path(), "/usr/sbin", "/sbin"])
+
+
 def missing_programs() -> list[str]:
     """Programs that the collection calls and that this machine has not got."""
     return [name for name in PROGRAM_PACKAGES if not shutil.which(name, path=outside_path())]
@@ -194,7 +222,7 @@ def requirements(profile: str) -> list[str]:
 
 
 def fingerprint(profile: str) -> str:
-    """A hash of everything that decides what a profile's environment holds."""
+    """Return a hash of everything that decides what a profile's environment holds."""
     digest = hashlib.sha256(str(ROOT).encode())
     for path in sorted(REQUIREMENTS.glob("*.txt")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -325,7 +353,7 @@ def ensure(profile: str) -> None:
 
 
 def variables(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables with which a process runs inside the environment."""
+    """Return the variables with which a process runs inside the environment."""
     result = dict(os.environ if base is None else base)
     result.pop("PYTHONHOME", None)
     result["PATH"] = os.pathsep.join([str(VENV / "bin"), outside_path()])
@@ -345,6 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER, help="command to run inside the environment")
     options = parser.parse_args(arguments)
     try:
+        check_system(options.profile)
         ensure(options.profile)
     except EnvironmentUnavailableError as error:
         say(str(error))

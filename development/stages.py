@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from development import containers, environment
 
@@ -71,7 +71,7 @@ class Outcome:
     last_words: Sequence[str] = field(default=(), repr=False)
 
     def why(self) -> list[str]:
-        """What it said of its failures: the names where it names them as pytest does, else its last lines."""
+        """Return what it said of its failures: the names where it names them as pytest does, else its last lines."""
         named = [line for line in self.last_words if line.startswith(("FAILED ", "ERROR "))]
         return named[-_SHOWN:] or list(self.last_words)[-_SHOWN:]
 
@@ -101,6 +101,7 @@ LINT = [
     Step.of("mypy: runner.example", "mypy", "runner.example/run.py", "runner.example/project/files", alone=False),
     Step.of("ruff check", "ruff", "check", "--output-format", "concise", ".", alone=False),
     Step.of("ruff format", "ruff", "format", "--check", "--output-format", "concise", ".", alone=False),
+    Step.of("layout of the code", PYTHON, "-m", "development.layout", alone=False),
     Step.of("antsibull-changelog", "antsibull-changelog", "lint", alone=False),
 ]
 UNIT = [
@@ -113,7 +114,37 @@ UNIT = [
 PACKAGES = [Step.of("system packages", PYTHON, "-m", "development.system_packages", minutes=10)]
 BUILD = [Step.of("build, install, try", PYTHON, "-m", "development.build")]
 SANITY = [Step.of("ansible-test", PYTHON, "-m", "development.ansible_test", minutes=30)]
-INTEGRATION = [Step.of("integration tests", *_pytest("-n", "2", "--dist", "loadfile", "tests/integration"), minutes=60)]
+#: What the tests leave to chance: another one each day, the same all day, so that what failed can be had again.
+SEED = os.environ.setdefault("SEED", time.strftime("%Y%m%d"))
+INTEGRATION = [
+    Step.of(
+        "integration tests",
+        # The order is of tests/integration/conftest.py: the files that take longest first.
+        *_pytest(
+            "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", f"--hypothesis-seed={SEED}", "tests/integration"
+        ),
+        minutes=60,
+    )
+]
+#: Every playbook, as often as KILLS says, in days of their own; the integration tests kill each once, in one day.
+KILLS = [
+    Step.of(
+        "killed playbooks",
+        *("env", f"KILLS={os.environ.get('KILLS') or 'all'}"),
+        *_pytest("-n", "2", "--dist", "worksteal", "-rP", "tests/integration/playbooks/killed/test_killed_often.py"),
+        minutes=240,
+    )
+]
+#: A call that fails, in the run of each module, as often as FAULTS says; the integration tests have one fail in each.
+FAULTS = [
+    Step.of(
+        "failing system calls",
+        *("env", f"FAULTS={os.environ.get('FAULTS') or 20}"),
+        *_pytest("-n", "2", "--dist", "worksteal", "tests/integration/core/test_faults.py"),
+        *(f"tests/integration/{place}/test_failing_calls.py" for place in ("media", "postgresql", "mariadb")),
+        minutes=240,
+    )
+]
 MOLECULE_PACKAGES = [
     Step.of("packages for molecule", PYTHON, "-m", "development.system_packages", "molecule", minutes=10)
 ]
@@ -134,8 +165,12 @@ def _scenarios(*names: str) -> list[Step]:
 
 
 MOLECULE = [*MOLECULE_PACKAGES, *_scenarios("default", "disaster", "restore_drill", "upgrade")]
-#: What of it is in the day's tests.
-MOLECULE_DAILY = [*MOLECULE_PACKAGES, *_scenarios("default", "restore_drill")]
+#: What of it is in the day's tests. While a scenario waits for its hosts, ansible-test goes on.
+MOLECULE_DAILY = [
+    *MOLECULE_PACKAGES,
+    *(replace(step, alone=False) for step in SANITY),
+    *_scenarios("default", "restore_drill"),
+]
 DEMO = [Step.of("demo", PYTHON, "-m", "development.demo", minutes=8)]
 
 STAGES: dict[str, list[Step]] = {
@@ -146,9 +181,11 @@ STAGES: dict[str, list[Step]] = {
     "build": BUILD,
     "sanity": SANITY,
     "integration": INTEGRATION,
+    "kills": KILLS,
+    "faults": FAULTS,
     "molecule": MOLECULE,
     "demo": DEMO,
-    "test": [*PACKAGES, *LINT, *UNIT, *BUILD, *SANITY, *INTEGRATION, *MOLECULE_DAILY, *DEMO],
+    "test": [*PACKAGES, *LINT, *UNIT, *BUILD, *INTEGRATION, *MOLECULE_DAILY, *DEMO],
 }
 
 
@@ -245,9 +282,11 @@ def run_all(steps: Sequence[Step]) -> list[Outcome]:
         if alone:
             outcomes += [run(step) for step in group]
             continue
+        neighbours = list(group)
+        print(f"\n=== side by side: {', '.join(step.name for step in neighbours)}", flush=True)
         pool = ThreadPoolExecutor(max_workers=os.cpu_count())
         try:
-            outcomes += pool.map(run, group)
+            outcomes += pool.map(run, neighbours)
         finally:
             # Where this program is told to end, the running steps end too and the waiting ones do not begin.
             pool.shutdown(wait=False, cancel_futures=True)

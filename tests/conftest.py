@@ -10,6 +10,7 @@ installed: standard library only.
 from __future__ import annotations
 
 import os
+import random
 import sys
 import typing as t
 from collections.abc import Iterator
@@ -38,9 +39,22 @@ if not IN_COLLECTION_TREE:
     os.environ.update(environment.variables())
 
 
+# What a test provokes leaves its traceback here, and not with the state of this machine.
+os.environ["INFITULUA_BACKUP_TRACEBACKS"] = str(ROOT / ".build" / "tracebacks")
+
+
+# What is left to chance follows from this: the workers of pytest-xdist have it from who starts them.
+os.environ.setdefault("SEED", str(random.SystemRandom().randrange(1000, 10**9)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Watch for skipped tests."""
     config.pluginmanager.register(SkipRecorder(config), "infitulua-skip-recorder")
+
+
+def pytest_report_header() -> str:
+    """Name the seed, so that what failed by chance can be had again."""
+    return f"SEED={os.environ['SEED']}"
 
 
 class SkipRecorder:

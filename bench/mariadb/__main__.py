@@ -65,15 +65,13 @@ class Bench(measuring.Bench):
         :param slow: whether those that take longest run too.
         :param found: the peers, see there.
         """
-        answer = self._both("dump", database.NAME, "", mydumper=not found[peers.MYDUMPER])
-        self.ours("restore", set=answer["set"], options={"database": "copia"})
+        made = self._both("dump", database.NAME, "", mydumper=not found[peers.MYDUMPER])
+        self.restore(made, {"database": "copia"})
         self._drop("copia")
-        self.verify(answer)
+        self.verify(made)
         self._load(database.NAME, "")
-        answer = self.ours(
-            "dump", task="dump with content digests", options={"database": database.NAME, "content_digest": True}
-        )
-        self.ours("restore", task="restore with content digests", set=answer["set"], options={"database": "copia"})
+        made = self.dump({"database": database.NAME, "content_digest": True}, task="dump with content digests")
+        self.restore(made, {"database": "copia"}, task="restore with content digests")
         self._drop("copia")
         self.forget_sets()
         if slow:
@@ -90,7 +88,7 @@ class Bench(measuring.Bench):
             packing = f"tar -C {self.root} -c raw | zstd -q -1 | age -r {self.recipient} > {archive}"
             self.theirs(f"{prefix}{MYDUMPER}", [f"{' '.join(words)} && {packing}"], output=archive)
             archive.unlink()
-        return self.ours("dump", task=f"{prefix}{task}", options={"database": name})
+        return self.dump({"database": name}, task=f"{prefix}{task}")
 
     def _load(self, name: str, prefix: str) -> None:
         """Myloader's restore of what mydumper wrote."""
@@ -114,14 +112,14 @@ class Bench(measuring.Bench):
     def _one_table(self, *, mydumper: bool) -> None:
         """A database that is one large table: it must be cut up, or one job does all the work."""
         prefix = "one table: "
-        answer = self._both("dump", database.ONE_TABLE, prefix, mydumper=mydumper)
+        made = self._both("dump", database.ONE_TABLE, prefix, mydumper=mydumper)
         target = {"database": "copia"}
-        self.ours("restore", task=f"{prefix}restore", set=answer["set"], options=target)
+        self.restore(made, target, task=f"{prefix}restore")
         self._drop("copia")
         self._load(database.ONE_TABLE, prefix)
         source = {"database": database.ONE_TABLE}
-        answer = self.ours("dump", task=f"{prefix}dump, one job", options=source, jobs=1)
-        self.ours("restore", task=f"{prefix}restore, one job", set=answer["set"], options=target, jobs=1)
+        made = self.dump(source, task=f"{prefix}dump, one job", jobs=1)
+        self.restore(made, target, task=f"{prefix}restore, one job", jobs=1)
         self._drop("copia")
         self.forget_sets()
 

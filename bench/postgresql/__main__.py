@@ -69,14 +69,14 @@ class Bench(measuring.Bench):
         raw = self.root / "raw"
         against = DIRECTORY[self.server.major][0]
         self.raw(against, [program("pg_dump"), *against.split()[1:], "-f", str(raw)], output=raw)
-        answer = self.ours("dump", options={"database": database.NAME})
+        made = self.dump({"database": database.NAME})
         self.server.psql("CREATE DATABASE bruto")
         self.raw("pg_restore -j2", [program("pg_restore"), "-j2", "-d", "bruto", str(raw)])
         self.server.psql("DROP DATABASE bruto")
         shutil.rmtree(raw)
-        self.ours("restore", set=answer["set"], options={"database": "copia"})
+        self.restore(made, {"database": "copia"})
         self.server.psql("DROP DATABASE copia WITH (FORCE)")
-        self.verify(answer)
+        self.verify(made)
         self.forget_sets()
         if slow:
             self._slow(found)

@@ -63,12 +63,12 @@ class Bench(measuring.Bench):
         copy.unlink()
         self.theirs("sqlite3 .backup, zstd -1, age", [f"{backup} && {packing}"], output=packed)
         copy.unlink()
-        answer = self.ours("dump", options={"path": str(self.path)})
+        made = self.dump({"path": str(self.path)})
         self.theirs("age -d, zstd -d", [f"age -d -i {self.identity} {packed} | zstd -q -d > {copy}"])
-        self.ours("restore", set=answer["set"], options={"path": str(target)})
+        self.restore(made, {"path": str(target)})
         for path in (copy, packed, target):
             path.unlink()
-        self.verify(answer)
+        self.verify(made)
         self.forget_sets()
 
 

@@ -168,7 +168,7 @@ def read_everything(path: Path) -> dict[str, list[tuple[t.Any, ...]]]:
 
 
 def unbalanced(path: Path) -> list[int]:
-    """The vouchers whose debits are not their credits; there are none in a sound database."""
+    """Return the vouchers whose debits are not their credits; there are none in a sound database."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         question = "SELECT comprobante FROM movimientos GROUP BY comprobante HAVING SUM(debito) <> SUM(credito)"

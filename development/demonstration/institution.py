@@ -11,9 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,8 @@ class Institution:
     :param store: the cloud; None: no cloud.
     :param prefix: what the keys of this institution's sets begin with.
     :param variables: for all hosts.
-    :param collections: where the collection is installed; None: this working copy.
+    :param others: the variables of further hosts, such as one that drills.
+    :param own: variables of the systems computer.
     """
 
     directory: Path
@@ -65,7 +67,8 @@ class Institution:
     prefix: str = ""
     variables: Mapping[str, t.Any] = field(default_factory=dict)
     language: str = "es"
-    collections: Path | None = None
+    others: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
+    own: Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
@@ -88,16 +91,16 @@ class Institution:
         return self.storage / "vault"
 
     def host_directory(self, host: str) -> Path:
-        """What a host has in the place of its disk."""
+        """Return what a host has in the place of its disk."""
         return self.directory / host
 
     def disk(self, server: str) -> Path:
-        """A server's disk medium."""
+        """Return a server's disk medium."""
         return self.host_directory(server) / "disco"
 
     def build(self) -> None:
         """Make the hosts' directories, the director's key and the inventory."""
-        for host in (*self.servers, SYSTEMS_COMPUTER, "director", "inventory", "logs", "ansible"):
+        for host in (*self.servers, *self.others, SYSTEMS_COMPUTER, "director", "inventory", "logs", "ansible"):
             self.host_directory(host).mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.directory / "ansible" / "ansible.cfg").touch()  # empty: nobody's own settings count
         if not self.escrow_identity.exists():
@@ -136,19 +139,23 @@ class Institution:
             "servers": {"hosts": dict.fromkeys(self.servers)},
             "systems_computer": {"hosts": {SYSTEMS_COMPUTER: None}},
         }
-        self._write("hosts.yml", {"all": {"children": groups}})
+        others = {"hosts": dict.fromkeys(self.others)} if self.others else {}
+        self._write("hosts.yml", {"all": {**others, "children": groups}})
         self._write("group_vars/all.yml", everybody)
         for name, variables in self.servers.items():
             places = {"backup_disk_path": str(self.disk(name))}
             self._write(f"host_vars/{name}.yml", {**self._host(name), **places, **variables})
+        for name, variables in self.others.items():
+            self._write(f"host_vars/{name}.yml", {**self._host(name), **variables})
         places = {"backup_storage_path": str(self.storage)}
-        self._write(f"host_vars/{SYSTEMS_COMPUTER}.yml", {**self._host(SYSTEMS_COMPUTER), **places})
+        self._write(f"host_vars/{SYSTEMS_COMPUTER}.yml", {**self._host(SYSTEMS_COMPUTER), **places, **self.own})
 
     def _host(self, name: str) -> dict[str, t.Any]:
         directory = self.host_directory(name)
         variables = {
             "backup_configuration_path": str(directory / "etc"),
             "backup_state_path": str(directory / "var"),
+            "backup_runtime_path": str(directory / "run"),
         }
         if self.store is not None:
             who = self.credentials(name)
@@ -156,7 +163,7 @@ class Institution:
         return variables
 
     def credentials(self, host: str) -> Credentials:
-        """A host's key to the cloud."""
+        """Return a host's key to the cloud."""
         assert self.store is not None
         if host == SYSTEMS_COMPUTER:
             return self.store.reader
@@ -169,12 +176,12 @@ class Institution:
         path.write_text("---\n" + yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
     def environment(self) -> dict[str, str]:
-        """The variables that Ansible runs with: nothing of this user's own settings or cloud."""
+        """Return the variables that Ansible runs with: nothing of this user's own settings or cloud."""
         foreign = ("ANSIBLE_", "AWS_", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(self.collections or COLLECTIONS),
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_CONFIG": str(self.directory / "ansible" / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
             "ANSIBLE_LOCAL_TEMP": str(self.directory / "ansible" / "local"),
@@ -217,6 +224,31 @@ class Institution:
                 log.write_text(run.output, encoding="utf-8")
         return runs
 
+    def run_killed(self, playbook: str, *arguments: str, when: Callable[[str], bool], timeout: float = 600) -> Run:
+        """Run a playbook and kill it and everything that it started, all at once, as a power cut would.
+
+        :param when: asked all the time, with the output so far; once it says so.
+        :returns: how far it came: its status is negative, unless the playbook had ended before.
+        :raises TimeoutError: when neither came about.
+        """
+        begin = time.monotonic()
+        process = self._start(playbook, *arguments)
+        output: list[str] = []
+        reader = threading.Thread(target=_keep_output, args=(process, output), daemon=True)
+        reader.start()
+        try:
+            while process.poll() is None and not when("".join(output)):
+                if time.monotonic() > begin + timeout:
+                    raise TimeoutError(f"{playbook} runs for {timeout:.0f} seconds, and was not to be killed")
+                time.sleep(0.02)
+        finally:
+            if process.poll() is None:
+                _kill_all(process.pid)
+            process.wait()
+            reader.join(20)
+        told = "".join(output)
+        return Run(process.returncode, told, reports(told), time.monotonic() - begin)
+
     def _start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["ansible-playbook", "-i", str(self.inventory), f"infitulua.backup.{playbook}", *arguments],
@@ -237,8 +269,27 @@ def _outcome(process: subprocess.Popen[str], begin: float, timeout: float) -> Ru
     return Run(process.returncode, output, reports(output), time.monotonic() - begin)
 
 
+def _keep_output(process: subprocess.Popen[str], output: list[str]) -> None:
+    assert process.stdout is not None
+    with process.stdout as pipe:
+        output.extend(pipe)
+
+
+def _kill_all(pid: int) -> None:
+    """Kill a process and all below it. They are stopped first, so that none starts another meanwhile."""
+    stopped: list[int] = []
+    while new := [number for number in (pid, *_descendants(pid)) if number not in stopped]:
+        stopped += new
+        for number in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGSTOP)
+    for number in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
 def reports(output: str) -> list[str]:
-    """The lines of every report in a playbook's output."""
+    """Return the lines of every report in a playbook's output."""
     lines: list[str] = []
     for part in output.split(_REPORT)[1:]:
         block = part.split("\n\n", 1)[0].split("\n", 1)[1]

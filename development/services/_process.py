@@ -110,7 +110,7 @@ class Server:
         return self.process.pid
 
     def log_tail(self, lines: int = 30) -> str:
-        """The last lines that the server printed."""
+        """Return the last lines that the server printed."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:

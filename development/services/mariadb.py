@@ -26,6 +26,13 @@ MIRROR = "http://deb.debian.org/debian"
 ADMINISTRATOR = "root"
 #: The longest path at which a Unix socket can be made.
 LONGEST_SOCKET = 107
+# Where the servers look for their plugins, below the root of an installation.
+_PLUGINS = "usr/lib/mysql/plugin"
+# Puts the plugins into the tree that mmdebstrap makes, of a package that needs a hundred others to be installed.
+_FETCH_PLUGINS = (
+    'cd "$1" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download mariadb-server'
+    " && dpkg-deb -x mariadb-server_*.deb . && rm mariadb-server_*.deb"
+)
 
 
 class Installation:
@@ -43,6 +50,10 @@ class Installation:
         places = [self.root / "usr/share" / name for name in ("mariadb", "mysql")]
         return next(place for place in places if list(place.glob("*_system_tables.sql")))
 
+    def has_plugin(self, name: str) -> bool:
+        """Whether the server can load this plugin. Debian has most in a package of their own."""
+        return (self.root / _PLUGINS / f"{name}.so").exists()
+
     def argv(self, program: str) -> list[str]:
         """Words that start one of its programs."""
         path = str(self.root / program)
@@ -53,7 +64,7 @@ class Installation:
 
 
 def find(version: str) -> Installation:
-    """The machine's own MariaDB where it is of this version, else one fetched from the Debian that has it."""
+    """Return the machine's own MariaDB where it is of this version, else one fetched from the Debian that has it."""
     own = shutil.which("mariadbd", path="/usr/sbin:/usr/libexec")
     if own is not None:
         answer = subprocess.run([own, "--version"], capture_output=True, text=True, check=True)
@@ -64,7 +75,8 @@ def find(version: str) -> Installation:
     target = home / version
     with open(home / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (target / "usr/sbin/mariadbd").exists():
+        if not (target / _PLUGINS / "ha_federatedx.so").exists():
+            shutil.rmtree(target, ignore_errors=True)
             _fetch(version, target)
     return Installation(target)
 
@@ -76,6 +88,7 @@ def _fetch(version: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
         tree = Path(temporary) / "tree"
         argv = [program, "--variant=extract", "--include=mariadb-server-core,mariadb-client-core"]
+        argv.append(f"--extract-hook={_FETCH_PLUGINS}")
         answer = subprocess.run(
             [*argv, RELEASES[version], str(tree), MIRROR],
             stdin=subprocess.DEVNULL,
@@ -172,7 +185,7 @@ class MariadbServer:
             argv += [f"--basedir={root}/usr", f"--lc-messages-dir={self.installation.share}"]
             argv += [
                 f"--character-sets-dir={self.installation.share}/charsets",
-                f"--plugin-dir={root}/usr/lib/mysql/plugin",
+                f"--plugin-dir={root}/{_PLUGINS}",
             ]
         return argv
 
@@ -233,11 +246,15 @@ class MariadbServer:
     def _client(self) -> list[str]:
         return ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={ADMINISTRATOR}"]
 
-    def sql(self, statements: str, database: str = "", *, timeout: float = 600) -> str:
-        """Run statements as the administrator; return the rows, one a line, columns separated by tabs."""
+    def sql(self, statements: str, database: str = "", *, timeout: float = 600, force: bool = False) -> str:
+        """Run statements as the administrator; return the rows, one a line, columns separated by tabs.
+
+        With `force`, statements that fail are passed over.
+        """
         argv = [*self._client(), "--batch", "--skip-column-names", "--default-character-set=utf8mb4", "-D", database]
+        argv += ["--force"] if force else []
         answer = subprocess.run(argv, input=statements.encode(), capture_output=True, timeout=timeout, check=False)
-        if answer.returncode:
+        if answer.returncode and not force:
             raise ServiceFailedError(f"mariadb ended with status {answer.returncode}: {answer.stderr.decode()[-2000:]}")
         return answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 

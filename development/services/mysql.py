@@ -68,7 +68,7 @@ class Installation:
 
 
 def find() -> Installation:
-    """The programs, fetched if they are not there yet (or do not run: the checkout may have moved).
+    """Return the programs, fetched if they are not there yet (or do not run: the checkout may have moved).
 
     :raises NotAvailableError: when they cannot be had.
     """
@@ -263,12 +263,16 @@ class MysqlServer:
     def _client(self) -> list[str]:
         return [str(self.installation.client), "--no-defaults", f"--socket={self.socket}", f"--user={ADMINISTRATOR}"]
 
-    def sql(self, statements: str, database: str = "", *, timeout: float = 600) -> str:
-        """Run statements as the administrator; return the rows, one a line, columns separated by tabs."""
+    def sql(self, statements: str, database: str = "", *, timeout: float = 600, force: bool = False) -> str:
+        """Run statements as the administrator; return the rows, one a line, columns separated by tabs.
+
+        With `force`, statements that fail are passed over.
+        """
         argv = [*self._client(), "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
         argv += ["--binary-mode", *(["-D", database] if database else [])]
+        argv += ["--force"] if force else []
         answer = subprocess.run(argv, input=statements.encode(), capture_output=True, timeout=timeout, check=False)
-        if answer.returncode:
+        if answer.returncode and not force:
             raise ServiceFailedError(f"mysql ended with status {answer.returncode}: {answer.stderr.decode()[-2000:]}")
         return answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 

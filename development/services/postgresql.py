@@ -288,7 +288,7 @@ class PostgresqlServer:
             self._server = None
 
     def replica(self) -> PostgresqlServer:
-        """A hot standby of this server, which follows it; to be started and removed like any other."""
+        """Return a hot standby of this server, which follows it; to be started and removed like any other."""
         standby = PostgresqlServer(self.major, bin_directory=self.bin, settings={"hot_standby_feedback": "on"})
         argv = [self.program("pg_basebackup"), f"--pgdata={standby.data}", "--write-recovery-conf", "--no-sync"]
         standby.password = self.password

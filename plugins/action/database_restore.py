@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows the progress of the module of the same name."""
+"""Show the progress of the module of the same name."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._progress_action 
 
 
 class ActionModule(ProgressAction):
-    """Runs the module, showing its progress."""
+    """Run the module and show its progress."""

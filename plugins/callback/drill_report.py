@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes what became of a run's restore drills to files that continuous integration reads."""
+"""Write the results of a run's restore drills to files that continuous integration reads."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ type: aggregate
 short_description: Write a run's restore drills as JUnit XML and as JSON
 version_added: 0.1.0
 description:
-  - Collects what M(infitulua.backup.restore_drill) found in the tasks of a run, whichever playbook they are in, and
-    all that failed besides.
-  - Writes it to C(drill-junit.xml), which Jenkins, GitLab and others show as test results, and to
+  - Collects the results of M(infitulua.backup.restore_drill) from the tasks of a run, in any playbook, and all other
+    failures.
+  - Writes them to C(drill-junit.xml), which Jenkins, GitLab and others show as test results, and to
     C(drill-summary.json).
   - In the JUnit XML each set is a test case of the class C(<host>.<source>). A set that failed its drill is a failure,
-    one that could not be tried an error, one that was left out is skipped; none of them looks like a pass. Its checks,
-    the seconds that the restore took and the age of the data are in the test case's output.
-  - The suite C(infitulua.backup.run) has a test case for the run itself, and an error for every other task that failed,
-    one for each source or set that it names.
-    A task that failed is listed even if a rescue took care of it.
-  - The files are there from the start of the run and are written anew after each drill. Until the run has come to its
-    end they call it unfinished, which is an error in the JUnit XML.
+    a set that could not be tried is an error, and a set that was left out is skipped; none of them looks like a pass.
+    The checks, the duration of the restore and the age of the data are in the test case's output. Sources without a
+    passed drill within the interval, and what drills could not remove (it is decrypted data), are in the output of the
+    suite C(infitulua.backup.drills).
+  - The suite C(infitulua.backup.run) has a test case for the run itself, and an error for every other task that failed
+    (for each source or set, if the task names several). A failed task is listed even if a rescue block handled it.
+  - The files exist from the start of the run and are rewritten after each drill. Until the run has ended they report it
+    as unfinished, which is an error in the JUnit XML.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 options:
   directory:
     description:
-      - Where the files are written. It is made where it is missing.
-      - Without it they are written to the artifacts of this very run where ansible-runner runs the playbook (it names
-        that directory by E(AWX_ISOLATED_DATA_DIR), as AWX does), and nowhere else.
+      - The directory to write the files to. It is created if missing.
+      - Without it, they are written only if ansible-runner or AWX runs the playbook, to the artifacts of that run (in
+        the directory that E(AWX_ISOLATED_DATA_DIR) names).
     type: path
     env:
       - name: INFITULUA_BACKUP_DRILL_REPORT
@@ -47,14 +48,17 @@ import datetime
 import os
 import typing as t
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.infitulua.backup.plugins.module_utils._durable import replace_file
+from ansible_collections.infitulua.backup.plugins.module_utils._system.durable import replace_file
 from ansible_collections.infitulua.backup.plugins.plugin_utils._drill_report import DrillReport, Failure
 
 JUNIT = "drill-junit.xml"
 SUMMARY = "drill-summary.json"
 _DRILL = "infitulua.backup.restore_drill"
+# Where another host drills: what the host that keeps the record makes of it.
+_RECORDED = "infitulua.backup.drill_delivery"
 _VERDICT = ("fail", "ansible.builtin.fail", "ansible.legacy.fail")
 
 
@@ -72,37 +76,37 @@ class CallbackModule(CallbackBase):
         self._report = DrillReport(started=_now())
 
     def set_options(self, *arguments: t.Any, **named: t.Any) -> None:
-        """Learns where to write."""
+        """Learn where to write."""
         super().set_options(*arguments, **named)
         self._directory = self.get_option("directory") or os.environ.get("AWX_ISOLATED_DATA_DIR", "")
         if not self._directory:
             self.disabled = True
             self._display.warning(
-                f"{self.CALLBACK_NAME} writes nothing: it was not told where. Set INFITULUA_BACKUP_DRILL_REPORT to a"
-                " directory, or run the playbook with ansible-runner."
+                f"{self.CALLBACK_NAME} writes nothing, because no directory was given. Set"
+                " INFITULUA_BACKUP_DRILL_REPORT to a directory, or run the playbook with ansible-runner."
             )
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        """A run begins, or goes on with another playbook."""
+        """Note that a run begins, or goes on with another playbook."""
         self._report.playbooks.append(os.path.splitext(os.path.basename(playbook._file_name))[0])
         self._report.ended = None
         self._write()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        """A task succeeded on a host."""
+        """Note that a task succeeded on a host."""
         self._take(result, failed=False)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        """A task failed on a host."""
+        """Note that a task failed on a host."""
         self._take(result, failed=not ignore_errors)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        """A task did not reach its host."""
+        """Note that a task did not reach its host."""
         message = _message(result._result, "the host could not be reached")
         self._report.failures.append(Failure(_host(result), _task(result), message, kind="unreachable"))
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """A playbook ended."""
+        """Note that a playbook ended."""
         self._report.ended = _now()
         self._report.succeeded = not any([*stats.failures.values(), *stats.dark.values()])
         self._write()
@@ -110,9 +114,16 @@ class CallbackModule(CallbackBase):
     def _take(self, result: t.Any, *, failed: bool) -> None:
         action = getattr(result._task, "resolved_action", None) or result._task.action
         for outcome in _outcomes(result._result):
-            is_drill = action == _DRILL
+            is_drill = action == _DRILL or (action == _RECORDED and "deliveries" not in outcome)
+            if action == _DRILL and (result._task.args or {}).get("record") is False:
+                # It is recorded, and counted, elsewhere; but not what it left there. That host may say anything.
+                left = outcome.get("not_removed")
+                self._report.not_removed += map(str, left if isinstance(left, (list, tuple)) else ())
+                self._write()
+                continue
             if is_drill and "planned" in outcome:
-                self._report.add_drills(outcome)
+                only_planned = _is_plan(result._task) and outcome["planned"]
+                self._report.add_drills({**outcome, **_TOLD_LATER} if only_planned else outcome)
                 self._write()
             elif is_drill and not outcome.get("failed") and not outcome.get("skipped"):
                 hidden = "its result is hidden (no_log), so how its drills went is not known here"
@@ -139,6 +150,15 @@ class CallbackModule(CallbackBase):
             self._display.warning(f"Could not write {JUNIT} and {SUMMARY} ({self._directory}): {error.strerror}")
 
 
+#: What the record of the drills tells as well.
+_TOLD_LATER: dict[str, list[t.Any]] = {"left_out": [], "overdue": [], "planned": []}
+
+
+def _is_plan(task: t.Any) -> bool:
+    """Tell whether a task only asked which sets would be drilled, in a run that drills them."""
+    return bool(task.check_mode) and not context.CLIARGS.get("check")
+
+
 def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -156,7 +176,7 @@ def _message(outcome: t.Mapping[str, t.Any], otherwise: str) -> str:
 
 
 def _outcomes(result: t.Mapping[str, t.Any]) -> t.Sequence[t.Mapping[str, t.Any]]:
-    """The result of a task, or those of each turn where it is a loop."""
+    """Return the result of a task, or those of each turn where it is a loop."""
     turns = result.get("results")
     if (
         isinstance(turns, list)

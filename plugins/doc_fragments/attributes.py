@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can predict what a run would change, runs every preliminary check, and changes nothing.
+    description: Predicts what a run would change, runs every preliminary check, and changes nothing.
   diff_mode:
     description: Shows the sets, or the target, before and after.
   idempotent:
@@ -24,7 +24,7 @@ attributes:
     support: full
 """
 
-    # For modules that only look.
+    # For modules that only read.
     INFO = r"""
 options: {}
 attributes:

@@ -16,25 +16,25 @@ options:
     type: str
     required: true
   organization:
-    description: Whose data it is; stands in each set's C(bag-info.txt).
+    description: The organization that owns the data; written to each set's C(bag-info.txt).
     type: str
     default: ''
   encryption:
     description:
       - V(age) encrypts every payload stream to the recipients before it reaches a disk.
-      - V(none) writes it as it is, for whoever says so in words.
+      - V(none) writes it unencrypted.
     type: str
     choices: [age, none]
     default: age
   recipients:
     description:
       - Public keys to encrypt to, V(age1…) or V(ssh-ed25519 …).
-      - Any one of the matching private keys can read the set; this host needs none of them.
+      - Each of the matching private keys can decrypt the set; this host needs none of them.
     type: list
     elements: str
     default: []
   recipients_file:
-    description: A file with further recipients, one a line; empty lines and lines that start with C(#) do not count.
+    description: A file with further recipients, one per line; empty lines and lines that start with C(#) are ignored.
     type: path
   compression_level:
     description: The level of zstd, V(1) (fastest) to V(19) (smallest).
@@ -42,43 +42,46 @@ options:
     default: 3
     choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
   jobs:
-    description: How many payload streams of one source are written at a time.
+    description: How many payload streams of one source are written in parallel.
     type: int
     default: 2
   concurrency:
     description:
-      - How many sources are backed up at a time, in the order of the list; each in a process of its own.
-      - Each of them writes O(jobs) streams. A dump waits where those under way still need the medium's room.
+      - How many sources are backed up at the same time, in the order of the list, each in its own process.
+      - Each of them writes O(jobs) streams. A dump waits while the running ones may still need the free space of the
+        medium.
     type: int
     default: 1
   nice:
     description:
-      - How far the module, and each program that it starts, stands back for others where processor time is short, from
-        V(0) (not at all) to V(19). It never makes up for what whoever started it has given up already.
-      - Where no O(io_class) is given, Linux derives the priority of input and output from it.
-      - What a database's server does for a dump, it does with a priority of its own.
+      - The niceness of the module and each program that it starts, from V(0) (normal priority) to V(19) (lowest
+        priority). It never raises the priority that the module was started with.
+      - Without O(io_class), Linux derives the I/O priority from it.
+      - It does not affect the database server, which works for a dump at its own priority.
     type: int
     default: 10
   io_class:
     description:
-      - The class of input and output, as C(ionice) sets it, of the module and each program that it starts.
-      - V(idle) is served only when nobody else asks. Whether it counts depends on the disk's scheduler.
+      - The I/O scheduling class, as set by C(ionice), of the module and each program that it starts.
+      - V(idle) uses the disk only when no other process needs it. Whether this has an effect depends on the disk's I/O
+        scheduler.
     type: str
     choices: [best-effort, idle]
   io_priority:
-    description: The priority within O(io_class=best-effort), V(0) (first) to V(7) (last).
+    description: The priority within O(io_class=best-effort), V(0) (highest) to V(7) (lowest).
     type: int
   run_id:
     description:
-      - The name of this run. A source that has a complete set of the same run already is left as it is.
-      - Where that set is suspect, the source fails again, and no further set is written.
+      - The name of this run. A source that already has a complete set of the same run is not backed up again.
+      - If that set is suspect, the source fails again, and no further set is written.
       - Without it, every call writes new sets.
     type: str
   accept:
     description:
-      - Names of sources whose operator says that what they hold now is right, however little it is.
-      - Their sets are not suspect; one that would be is marked as accepted, and the next are compared with it.
-      - Names of sources that are not among O(sources) do not matter.
+      - Names of sources whose content the operator confirms to be right, however little it is.
+      - Their sets are not suspect. A set that otherwise would be is marked as accepted, and the next sets are compared
+        with it.
+      - Names that are not among O(sources) are ignored.
     type: list
     elements: str
     default: []
@@ -90,7 +93,7 @@ options:
   status_file:
     description:
       - Where progress is written as JSON, about once a second.
-      - With several sources, it tells how many of them are done, and in C(under_way) how far each of those is that are
-        being backed up.
+      - With several sources, it shows how many are done, and in C(under_way) the progress of each one that is being
+        backed up.
     type: path
 """

@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   sets:
     description:
-      - Exactly these sets, by id (V(host/source/time)). Each must be there.
-      - An empty list is none of them, not all.
+      - Exactly these sets, by id (V(host/source/time)). Each must exist.
+      - An empty list selects no sets, not all of them.
     type: list
     elements: str
   host:
@@ -24,10 +24,13 @@ options:
     description: Only sets of this source.
     type: str
   newest:
-    description: Only the newest set of each source that is not suspect, as M(infitulua.backup.set_info) tells.
+    description:
+      - Only the newest set of each source that can be read, is not suspect and is not dated in the future.
+      - The newest set is the one that was made last. This does not depend on clocks, because sets name their
+        predecessors.
     type: bool
     default: false
   at:
-    description: Only sets whose time is not after this one (UTC, V(20261122T030000Z)).
+    description: Only sets whose time, by the clock of their server, is not later than this (UTC, V(20261122T030000Z)).
     type: str
 """

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._printable import printable
 
-def _printable(text: str) -> str:
-    # A file's name may be no text at all (PEP 383), and a message that holds it must still reach the operator.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+_Same = t.TypeVar("_Same", bound="_Explained")
 
 
 class _Explained(BaseException):
@@ -25,11 +25,19 @@ class _Explained(BaseException):
 
     def __init__(self, what: str, *, on: str, why: str, next_step: str, details: t.Sequence[str] | None = None) -> None:
         self.what = what
-        self.on = _printable(on)
-        self.why = _printable(why)
-        self.next_step = next_step
-        self.details = [_printable(line) for line in details or ()]
+        self.on = printable(on)
+        self.why = printable(why)
+        self.next_step = printable(next_step)
+        self.details = [printable(line) for line in details or ()]
         super().__init__(self.message)
+
+    def with_next_step(self: _Same, next_step: str) -> _Same:
+        """Return the same error with another next step."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other.next_step = printable(next_step)
+        other.args = (other.message,)
+        return other
 
     @property
     def message(self) -> str:
@@ -50,18 +58,60 @@ class NotFound(BackupError):
 
 
 class LockHeld(Refused):
-    """Another run is at work on the same source."""
+    """Another run is working on the same source."""
+
+
+class ProcessOutcome(t.Protocol):
+    """How a process ended, as far as who judges an error wants to know it."""
+
+    @property
+    def status(self) -> int:
+        """The exit status; negative: the signal that killed it."""
+
+    @property
+    def stderr(self) -> str:
+        """What it wrote to stderr."""
 
 
 class ProcessFailed(BackupError):
     """A child process ended with a status that is not a success.
 
-    :param outcomes: one line for each failed process: name, status, last lines of its stderr.
+    :param details: one line for each failed process: name, status, last lines of its stderr.
+    :param outcomes: how each process of its pipeline ended.
     """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        on: str,
+        why: str,
+        next_step: str,
+        details: t.Sequence[str] | None = None,
+        outcomes: t.Sequence[ProcessOutcome] = (),
+    ) -> None:
+        super().__init__(what, on=on, why=why, next_step=next_step, details=details)
+        self.outcomes = tuple(outcomes)
+
+    def said(self, words: str) -> bool:
+        """Whether one of the processes wrote these words to stderr."""
+        return any(words in outcome.stderr for outcome in self.outcomes)
+
+
+class NotStarted(ProcessFailed):
+    """A program cannot be started on this host."""
+
+
+class Cancelled(ProcessFailed):
+    """A process did not start, or was killed, because its operation was cancelled: the cause is elsewhere."""
 
 
 class SetInvalid(BackupError):
     """A set does not hold what its manifests say; ``details`` has one line for each finding."""
+
+
+class Unreadable(BackupError):
+    """A set, or a part of it, could not be read just now: that says nothing about what it holds."""
 
 
 class AccessDenied(BackupError):
@@ -81,6 +131,9 @@ class Interrupted(_Explained):
 
 
 def describe_os_error(error: OSError) -> str:
-    """The operating system's own words for an error, without Python's decoration."""
+    """Return the operating system's own words for an error, without Python's decoration."""
     text = error.strerror or str(error)
-    return f"{text} ({error.filename})" if error.filename else text
+    if not error.filename:
+        return text
+    name = error.filename if isinstance(error.filename, int) else os.fsdecode(error.filename)
+    return f"{text} ({name})"

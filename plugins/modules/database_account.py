@@ -3,36 +3,37 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the account that backs databases up."""
+"""Create the database account that makes backups."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_account
-short_description: Make the database account that backs up, with the rights it needs and no others
+short_description: Create the database account that makes backups, with only the privileges that it needs
 version_added: 0.1.0
 description:
-  - Makes an account of a PostgreSQL, MariaDB or MySQL server that M(infitulua.backup.database_dump) can back the
-    databases of O(databases) up with, and that can change no row of them.
-  - The account has exactly the rights that a complete dump needs. What else it holds is taken away, or with
-    O(exact=false) reported.
-  - Then it logs in as the account, to each of its databases, where that can be done from here.
+  - Creates an account on a PostgreSQL, MariaDB or MySQL server with which M(infitulua.backup.database_dump) can back up
+    O(databases), and which cannot change any row of them.
+  - The account has exactly the privileges that a complete dump needs. Any others are revoked or, with O(exact=false),
+    reported.
+  - Then the module logs in as the account to each of its databases, if that is possible from this host.
   - B(PostgreSQL) (14 or newer). The role may log in, is a member of C(pg_read_all_data), may connect to the databases,
-    and may read the large objects that are in them, which that predefined role does not cover. Large objects that are
-    made later are given to it when this is run again; until then its dump of that database fails, naming one.
-  - C(pg_read_all_data) reads every table, also the verifiers of the roles' passwords (C(pg_authid)). What everybody may
-    do (C(PUBLIC)), the account may do too; where that is to make objects in a schema, a warning says so.
+    and may read their large objects, which that predefined role does not cover. Access to large objects that are
+    created later is granted when this module is run again; until then, dumps of that database fail, naming one of them.
+  - C(pg_read_all_data) can read every table, including the password hashes of the roles (C(pg_authid)). The account
+    also has the privileges of C(PUBLIC); if these allow it to create objects in a schema, there is a warning.
   - PostgreSQL 13 has no such role, and is refused. Back it up as its superuser through the local socket
     (O(infitulua.backup.database_dump#module:sources[].login_os_user=postgres)).
   - B(MariaDB). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and C(RELOAD) and
-    C(BINLOG MONITOR) on the server. MariaDB has no lesser right to see triggers and events than to make and drop them;
-    what the account made would run with its own rights, and so change no row either.
+    C(BINLOG MONITOR) on the server. MariaDB has no privilege to see triggers and events that does not also allow
+    creating and dropping them; those that the account created would run with its own privileges, and so could not
+    change any row either.
   - B(MySQL) (8.0.20 or newer). The account holds C(SELECT), C(SHOW VIEW), C(TRIGGER) and C(EVENT) on each database, and
     C(FLUSH_TABLES) (before 8.0.23, C(RELOAD)), C(BACKUP_ADMIN), C(SHOW_ROUTINE) and C(REPLICATION CLIENT) on the
-    server. What triggers and events mean is as for MariaDB. Where the server has the plugin C(clone), C(BACKUP_ADMIN)
-    lets the account copy all of it to another server, to read it there.
-  - An account that owns objects (PostgreSQL), is the server's own, or is the one that is used to log in, is refused and
-    left as it is.
+    server. The same holds for triggers and events as for MariaDB. If the server has the plugin C(clone),
+    C(BACKUP_ADMIN) allows the account to copy the whole server to another one, and to read it there.
+  - The module refuses, and does not change, an account that owns objects (PostgreSQL), that is one of the server's own,
+    or that the module itself uses to log in.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -40,7 +41,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Whether the account can log in is tried only where nothing is to be changed.
+    details: A login as the account is tried only if nothing would be changed.
   diff_mode:
     support: full
     details: Shows what the account may do before and after, never a password.
@@ -52,7 +53,7 @@ requirements:
   - for MySQL, its own C(mysql) of 8.0 or newer
 options:
   engine:
-    description: What the server is.
+    description: The kind of server.
     type: str
     choices: [mariadb, mysql, postgresql]
     required: true
@@ -62,20 +63,19 @@ options:
     required: true
   databases:
     description:
-      - The databases that it backs up, by names and patterns (V(*) for all that hold somebody's data), as in
-        O(infitulua.backup.database_dump#module:sources[].databases). Each must find one.
-      - A database that is made later is given to it when this is run again.
+      - The databases to back up, by names and patterns (V(*) for all except the server's own), as in
+        O(infitulua.backup.database_dump#module:sources[].databases). Each must match at least one database.
+      - Access to databases that are created later is granted when this module is run again.
     type: list
     elements: str
     required: true
   authentication:
     description:
-      - V(local) needs no password. The operating system says who connects, through the server's socket; C(peer) in
-        PostgreSQL, where C(pg_hba.conf) must have it (as Debian's and Red Hat's have), C(unix_socket) in MariaDB,
-        C(auth_socket) in MySQL, which must have that plugin (as Ubuntu's has).
-      - V(password) is for connections over the network. The server is given a verifier of O(password), never the
-        password; C(scram-sha-256) in PostgreSQL, C(mysql_native_password) in MariaDB, C(caching_sha2_password) in
-        MySQL.
+      - V(local) needs no password. The operating system identifies the user that connects to the server's socket, by
+        C(peer) in PostgreSQL (C(pg_hba.conf) must allow it, as those of Debian and Red Hat do), C(unix_socket) in
+        MariaDB, or C(auth_socket) in MySQL (the server must have that plugin, as Ubuntu's has).
+      - V(password) is for connections over the network. The server is sent a hash of O(password), never the password
+        itself; C(scram-sha-256) in PostgreSQL, C(mysql_native_password) in MariaDB, C(caching_sha2_password) in MySQL.
     type: str
     choices: [local, password]
     default: local
@@ -84,34 +84,35 @@ options:
     type: str
   exact:
     description:
-      - Whether to take away what the account holds and does not need.
-      - With V(false) it keeps it, and it is returned as RV(superfluous). What it needs and has by a pattern of names
-        (C(web\_%), MariaDB and MySQL) it is then not given again; where giving the rest would hide other rights that it
-        has by that pattern, it is refused.
+      - Whether to revoke privileges that the account has and does not need.
+      - With V(false), the account keeps them, and they are returned as RV(superfluous). Needed privileges that it
+        already has by a pattern of names (C(web\_%), MariaDB and MySQL) are then not granted again; if granting the
+        others would hide privileges that it has by that pattern, the module refuses.
     type: bool
     default: true
   bypass_row_security:
     description:
-      - Whether the account may see the rows that policies hide (C(BYPASSRLS), V(postgresql)).
-      - A dump must see every row. So where it is not V(true), a database with row security is refused.
+      - Whether the account may see rows that row security policies hide (C(BYPASSRLS), V(postgresql)).
+      - A dump must see every row, so without it a database with row security is refused.
     type: bool
   from_host:
-    description: From which host it may connect (V(mariadb), V(mysql)), V(localhost) when not given; V(%) for any.
+    description: The host from which it may connect (V(mariadb), V(mysql)); when not given, V(localhost); V(%) means any
+      host.
     type: str
   nontransactional_tables:
-    description: As in M(infitulua.backup.database_dump). With V(lock) it may also lock tables (V(mariadb), V(mysql)).
+    description: As in M(infitulua.backup.database_dump). With V(lock), the account may also lock tables (V(mariadb),
+      V(mysql)).
     type: str
     choices: [lock, refuse]
   read_accounts:
     description:
       - Whether sets hold the accounts that use a database, with their password hashes (V(mariadb), V(mysql)); V(true)
-        when not given. It needs to read the database C(mysql).
-      - With V(false) it may only read how routines are made, and a restore makes no accounts.
+        when not given. This requires reading the database C(mysql).
+      - With V(false), it may read only the definitions of routines, and a restore creates no accounts.
     type: bool
   show_databases:
-    description: Whether it may know the names of all databases (V(mariadb), V(mysql)), which
-      M(infitulua.backup.database_info) needs to tell those that nobody backs up, and patterns of databases to find new
-      ones.
+    description: Whether it may see the names of all databases (V(mariadb), V(mysql)). M(infitulua.backup.database_info)
+      needs this to find databases that are not backed up, and patterns of databases need it to find new ones.
     type: bool
   login_host:
     description: The server's host name or address; the local socket when not given.
@@ -120,7 +121,7 @@ options:
     description: The server's port; 3306 or 5432 when not given.
     type: int
   login_user:
-    description: The administrator to make the account as, in PostgreSQL a superuser.
+    description: The administrator that creates the account; in PostgreSQL, a superuser.
     type: str
   login_password:
     description: The administrator's password. It is handed to the client in memory, never in its arguments or
@@ -130,14 +131,14 @@ options:
     description: The directory of the server's socket (V(postgresql)), or the socket itself (V(mariadb), V(mysql)).
     type: path
   login_os_user:
-    description: Run the client as this operating-system user, as whom the server knows the administrator. Only root
-      can.
+    description: Run the client as this operating-system user, by which the server identifies the administrator.
+      Requires root.
     type: str
   ssl_mode:
     description:
       - How the connection is encrypted and checked, as libpq's C(sslmode).
-      - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca) is as
-        V(verify-full).
+      - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca) has
+        the same effect as V(verify-full).
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
   ca_cert:
@@ -155,7 +156,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the role that backs up accounting, for the operating-system user of its name
+- name: Create the role that backs up accounting, for the operating-system user of the same name
   infitulua.backup.database_account:
     engine: postgresql
     name: copias
@@ -163,7 +164,7 @@ EXAMPLES = r"""
     login_unix_socket: /run/postgresql
     login_os_user: postgres
 
-- name: Make the account that backs up the treasury over the network
+- name: Create the account that backs up the treasury over the network
   infitulua.backup.database_account:
     engine: mariadb
     name: copias
@@ -181,25 +182,25 @@ account:
   type: str
   sample: role copias on /run/postgresql
 rights:
-  description: What it is and may do, or in check mode would.
+  description: Its attributes and privileges, or in check mode those that it would have.
   returned: success
   type: list
   elements: str
   sample: [CONNECT on DATABASE contabilidad, INHERIT, LOGIN, member of pg_read_all_data, role copias]
 given:
-  description: What of that is new.
+  description: Those that are new.
   returned: success
   type: list
   elements: str
   sample: [CONNECT on DATABASE contabilidad]
 taken:
-  description: What it could do before and cannot do any more.
+  description: Those that were revoked.
   returned: success
   type: list
   elements: str
   sample: [CREATEDB, "INSERT on TABLE public.asiento of database contabilidad"]
 superfluous:
-  description: What it may do and need not; with O(exact=true) there is nothing of that.
+  description: Privileges that it has and does not need; empty with O(exact=true).
   returned: success
   type: list
   elements: str
@@ -208,22 +209,22 @@ superfluous:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._account_operations import ACCOUNT_ARGUMENTS, settle
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.account.operation import (
+    ACCOUNT_ARGUMENTS,
+    apply_account,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=ACCOUNT_ARGUMENTS, supports_check_mode=True)
-    try:
-        with interruptible("make an account", on=module.params["name"]):
-            report = settle(module.params, check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details)
-    for warning in report.warnings:
-        module.warn(f"{report.account}: {warning}")
-    module.exit_json(**report.result())
+
+    def work() -> Answer:
+        report = apply_account(module.params, check_mode=module.check_mode)
+        return Answer(report.result(), [f"{report.account}: {warning}" for warning in report.warnings])
+
+    carry_out(module, "make an account", on=module.params["name"], work=work)
 
 
 if __name__ == "__main__":

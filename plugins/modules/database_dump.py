@@ -3,26 +3,27 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backs databases up."""
+"""Back up databases."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_dump
-short_description: Back databases up, each as a verified-by-construction set
+short_description: Back up databases, each into a set of its own
 version_added: 0.1.0
 description:
-  - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and brought
-    to the disk
-    in one pass. Plaintext never touches a disk of the medium.
-  - A set that holds nothing, or far less than the last good one of its source on the medium, is written and marked as
-    suspect. That is a failure. Such a set is never taken for the newest, copied only where it is named, and no set is
-    compared with it. O(accept) says that the source is right.
-  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
-    end, naming each
-    failure, and returns what succeeded.
-  - One entry of O(sources) may stand for many databases of a server, or for all. Each of them is a source, with sets of
-    its own; what is new on the server today is in today's run.
+  - Dumps each database of O(sources) into a new set on a directory medium, compressed, encrypted, hashed and flushed to
+    disk in one pass. Plaintext is never written to the medium.
+  - A set that holds nothing, or far less than the last good one of its source on the medium, is written, marked as
+    suspect, and reported as a failure. A suspect set is never taken for the newest, is copied only if it is named, and
+    later sets are not compared with it. Name the source in O(accept) if its content is right as it is.
+  - Each set names its predecessors, so that no clock decides which set of a source is the newest. Its id contains the
+    current time, made later than the time of the previous set if necessary. A previous set whose date is more than five
+    minutes in the future is not counted; it is returned as RV(dated_after_now), and the dump continues.
+  - A set appears complete or not at all. A source that fails does not stop the others; at the end the module fails,
+    naming each failure, and also returns what succeeded.
+  - One entry of O(sources) can cover several or all databases of a server (O(sources[].databases)). Each of them is a
+    source with sets of its own, and databases that are new on the server are included.
   - Two runs on the same source at the same time are refused.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -33,12 +34,12 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: What a new set would hold, and so whether it would be suspect, is found by the run only.
+    details: Whether a new set would be suspect cannot be predicted, because its content is known only after a real run.
   diff_mode:
     support: full
   idempotent:
     support: partial
-    details: With O(run_id) a second call changes nothing; without it every call writes new sets.
+    details: With O(run_id), a second call with the same value changes nothing; without it, every call writes new sets.
 requirements:
   - C(zstd), and C(age) unless O(encryption=none)
   - for PostgreSQL, C(psql), C(pg_dump) and C(pg_dumpall) not older than the server
@@ -54,9 +55,10 @@ options:
       name:
         description:
           - The source's name in set ids.
-          - With O(sources[].databases), each database is a source with this name, a dot, and its own name, in which
-            whatever is no letter, digit, C(_) or C(-) is written as a dot and two hexadecimal digits for each byte of
-            its UTF-8. With V(servidor), the database C(Año 1) is the source C(servidor.A.c3.b1o.201).
+          - With O(sources[].databases), each database is a source named after this entry and the database, joined by a
+            dot. Characters of the database's name other than letters, digits, C(_) and C(-) are written as a dot and
+            two hexadecimal digits for each byte of their UTF-8 encoding. With the name V(servidor), the database C(Año
+            1) is the source C(servidor.A.c3.b1o.201).
         type: str
         required: true
       series:
@@ -65,10 +67,10 @@ options:
         default: ''
       minimum_fraction:
         description:
-          - A set that holds less than this fraction of what the last set of the source holds is suspect.
-          - What counts are rows, for V(sqlite) the bytes of the pages in use, and the stored size where both are
-            compressed alike.
-          - With V(0), only a source that held something and holds nothing now is suspect.
+          - A new set that holds less than this fraction of what the previous set of the source holds is suspect.
+          - Compared are the numbers of rows (for V(sqlite), the bytes of the pages in use), and the stored sizes if
+            both sets have the same compression.
+          - With V(0), a set is suspect only if it is empty and the previous one was not.
         type: float
         default: 0.5
       engine:
@@ -83,16 +85,16 @@ options:
         description:
           - Names and patterns, with C(*), C(?) and C([…]), of databases of the server (V(mariadb), V(mysql),
             V(postgresql)). V(*) means all.
-          - A pattern means no database that the server made for itself (C(template0), C(template1), C(mysql),
-            C(information_schema), C(performance_schema), C(sys)), and none that a restore makes beside another or keeps
-            (C(…__restoring), C(…__swapping), C(…__replaced_…)).
-          - A name that is not on the server, and a pattern that finds nothing, is a failure of the entry, beside the
-            databases that were found.
-          - PostgreSQL is asked through its database C(postgres), or where there is none, C(template1).
+          - Patterns do not match the server's own databases (C(template0), C(template1), C(mysql),
+            C(information_schema), C(performance_schema), C(sys)), nor those that a restore creates beside another or
+            keeps (C(…__restoring), C(…__swapping), C(…__replaced_…)).
+          - A name that the server does not have, or a pattern that matches nothing, is reported as a failure of the
+            entry; the databases that were found are still backed up.
+          - For PostgreSQL, the list is read from the database C(postgres), or, if there is none, C(template1).
         type: list
         elements: str
       except_databases:
-        description: Names and patterns of databases that O(sources[].databases) does not mean.
+        description: Names and patterns of databases to exclude from O(sources[].databases).
         type: list
         elements: str
       login_host:
@@ -114,82 +116,88 @@ options:
         type: path
       login_os_user:
         description:
-          - Run the database's client as this operating-system user, for servers that authenticate local users by
-            their name.
-          - Only root can. The set itself is written by the user that runs the module.
+          - Run the database client as this operating-system user, for servers that authenticate local users by name.
+          - Requires root. The set itself is written by the user that runs the module.
         type: str
       ssl_mode:
         description:
           - How the connection is encrypted and checked (V(mariadb), V(mysql), V(postgresql)), as libpq's C(sslmode).
           - V(allow) is for V(postgresql) only, V(prefer) for V(postgresql) and V(mysql); for V(mariadb), V(verify-ca)
-            is as V(verify-full).
-          - MySQL sends a password over a connection without TLS only where V(disable) says that the network is trusted.
+            has the same effect as V(verify-full).
+          - Over a connection without TLS, a MySQL password is sent only with V(disable), which declares the network
+            trusted.
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       ca_cert:
         description: The file with the certificate authorities to trust (V(mariadb), V(mysql), V(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (V(mariadb), V(mysql), V(postgresql)); when not given, the one
-          that is installed, or of several the one that suits the server.
+        description: The directory of the client programs (V(mariadb), V(mysql), V(postgresql)); when not given, the
+          installed version that best suits the server.
         type: path
       content_digest:
         description:
-          - Whether to digest what each table holds, in the dump's own snapshot. Every restore and every drill of the
-            set then compares what it restored with that, value by value, and not only by the number of rows.
-          - For V(mariadb) and V(mysql) the rows are digested as they pass into the set, at about a third of the dump's
-            processor time more. V(postgresql) reads every row once more, for about as much processor time again as the
-            dump; V(sqlite) reads every row once more, about half a second for every million values. With any of them a
-            drill or a restore reads every row once more.
-          - The digests are in C(backup.json), which is not encrypted. Who guesses all that a table holds can see there
-            that the guess is right, and whoever sees two sets, which tables are the same in both.
+          - Whether to compute a digest of each table's content in the dump's own snapshot. Every restore and drill of
+            the set then compares the restored values with it, and not only the number of rows.
+          - For V(mariadb) and V(mysql) the digest is computed while rows are written to the set, which adds about a
+            third to the dump's CPU time. V(postgresql) reads every row a second time, which about doubles the CPU time;
+            V(sqlite) reads every row a second time, about half a second per million values. With every engine, a drill
+            or a restore reads every row once more.
+          - The digests are in C(backup.json), which is not encrypted. Anybody who can read it can confirm a guess of a
+            table's whole content, and can see from two sets which tables did not change.
         type: bool
       nontransactional_tables:
         description:
-          - What to do about tables of engines that know no transactions, such as MyISAM, for which no snapshot holds
-            (V(mariadb), V(mysql)).
-          - V(refuse), which is what happens when it is not given, ends with a message that names them.
-          - V(lock) holds back whoever writes to them while they are read, which happens first.
+          - What to do about tables of non-transactional storage engines, such as MyISAM, which a snapshot does not
+            cover (V(mariadb), V(mysql)).
+          - Tables whose rows are stored elsewhere (FEDERATED, CONNECT, SPIDER, MERGE, BLACKHOLE and any other storage
+            engine that is not known to keep its rows in the server's own files) are neither read nor locked. The set
+            contains only their definitions, and a warning names them.
+          - V(refuse), the behaviour when not given, fails and names them.
+          - V(lock) locks them against writes while they are read, before all other tables.
         type: str
         choices: [lock, refuse]
       path:
         description:
           - The database file (V(sqlite)).
-          - One in WAL mode is read where it is, and its writers go on. Its write-ahead log cannot be brought into the
-            database meanwhile, and grows by what is written until the dump has ended. An application that asks for a
-            checkpoint that waits for readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump as for any other
-            reader, its own writers with it, for as long as its busy timeout says. Where somebody still reads an older
-            moment of the database, a copy is made as of any other.
-          - A database in another mode is copied first. Writers go on between the steps of the copy; where they write
-            all the time, they are held off for at most 30 seconds.
-          - What is stored is checked at the same time (C(PRAGMA integrity_check)), and only a whole database becomes a
-            set.
-          - A database that an application attaches to another is dumped with it where O(sources[].attached) names it.
-            The file does not tell that it is attached, not even while somebody has both open; as a source of its own it
-            is dumped at a moment of its own.
-          - The one trace of a transaction over several databases is the journal of one that died while it was
-            committed, in a mode other than WAL. It is refused with the names of those databases that
-            O(sources[].attached) does not name, and left as it is for SQLite to undo in all of them.
+          - A database in WAL mode is read in place while its writers continue. Until the dump has ended, its
+            write-ahead log cannot be checkpointed and grows. An application that requests a checkpoint that waits for
+            readers (C(FULL), C(RESTART), C(TRUNCATE)) waits for the dump as for any other reader, up to its busy
+            timeout, and so do its writers. If somebody is still reading an older snapshot of the database, it is copied
+            first, like a database in another mode.
+          - A database in another mode is copied first. Writers can continue between the steps of the copy; if they
+            write all the time, they are blocked for at most 30 seconds.
+          - The data is checked while it is stored (C(PRAGMA integrity_check)), and a damaged database does not become a
+            set. A missing tokenizer, collation, function or virtual-table module of the application, or the syntax of a
+            newer SQLite, does not count as damage. A warning names each object that could not be examined for that
+            reason; it is dumped in full all the same.
+          - A database that an application attaches to another is dumped with it only if O(sources[].attached) names it,
+            because nothing in the files shows that they belong together. If it is a source of its own, it is dumped
+            separately, at another moment.
+          - If a transaction over several databases was interrupted during its commit, in a mode other than WAL, its
+            journal names all of them. The dump is then refused, naming the databases that O(sources[].attached) lacks,
+            and the journal is left for SQLite to roll back.
         type: path
       attached:
         description:
           - Other database files that the application attaches (C(ATTACH DATABASE)) and changes in the same transactions
-            (V(sqlite)). All are dumped in one moment into one set, and come back together.
-          - For the moment the write locks of all are held, for as long as it takes to begin reading. One that somebody
-            holds is waited for, for at most 30 seconds. The user that dumps must be able to write to the files.
-          - Those in WAL mode are then read as a single one is. Those in another mode are copied while nobody can commit
-            to them, all together for at most 30 seconds; a database that takes longer is for WAL mode.
-          - A transaction over several files is in all of them in the set, or in none. Of one that dies while it is
-            committed SQLite keeps that promise in the live files too only where none of them is in WAL mode.
+            (V(sqlite)). All are dumped in one consistent state into one set, and are restored together.
+          - The write locks of all files are held until reading begins. If another process holds one, the dump waits for
+            at most 30 seconds. The dumping user must be able to write to the files.
+          - Files in WAL mode are then read in place. Files in another mode are copied while nobody can commit to them,
+            for at most 30 seconds altogether; use WAL mode for databases that take longer.
+          - In the set, a transaction over several files is complete in all of them or absent from all. For a
+            transaction interrupted during its commit, SQLite itself guarantees this in the live files only if none of
+            them is in WAL mode.
           - A file that is missing or damaged fails the dump. One that is named twice, also by a link, is refused.
-          - The set's counts are of all together, and O(sources[].minimum_fraction) is a fraction of these.
+          - The set's counts, and so O(sources[].minimum_fraction), apply to all files together.
         type: list
         elements: path
       scratch_directory:
         description:
-          - Where the consistent copy of a SQLite database is made, as a file without a name (V(sqlite)). A database in
-            WAL mode mostly needs none.
-          - The database's own directory when not given, for each attached database its own.
+          - The directory for the temporary copy of a SQLite database, an unnamed file (V(sqlite)). A database in WAL
+            mode usually needs no copy.
+          - When not given, the directory of each database.
         type: path
 seealso:
   - module: infitulua.backup.database_restore
@@ -253,7 +261,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sets:
-  description: One entry for each source that has its set.
+  description: One entry for each source that was backed up.
   returned: always
   type: list
   elements: dict
@@ -295,14 +303,14 @@ sets:
       type: int
       sample: 524288000
     seconds:
-      description: How long it took; 0 for a set that was there.
+      description: How long it took; 0 for a set that existed already.
       type: float
       sample: 12.4
     accepted:
-      description: Why the set would be suspect, had O(accept) not named its source; null otherwise.
+      description: Why the set would be suspect if O(accept) did not name its source; null otherwise.
       type: str
     warnings:
-      description: What the operator should know, though the set is complete.
+      description: Warnings for the operator; the set is complete nevertheless.
       type: list
       elements: str
       sample: []
@@ -310,7 +318,7 @@ failures:
   description:
     - One entry for each source that has no set, or whose set is suspect; each with C(source), C(message), C(details),
       and C(changed), whether a set was written.
-    - What keeps an entry of several databases from being complete is under the entry's own name.
+    - Whatever makes an entry for several databases incomplete is reported under the entry's own name.
     - C(suspect) is the id of the suspect set, and null where there is no set.
   returned: always
   type: list
@@ -318,8 +326,8 @@ failures:
   sample: []
 gone:
   description:
-    - Sources of an entry with O(sources[].databases) that have sets on the medium, and whose database the server has no
-      longer. Each is warned of; their sets are kept.
+    - Sources of an entry with O(sources[].databases) that have sets on the medium, but whose database no longer exists
+      on the server. There is a warning for each; their sets are kept.
   returned: always
   type: list
   elements: dict
@@ -340,32 +348,44 @@ gone:
       description: The id of the source's newest set.
       type: str
       sample: srv-financiero/servidor.nomina/20261122T030000Z
+remarks:
+  description: Remarks about the list of sources, apart from the warnings of each set.
+  returned: when the sources could be looked at
+  type: list
+  elements: str
+  sample: []
+dated_after_now:
+  description:
+    - The ids of the sources' sets on the medium that are dated more than five minutes in the future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import database_sources
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import source_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
     DUMP_ARGUMENTS,
     SOURCE_ARGUMENTS,
     dump_sources,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
-from ansible_collections.infitulua.backup.plugins.module_utils._sources import MANY_ARGUMENTS
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
-    DATABASE_ENGINES,
-    source_arguments,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import MANY_ARGUMENTS
+from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     source = {
         **SOURCE_ARGUMENTS,
-        "engine": {"type": "str", "choices": DATABASE_ENGINES, "required": True},
-        **source_arguments(DATABASE_ENGINES),
+        "engine": {"type": "str", "choices": database_sources.NAMES, "required": True},
+        **source_arguments(database_sources.NAMES),
         **MANY_ARGUMENTS,
     }
     module = AnsibleModule(
@@ -376,18 +396,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        with interruptible("back databases up", on=module.params["host"]):
-            stand_back(module.params)
-            report = dump_sources(module.params, check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[], gone=[])
-    for warning in report.all_warnings():
-        module.warn(warning)
-    result = {**report.result(), "gone": report.gone_sources()}
-    if report.failures:
-        module.fail_json(msg=report.message, **result)
-    module.exit_json(**result)
+
+    def work() -> Answer:
+        lower_priority(module.params)
+        report = dump_sources(module.params, check_mode=module.check_mode)
+        return Answer({**report.result(), "gone": report.gone_sources()}, report.all_warnings(), report.message)
+
+    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "gone": []}
+    carry_out(module, "back up databases", on=module.params["host"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

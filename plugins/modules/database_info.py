@@ -3,26 +3,26 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists databases, and those that nobody backs up."""
+"""List databases, and those that no source covers."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_info
-short_description: List the databases of servers, when each was last backed up, and those that no source covers
+short_description: List the databases of servers, when each was last backed up, and which no source covers
 version_added: 0.1.0
 description:
-  - Asks every server that a source of O(sources) is on, and every PostgreSQL, MariaDB and MySQL server whose socket is
-    in one of the usual places of this host, which databases it has.
-  - RV(unprotected) are those that no source covers. The servers' own databases and templates are not among them, nor
-    the database C(postgres) while it holds nothing, nor what a restore makes beside a database or keeps of it.
-  - At the sockets of this host it logs in without a password, in PostgreSQL as the operating-system user that the
-    socket belongs to, in MariaDB and MySQL as the user that runs the module. A socket that belongs to an ordinary user
-    is not trusted.
-  - A server that cannot be asked, or that shows this account only some of its databases, is in RV(unknown). It is no
-    failure.
-  - A server that is reached in several ways is one.
-  - Files of SQLite are not looked for; those of O(sources) are listed.
+  - Lists the databases of every server that has a source in O(sources), and of every PostgreSQL, MariaDB and MySQL
+    server on this host whose socket is in a usual place.
+  - RV(unprotected) are those that no source covers. They do not include the servers' own databases and templates, the
+    database C(postgres) if it is empty, and databases that a restore creates beside another or keeps.
+  - Through the sockets of this host, it logs in without a password, to PostgreSQL as the operating-system user that
+    owns the socket, to MariaDB and MySQL as the user that runs the module. A socket that belongs to an ordinary user is
+    not trusted.
+  - A server that cannot be queried, or that shows this account only some of its databases, is listed in RV(unknown);
+    this is not a failure.
+  - A server that is reached in several ways is listed once.
+  - SQLite files are not searched for; those in O(sources) are listed.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -48,11 +48,11 @@ options:
         type: str
         required: true
       series:
-        description: The records series (TRD code) of the source. It does not matter here.
+        description: The records series (TRD code) of the source. Ignored here.
         type: str
         default: ''
       minimum_fraction:
-        description: When a set is suspect. It does not matter here.
+        description: When a set is suspect. Ignored here.
         type: float
         default: 0.5
       engine:
@@ -68,7 +68,7 @@ options:
         type: list
         elements: str
       except_databases:
-        description: Names and patterns of databases that are left out, which nothing covers then.
+        description: Names and patterns of databases that are left out, and so are not covered by this source.
         type: list
         elements: str
       login_host:
@@ -87,7 +87,7 @@ options:
         description: The server's socket, or its directory.
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user.
+        description: Run the database client as this operating-system user.
         type: str
       ssl_mode:
         description: How the connection is encrypted and checked.
@@ -100,38 +100,38 @@ options:
         description: The directory of the client programs.
         type: path
       content_digest:
-        description: Whether a dump digests what each table holds. It does not matter here.
+        description: Whether a dump computes digests of the tables. Ignored here.
         type: bool
       nontransactional_tables:
-        description: What a dump does about such tables. It does not matter here.
+        description: What a dump does about such tables. Ignored here.
         type: str
         choices: [lock, refuse]
       path:
         description: The database file (V(sqlite)).
         type: path
       attached:
-        description: The database files that are attached to it (V(sqlite)); the source backs these up too.
+        description: The database files that are attached to it (V(sqlite)) and backed up with it.
         type: list
         elements: path
       scratch_directory:
-        description: Where a dump makes its copy. It does not matter here.
+        description: Where a dump makes its copy. Ignored here.
         type: path
   local:
-    description: Whether to look for servers of this host by their sockets.
+    description: Whether to look for servers on this host by their sockets.
     type: bool
     default: true
   ignore:
-    description: What is left unprotected, or unknown, on purpose.
+    description: What is left unprotected, or unknown, intentionally.
     type: list
     elements: dict
     default: []
     suboptions:
       database:
-        description: The database's name, or a pattern. Only with V(*), servers that cannot be asked are ignored too.
+        description: The database's name, or a pattern. With V(*), servers that cannot be queried are ignored too.
         type: str
         default: '*'
       server:
-        description: The server as RV(databases) or RV(unknown) tells it, or a pattern.
+        description: The server, as in RV(databases) or RV(unknown), or a pattern.
         type: str
         default: '*'
       engine:
@@ -139,7 +139,7 @@ options:
         type: str
         choices: [mariadb, mysql, postgresql]
       reason:
-        description: Why nobody needs to back it up.
+        description: Why it needs no backup.
         type: str
         required: true
 seealso:
@@ -149,7 +149,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: List the databases of this host, and what no source covers
+- name: List the databases of this host, and those that no source covers
   infitulua.backup.database_info:
     host: "{{ inventory_hostname }}"
     medium:
@@ -158,10 +158,10 @@ EXAMPLES = r"""
     sources: "{{ backup_databases }}"
     ignore:
       - database: prueba_*
-        reason: test data, made anew every night
+        reason: test data, recreated every night
   register: found
 
-- name: Name what was not backed up for more than a day
+- name: List databases that were last backed up more than a day ago
   ansible.builtin.debug:
     msg: "{{ found.databases | selectattr('last_backup') | selectattr('last_backup.age_seconds', 'gt', 86400)
       | map(attribute='name') }}"
@@ -191,34 +191,35 @@ databases:
       type: str
       sample: 17.2 (Debian 17.2-1)
     bytes:
-      description: Its size as its engine measures it; null where this account may not know.
+      description: Its size, as measured by its engine; null if this account may not see it.
       type: int
       sample: 524288000
     encoding:
-      description: The character set that it stores text in.
+      description: Its character set.
       type: str
       sample: UTF8
     collation:
-      description: The order that it sorts text in.
+      description: Its collation.
       type: str
       sample: es_CO.UTF-8
     owner:
-      description: The role that owns it; null where databases have no owner.
+      description: The role that owns it; null if databases of this engine have no owner.
       type: str
       sample: contabilidad
     kind:
       description:
-        - V(user) for one that holds somebody's data; V(system) for the server's own; V(template) (PostgreSQL);
-          V(restoring) for what a restore makes, or left when it was killed; V(replaced) for what a restore keeps.
+        - V(user) for an ordinary database; V(system) for one of the server's own; V(template) (PostgreSQL);
+          V(restoring) for one that a restore is creating, or left behind when it was killed; V(replaced) for one that a
+          restore has replaced and kept.
       type: str
       sample: user
     source:
-      description: The source that backs it up; null where none does.
+      description: The source that backs it up; null if there is none.
       type: str
       sample: contabilidad
     last_backup:
-      description: The newest set of that source on the medium that is not suspect, with C(id), C(time) (UTC),
-        C(age_seconds) and C(path); null where there is none.
+      description: The newest set of that source on the medium that can be read and is not suspect, with C(id), C(time)
+        (UTC), C(age_seconds) and C(path); null if there is none. If a newer one cannot be read, there is a warning.
       type: dict
       sample: {"id": "srv-financiero/contabilidad/20261122T030000Z", "time": "20261122T030000Z", "age_seconds": 32400,
         "path": "/var/backups/infitulua/srv-financiero/contabilidad/20261122T030000Z"}
@@ -230,22 +231,23 @@ unprotected:
   sample: [{"engine": "mariadb", "server": "/run/mysqld/mysqld.sock", "name": "tienda", "bytes": 1048576}]
 replaced:
   description:
-    - What restores have kept of what they replaced, until somebody drops it.
-    - Each has C(engine), C(server), C(name), C(bytes), C(database), which it was, and C(since), when it was replaced.
+    - The replaced databases that restores have kept and that still exist.
+    - Each has C(engine), C(server), C(name), C(bytes), C(database) (its former name) and C(since) (when it was
+      replaced).
   returned: success
   type: list
   elements: dict
   sample: [{"engine": "postgresql", "server": "/run/postgresql:5432", "name": "nomina__replaced_20261120T101500Z",
     "bytes": 8388608, "database": "nomina", "since": "20261120T101500Z"}]
 ignored:
-  description: What would be in RV(unprotected), were it not for O(ignore), each with C(reason).
+  description: The databases that O(ignore) keeps out of RV(unprotected), each with C(reason).
   returned: success
   type: list
   elements: dict
-  sample: [{"engine": "postgresql", "server": "/run/postgresql:5432", "name": "prueba_1", "bytes": 8388608,
-    "reason": "test data, made anew every night"}]
+  sample: [{"engine": "postgresql", "server": "/run/postgresql:5432", "name": "prueba_1", "bytes": 8388608, "reason":
+    "test data, recreated every night"}]
 unknown:
-  description: The servers that could not be looked into, each with C(engine), C(server), C(why) and C(message).
+  description: The servers that could not be queried, each with C(engine), C(server), C(why) and C(message).
   returned: success
   type: list
   elements: dict
@@ -254,20 +256,22 @@ unknown:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._database_operations import INFO_ARGUMENTS, survey
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.discover.operation import (
+    INFO_ARGUMENTS,
+    survey,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=INFO_ARGUMENTS, supports_check_mode=True)
-    try:
-        with interruptible("list databases", on=module.params["host"]):
-            report = survey(module.params)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details)
-    module.exit_json(changed=False, **report.result())
+
+    def work() -> Answer:
+        report = survey(module.params)
+        return Answer({"changed": False, **report.result()}, report.warnings)
+
+    carry_out(module, "list databases", on=module.params["host"], work=work)
 
 
 if __name__ == "__main__":

@@ -3,33 +3,36 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restores a database."""
+"""Restore a database."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_restore
-short_description: Restore a database from a set, beside the live one, and swap
+short_description: Restore a database from a set beside the live one, then swap them
 version_added: 0.1.0
 description:
   - Restores a set that M(infitulua.backup.database_dump) wrote.
-  - The set is verified to the last byte, decrypted for a trial and compared with the target's state before anything
-    is touched.
-    It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated
-    name.
+  - Before anything is changed, every byte of the set is verified, decryption is tried, and the target is examined. The
+    set is then restored beside the target, checked, and put in its place by renaming. The replaced data is kept under a
+    name with the date.
   - A restore that fails leaves the target exactly as it was.
-  - Some tables alone can be restored too (O(target.tables)). For PostgreSQL they appear, whole or not at all, in a new
-    schema of the live database, of which nothing else is touched; for MariaDB and MySQL, in a database of their own.
-    They belong to the user that restores, and come without triggers, rules, policies, privileges, and foreign keys to
-    what was not chosen.
-  - Where the disk of a database server can be seen from here, a restore is refused before anything is touched if less
-    is free there than the set takes, compressed. Where less is free than the database took that was dumped, which may
-    have been half empty, a warning says so. Of single tables, and of a server elsewhere, that cannot be known.
-  - The databases of a set that holds several SQLite files come back together, or none does. What they replaced is kept
-    under names with one date.
-  - Of a SQLite database single tables cannot be restored; restore it as another file, and copy them from there
+  - A PostgreSQL object that cannot be created is tried again once the rows are restored, and with the database's own
+    search_path; if it still cannot be created, it is left out and named. Rows are always restored. A C(CHECK)
+    constraint that cannot be validated is restored as C(NOT VALID), and a generated column that cannot be computed as
+    an ordinary, empty column. Subscriptions are never restored, and those of a replaced database are disabled.
+  - Single tables can be restored too (O(target.tables)). For PostgreSQL they appear, all or none, in a new schema of
+    the live database, where nothing else is changed; for MariaDB and MySQL, in a new database. They belong to the
+    restoring user, and have no triggers, rules, policies or privileges, nor foreign keys to tables that were not
+    selected.
+  - If the database server's disk is on this host, a restore is refused if its free space is less than the compressed
+    size of the set. If it is less than the size of the dumped database, which may have contained unused space, there is
+    a warning. For single tables and for servers on other hosts, free space is not checked.
+  - If a set holds several SQLite files, all of them are restored or none. The files that they replace are kept under
+    names with the same date.
+  - Single tables of a SQLite database cannot be restored; restore it to another file, and copy the tables from there
     (C(ATTACH DATABASE 'restored.db' AS copia; INSERT INTO t SELECT * FROM copia.t)).
-  - Without a help-desk ticket nothing is restored.
+  - A restore without a help-desk ticket is refused.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -43,10 +46,10 @@ attributes:
     support: full
   idempotent:
     support: none
-    details: A target that holds data is refused, or with O(replace=true) replaced, every time.
+    details: Each run restores again. A target that holds data is refused or, with O(replace=true), replaced.
 requirements:
   - C(zstd), and C(age) for encrypted sets
-  - for PostgreSQL, C(psql) and C(pg_restore) not older than the client that dumped
+  - for PostgreSQL, C(psql) and C(pg_restore) not older than the client that made the dump
   - for MySQL, its own C(mysql) of 8.0 or newer
 options:
   target:
@@ -67,8 +70,8 @@ options:
         description: The server's port (C(mariadb), C(mysql), C(postgresql)); 3306 or 5432 when not given.
         type: int
       login_user:
-        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be able to create
-          databases, and accounts or roles that are missing.
+        description: The database user (C(mariadb), C(mysql), C(postgresql)); it must be allowed to create databases,
+          and missing accounts or roles.
         type: str
       login_password:
         description: The database user's password (C(mariadb), C(mysql), C(postgresql)).
@@ -77,8 +80,8 @@ options:
         description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb), C(mysql)).
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
-          Only root can.
+        description: Run the database client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
+          Requires root.
         type: str
       ssl_mode:
         description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's
@@ -89,43 +92,46 @@ options:
         description: The file with the certificate authorities to trust (C(mariadb), C(mysql), C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits
-          when not given.
+        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); when not given, the
+          installed version that best suits the server.
         type: path
       owner:
         description:
-          - The role to whom the database and everything in it shall belong (sets of the engine C(postgresql)); it must
-            exist. When not given, to those whom the set names, who are made where the server lacks them.
-          - Extensions, event triggers, foreign-data wrappers and publications stay with the user that restores.
+          - The role that becomes the owner of the database and everything in it (sets of the engine C(postgresql)); it
+            must exist. When not given, the owners are those that the set names; roles that the server lacks are
+            created.
+          - Extensions, event triggers, foreign-data wrappers and publications belong to the restoring user.
         type: str
       access:
         description:
-          - What becomes of the privileges that the set names (sets of the engine C(postgresql)). V(keep), which is what
-            happens when it is not given, restores them, and makes the roles that the server lacks.
-          - V(none) restores no privileges, on the database and on what is in it, no default privileges, and no settings
-            of single roles. Only who owns it may use what is restored, and what PostgreSQL lets everybody do.
-          - Roles that a policy or a user mapping names are made in any case, since it cannot be made without them.
+          - What to do with the privileges in the set (sets of the engine C(postgresql)). V(keep), the behaviour when
+            not given, restores them, and creates the roles that the server lacks.
+          - V(none) restores no privileges on the database and its objects, no default privileges, and no settings of
+            single roles. Only the owner can then use the restored objects, apart from what PostgreSQL grants to
+            everybody.
+          - Roles that a policy or a user mapping names are created in any case, because it needs them.
         type: str
         choices: [keep, none]
       path:
-        description: The database file (sets of the engine C(sqlite)).
+        description: The database file (sets of the engine C(sqlite)). As in O(target.attached), V(\\\\) is a backslash
+          and V(\\xHH) the byte with this hexadecimal value, the notation that messages use for names.
         type: path
       attached:
         description:
-          - Where the databases go that the set holds besides the main one (sets of the engine C(sqlite), see
+          - Where to restore the databases of the set other than the main one (sets of the engine C(sqlite), see
             O(infitulua.backup.database_dump#module:sources[].attached)); one path for each, in the order of the set.
-          - When not given, and O(target.path) is where the main database was, they go where they were. Otherwise they
-            go beside the main one, each under its own base name.
-          - All are restored beside their targets and checked before the first is put in its place. They are then
-            renamed one right after the other. When one of these fails, those that were renamed are taken back; when the
-            machine stops between two of them, the next restore takes the half back before it begins.
+          - When not given, and O(target.path) is the original path of the main database, they are restored to their
+            original paths; otherwise beside the main one, each under its base name.
+          - All are restored beside their targets and checked before the first is put in place. They are then renamed
+            one after the other. If one rename fails, the earlier ones are undone; if the machine stops in between, the
+            next restore first undoes them.
         type: list
         elements: path
       tables:
         description:
           - Restore only these tables.
-          - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where a name needs them. A
-            partitioned table brings its partitions; a partition alone becomes a table by itself.
+          - For C(postgresql), V(schema.table) as SQL writes it, with double quotes where necessary. A partitioned table
+            includes its partitions; a single partition becomes an ordinary table.
           - For C(mariadb) and C(mysql), the tables' names.
         type: list
         elements: str
@@ -134,8 +140,8 @@ options:
         type: list
         elements: str
       into_schema:
-        description: The new schema that O(target.tables) and O(target.schemas) are put into (C(postgresql)). One that
-          exists is refused.
+        description: The new schema to restore O(target.tables) and O(target.schemas) into (C(postgresql)). It must not
+          exist yet.
         type: str
 seealso:
   - module: infitulua.backup.database_dump
@@ -159,7 +165,7 @@ EXAMPLES = r"""
       login_unix_socket: /run/postgresql
       login_os_user: postgres
 
-- name: Restore a copy for the auditors, which belongs to their role and to nobody else
+- name: Restore a copy for the auditors, which only their role can use
   infitulua.backup.database_restore:
     ticket: MDA-2026-0119
     medium:
@@ -175,7 +181,7 @@ EXAMPLES = r"""
       owner: auditoria
       access: none
 
-- name: Put the newest set in the place of the damaged database
+- name: Replace the damaged database by its newest set
   infitulua.backup.database_restore:
     ticket: MDA-2026-0118
     medium:
@@ -191,7 +197,7 @@ EXAMPLES = r"""
       login_os_user: postgres
   register: restored
 
-- name: Bring back two tables into a schema of their own, next to the live ones
+- name: Restore two tables into a separate schema, next to the live ones
   infitulua.backup.database_restore:
     ticket: MDA-2026-0121
     medium:
@@ -207,7 +213,7 @@ EXAMPLES = r"""
       login_unix_socket: /run/postgresql
       login_os_user: postgres
 
-- name: Look at the cash desk and the ledger attached to it as they were last night
+- name: Restore the cash desk and its attached ledger, as of last night, to look at them
   infitulua.backup.database_restore:
     ticket: MDA-2026-0122
     medium:
@@ -247,13 +253,13 @@ target:
   type: str
   sample: database contabilidad on /run/postgresql
 kept:
-  description: The name under which what was there is kept; null when nothing was.
+  description: The name under which the replaced data is kept; null if nothing was replaced.
   returned: success
   type: str
   sample: contabilidad__replaced_20261122T171503Z
 removed:
-  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check
-    mode, what would be removed of what is there already.
+  description: Replaced data of earlier restores of this target that was removed (see O(keep_replaced_days)). In check
+    mode, what would be removed.
   returned: success
   type: list
   elements: dict
@@ -267,7 +273,7 @@ removed:
       type: str
       sample: 20261001T171503Z
     bytes:
-      description: Its size, as its engine measures it.
+      description: Its size, as measured by its engine.
       type: int
       sample: 734003200
 checks:
@@ -280,8 +286,15 @@ checks:
     - name: row counts
       passed: true
       detail: 41 tables, 1250000 rows
+left_out:
+  description: Objects of the set that could not be created, each with C(kind), C(name) and C(why). In check mode, those
+    that the dump already recorded as not restorable.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 remarks:
-  description: What the operator should know, though the restore is complete.
+  description: Remarks for the operator; the restore is complete nevertheless.
   returned: success
   type: list
   elements: str
@@ -292,7 +305,7 @@ seconds:
   type: float
   sample: 31.7
 details:
-  description: Everything that was found wrong, one line each.
+  description: Everything that was found wrong, one item per line.
   returned: failure
   type: list
   elements: str
@@ -301,43 +314,37 @@ details:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._restore_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import database_targets
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import target_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.operation import (
     RESTORE_ARGUMENTS,
     describe_restore,
     make_restore,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._restoring import restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import (
-    DATABASE_ENGINES,
-    target_arguments,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import restore
 
 
 def main() -> None:
-    """Runs the module."""
-    engines = DATABASE_ENGINES
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **RESTORE_ARGUMENTS,
             "medium": {**medium_argument(), "required": True},
-            "target": {"type": "dict", "required": True, "options": target_arguments(engines)},
+            "target": {"type": "dict", "required": True, "options": target_arguments(database_targets.NAMES)},
         },
         mutually_exclusive=[("set", "source"), ("set", "host"), ("set", "at")],
         required_together=[("host", "source")],
         required_one_of=[("set", "source")],
         supports_check_mode=True,
     )
-    try:
-        with interruptible("restore", on=module.params["set"] or module.params["source"]):
-            result = restore(make_restore(module.params, engines=engines), check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details)
-    for remark in result.warnings:
-        module.warn(remark)
-    module.exit_json(changed=True, **describe_restore(result))
+
+    def work() -> Answer:
+        result = restore(make_restore(module.params, engines=database_targets.NAMES), check_mode=module.check_mode)
+        return Answer({"changed": True, **describe_restore(result)}, result.warnings)
+
+    carry_out(module, "restore", on=module.params["set"] or module.params["source"], work=work)
 
 
 if __name__ == "__main__":

@@ -3,28 +3,28 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backs file trees up."""
+"""Back up directory trees."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files_archive
-short_description: Back file trees up, each source as a verified-by-construction set
+short_description: Back up directory trees, each source into a set of its own
 version_added: 0.1.0
 description:
-  - Archives the file trees of each source of O(sources) with GNU tar into a new set on a directory medium,
-    compressed, encrypted, hashed
-    and brought to the disk in one pass. Owners, modes, ACLs, extended attributes, sparse files, hard links and names
-    of any bytes are kept.
-  - Sockets and device nodes are left out. Files that change or vanish while they are read do not fail the run. Both
-    are listed in the
-    set's warnings.
-  - A set that holds nothing, or far less than the last good one of its source on the medium, is written and marked as
-    suspect. That is a failure. Such a set is never taken for the newest, copied only where it is named, and no set is
-    compared with it. O(accept) says that the source is right.
-  - A set appears complete or not at all. One source that fails does not stop the others; the module then fails at the
-    end, naming each
-    failure, and returns what succeeded.
+  - Archives the directory trees of each source of O(sources) with GNU tar into a new set on a directory medium,
+    compressed, encrypted, hashed and flushed to disk in one pass. Owners, modes, ACLs, extended attributes, sparse
+    files, hard links and file names in any encoding are preserved.
+  - Sockets and device nodes are left out, and files may change or disappear while they are read. Neither makes the run
+    fail; both are listed in the set's warnings.
+  - A set that holds nothing, or far less than the last good one of its source on the medium, is written, marked as
+    suspect, and reported as a failure. A suspect set is never taken for the newest, is copied only if it is named, and
+    later sets are not compared with it. Name the source in O(accept) if its content is right as it is.
+  - Each set names its predecessors, so that no clock decides which set of a source is the newest. Its id contains the
+    current time, made later than the time of the previous set if necessary. A previous set whose date is more than five
+    minutes in the future is not counted; it is returned as RV(dated_after_now), and the dump continues.
+  - A set appears complete or not at all. A source that fails does not stop the others; at the end the module fails,
+    naming each failure, and also returns what succeeded.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -34,17 +34,17 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: What a new set would hold, and so whether it would be suspect, is found by the run only.
+    details: Whether a new set would be suspect cannot be predicted, because its content is known only after a real run.
   diff_mode:
     support: full
   idempotent:
     support: partial
-    details: With O(run_id) a second call changes nothing; without it every call writes new sets.
+    details: With O(run_id), a second call with the same value changes nothing; without it, every call writes new sets.
 requirements:
   - GNU C(tar), C(zstd), and C(age) unless O(encryption=none)
 options:
   sources:
-    description: The groups of file trees to back up.
+    description: The groups of directory trees to back up.
     type: list
     elements: dict
     required: true
@@ -59,9 +59,9 @@ options:
         default: ''
       minimum_fraction:
         description:
-          - A set that holds less than this fraction of what the last set of the source holds is suspect.
-          - What counts are files and their bytes, and the stored size where both are compressed alike.
-          - With V(0), only a source that held something and holds nothing now is suspect.
+          - A new set that holds less than this fraction of what the previous set of the source holds is suspect.
+          - Compared are the numbers of files and bytes, and the stored sizes if both sets have the same compression.
+          - With V(0), a set is suspect only if it is empty and the previous one was not.
         type: float
         default: 0.5
       paths:
@@ -71,14 +71,15 @@ options:
         required: true
       exclude:
         description:
-          - Patterns of what is left out, with C(*), C(?) and C([…]).
-          - A pattern with a slash is compared with the whole path, one without with the name alone. What is below an
-            excluded directory is
-            left out with it.
+          - Patterns of what to leave out, with C(*), C(?) and C([…]).
+          - A pattern with a slash is compared with the whole path, a pattern without a slash with the name alone.
+            Everything below an excluded directory is left out too.
+          - Here and in O(sources[].paths), names can be written as messages show them. V(\\\\) is a backslash, V(\\xHH)
+            the byte with this hexadecimal value, which is never a wildcard.
         type: list
         elements: str
       one_file_system:
-        description: Whether to stay on the file system of each path; other file systems mounted below it are left out.
+        description: Whether to stay on the file system of each path, and leave out other file systems mounted below it.
         type: bool
 seealso:
   - module: infitulua.backup.files_restore
@@ -107,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sets:
-  description: One entry for each source that has its set, with the same fields as M(infitulua.backup.database_dump)
+  description: One entry for each source that was backed up, with the same fields as M(infitulua.backup.database_dump)
     returns.
   returned: always
   type: list
@@ -134,25 +135,40 @@ failures:
   type: list
   elements: dict
   sample: []
+remarks:
+  description: Remarks about the list of sources, apart from the warnings of each set.
+  returned: when the sources could be looked at
+  type: list
+  elements: str
+  sample: []
+dated_after_now:
+  description:
+    - The ids of the sources' sets on the medium that are dated more than five minutes in the future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import file_sources
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import source_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
     DUMP_ARGUMENTS,
     SOURCE_ARGUMENTS,
     dump_sources,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import source_arguments
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
 
 
 def main() -> None:
-    """Runs the module."""
-    source = {**SOURCE_ARGUMENTS, **source_arguments(["files"])}
+    """Run the module."""
+    source = {**SOURCE_ARGUMENTS, **source_arguments(file_sources.NAMES)}
     module = AnsibleModule(
         argument_spec={
             **DUMP_ARGUMENTS,
@@ -161,17 +177,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        with interruptible("back file trees up", on=module.params["host"]):
-            stand_back(module.params)
-            report = dump_sources(module.params, check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
-    for warning in report.all_warnings():
-        module.warn(warning)
-    if report.failures:
-        module.fail_json(msg=report.message, **report.result())
-    module.exit_json(**report.result())
+
+    def work() -> Answer:
+        lower_priority(module.params)
+        report = dump_sources(module.params, check_mode=module.check_mode)
+        return Answer(report.result(), report.all_warnings(), report.message)
+
+    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": []}
+    carry_out(module, "back up directory trees", on=module.params["host"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

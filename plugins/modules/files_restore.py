@@ -3,23 +3,22 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restores file trees."""
+"""Restore directory trees."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files_restore
-short_description: Restore file trees from a set, beside the live ones, and swap
+short_description: Restore directory trees from a set beside the live ones, then swap them
 version_added: 0.1.0
 description:
   - Restores a set that M(infitulua.backup.files_archive) wrote. No member of the archive can reach outside the target.
-  - The set is verified to the last byte, decrypted for a trial and compared with the target's state before anything
-    is touched.
-    It is restored beside the target, checked, and put in its place by rename. What was there is kept under a dated
-    name.
+  - Before anything is changed, every byte of the set is verified, decryption is tried, and the target is examined. The
+    set is then restored beside the target, checked, and put in its place by renaming. The replaced data is kept under a
+    name with the date.
   - A restore that fails leaves the target exactly as it was.
-  - Some files alone can be restored too (O(target.only)), into a directory of their own.
-  - Without a help-desk ticket nothing is restored.
+  - Single files can be restored too (O(target.only)), into a separate directory.
+  - A restore without a help-desk ticket is refused.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -33,7 +32,7 @@ attributes:
     support: full
   idempotent:
     support: none
-    details: A target that holds data is refused, or with O(replace=true) replaced, every time.
+    details: Each run restores again. A target that holds data is refused or, with O(replace=true), replaced.
 requirements:
   - GNU C(tar), C(zstd), and C(age) for encrypted sets
 options:
@@ -43,21 +42,27 @@ options:
     required: true
     suboptions:
       directory:
-        description: The directory to restore below; V(/) is the original place.
+        description: The directory to restore below; V(/) restores to the original paths.
         type: path
         required: true
       paths:
-        description: Only these of the set's paths, absolute as they were archived; all of them when not given.
+        description:
+          - Restore only these of the set's paths, absolute as they were archived; when not given, all of them.
+          - As in O(target.only), a name can be written as messages show it.
         type: list
-        elements: path
+        elements: str
       only:
         description:
-          - Restore only what these patterns mean, with the directories that lead to it; a directory brings all in it.
-          - V(/srv/usuarios/ana/carta.odt) and V(/srv/usuarios/ana/*.odt) are whole paths, as they were archived;
-            V(carta.odt) and V(*.odt) are names, wherever they are.
-          - V(*) stands for any characters, slashes too, V(?) for one, and V([[]) for a bracket.
-          - Each of them must mean something. A hard link brings the name along that holds its content.
-          - They are never put in the place of the whole tree, so there must be nothing yet at O(target.directory).
+          - Restore only what matches these patterns, with the directories that lead to it. A directory includes
+            everything in it.
+          - V(/srv/usuarios/ana/carta.odt) and V(/srv/usuarios/ana/*.odt) match whole paths, as they were archived;
+            V(carta.odt) and V(*.odt) match names in any directory.
+          - V(*) matches any characters, including slashes, V(?) one character, and V([…]) one of the characters in it.
+            A pattern also matches the name or path that is literally the same.
+          - A name can be written as messages and C(backup.json) show it. V(\\\\) is a backslash, V(\\xHH) the byte with
+            this hexadecimal value, which is never a wildcard; so V(\\x2a) is an asterisk.
+          - Each pattern must match something. A hard link includes the file that holds its content.
+          - The selected files never replace the whole tree, so O(target.directory) must not exist yet.
         type: list
         elements: str
 seealso:
@@ -67,7 +72,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Restore the users' documents into a directory of their own
+- name: Restore the users' documents into a separate directory
   infitulua.backup.files_restore:
     ticket: MDA-2026-0119
     medium:
@@ -79,7 +84,7 @@ EXAMPLES = r"""
     target:
       directory: /srv/restaurado
 
-- name: Bring back the letters that Ana has lost, into a directory of their own
+- name: Restore the letters that Ana has lost, into a separate directory
   infitulua.backup.files_restore:
     ticket: MDA-2026-0122
     medium:
@@ -131,13 +136,13 @@ target:
   type: str
   sample: files under /
 kept:
-  description: The name under which what was there is kept; null when nothing was.
+  description: The name under which the replaced data is kept; null if nothing was replaced.
   returned: success
   type: str
   sample: /srv/usuarios__replaced_20261122T171503Z
 removed:
-  description: What restores of this target had replaced, and is kept no longer (see O(keep_replaced_days)). In check
-    mode, what would be removed of what is there already.
+  description: Replaced data of earlier restores of this target that was removed (see O(keep_replaced_days)). In check
+    mode, what would be removed.
   returned: success
   type: list
   elements: dict
@@ -151,7 +156,7 @@ removed:
       type: str
       sample: 20261001T171503Z
     bytes:
-      description: Its size, as its engine measures it.
+      description: Its size, as measured by its engine.
       type: int
       sample: 734003200
 checks:
@@ -164,8 +169,15 @@ checks:
     - name: row counts
       passed: true
       detail: 41 tables, 1250000 rows
+left_out:
+  description: Objects of the set that could not be created, each with C(kind), C(name) and C(why). In check mode, those
+    that the dump already recorded as not restorable.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 remarks:
-  description: What the operator should know, though the restore is complete.
+  description: Remarks for the operator; the restore is complete nevertheless.
   returned: success
   type: list
   elements: str
@@ -176,7 +188,7 @@ seconds:
   type: float
   sample: 31.7
 details:
-  description: Everything that was found wrong, one line each.
+  description: Everything that was found wrong, one item per line.
   returned: failure
   type: list
   elements: str
@@ -185,40 +197,37 @@ details:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._restore_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import file_targets
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import target_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.operation import (
     RESTORE_ARGUMENTS,
     describe_restore,
     make_restore,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._restoring import restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import target_arguments
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import restore
 
 
 def main() -> None:
-    """Runs the module."""
-    engines = ["files"]
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **RESTORE_ARGUMENTS,
             "medium": {**medium_argument(), "required": True},
-            "target": {"type": "dict", "required": True, "options": target_arguments(engines)},
+            "target": {"type": "dict", "required": True, "options": target_arguments(file_targets.NAMES)},
         },
         mutually_exclusive=[("set", "source"), ("set", "host"), ("set", "at")],
         required_together=[("host", "source")],
         required_one_of=[("set", "source")],
         supports_check_mode=True,
     )
-    try:
-        with interruptible("restore", on=module.params["set"] or module.params["source"]):
-            result = restore(make_restore(module.params, engines=engines), check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details)
-    for remark in result.warnings:
-        module.warn(remark)
-    module.exit_json(changed=True, **describe_restore(result))
+
+    def work() -> Answer:
+        result = restore(make_restore(module.params, engines=file_targets.NAMES), check_mode=module.check_mode)
+        return Answer({"changed": True, **describe_restore(result)}, result.warnings)
+
+    carry_out(module, "restore", on=module.params["set"] or module.params["source"], work=work)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,18 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at a medium."""
+"""Examine a medium."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: medium_info
-short_description: Look at a medium, and try what this host may do with it
+short_description: Examine a medium, and test what this host may do with it
 version_added: 0.1.0
 description:
-  - Tells whether a medium is there and how much fits on it, and, with O(probe=true), what this host may do with it,
-    found by really trying.
-  - A server's key to the cloud should be able to write and nothing else; this is how to know.
+  - Reports whether a medium is available, how much free space it has and, with O(probe=true), what this host may do
+    with it, by actually trying.
+  - A server's key to the cloud should be able to write and nothing else; this module can check that.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -25,19 +25,18 @@ options:
     description:
       - Whether to try to list, read, write and delete.
       - On a directory, a small file is written, read back and removed. In a bucket, one small object C(.probe) is put
-        once and stays, since
-        whoever may only put cannot remove it.
+        once and stays, because a put-only key cannot remove it.
     type: bool
     default: false
   host:
-    description: Try below this host's part of the medium, where rights are given by host.
+    description: The host below whose part of the medium to try, if permissions are given by host.
     type: str
 seealso:
   - module: infitulua.backup.set_info
 """
 
 EXAMPLES = r"""
-- name: Try what this server may do in the cloud
+- name: Test what this server may do in the cloud
   infitulua.backup.medium_info:
     medium:
       type: s3
@@ -64,14 +63,14 @@ medium:
   type: str
   sample: directory /srv/backup/vault
 free_bytes:
-  description: How many bytes can still be stored; null where the medium has no such bound.
+  description: The free space in bytes; null if the medium has no such limit.
   returned: success
   type: int
   sample: 107374182400
 access:
   description:
-    - What this host may do, C(list), C(read), C(write) and C(delete), each true or false; null for what cannot be
-      tried without leaving traces.
+    - What this host may do, C(list), C(read), C(write) and C(delete), each true or false; null for what cannot be tried
+      without leaving something behind.
   returned: with O(probe=true)
   type: dict
   sample: {"list": false, "read": false, "write": true, "delete": false}
@@ -81,12 +80,21 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+
+
+def _describe_medium(module: AnsibleModule) -> Answer:
+    result: dict[str, object] = {}
+    with make_medium(module.params["medium"]) as medium:
+        result.update(medium=medium.describe(), free_bytes=medium.free_bytes())
+        if module.params["probe"]:
+            result["access"] = dataclasses.asdict(medium.probe(host=module.params["host"]))
+    return Answer({"changed": False, **result})
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "medium": {**medium_argument(), "required": True},
@@ -95,15 +103,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    result: dict[str, object] = {}
-    try:
-        with make_medium(module.params["medium"]) as medium:
-            result.update(medium=medium.describe(), free_bytes=medium.free_bytes())
-            if module.params["probe"]:
-                result["access"] = dataclasses.asdict(medium.probe(host=module.params["host"]))
-    except BackupError as error:
-        module.fail_json(msg=error.message, details=error.details)
-    module.exit_json(changed=False, **result)
+    carry_out(module, "look at a medium", on=module.params["medium"]["type"], work=lambda: _describe_medium(module))
 
 
 if __name__ == "__main__":

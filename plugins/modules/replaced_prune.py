@@ -3,21 +3,23 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists what restores have replaced, and removes what has been kept for long enough."""
+"""List data that restores have replaced, and remove what has expired."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: replaced_prune
-short_description: List what restores have replaced, and remove what is kept no longer
+short_description: List data that restores have replaced, and remove what has expired
 version_added: 0.1.0
 description:
-  - A restore keeps what it replaces under a dated name (C(<name>__replaced_<time>)). This module lists those, for each
-    target, and removes the ones that have been kept for O(keep_days).
-  - Only what has exactly the name that a restore of this very target gives is looked at, never what is itself one of
+  - A restore keeps the data that it replaces under a name with the date (C(<name>__replaced_<time>)). This module lists
+    such data for each target, and removes what has been kept for O(keep_days).
+  - It considers only names that a restore of the same target gives, and never anything that is itself one of
     O(targets).
-  - Nothing is removed unless its target is there, can be opened, and is not empty.
-  - What somebody is connected to or has open, or what holds a mount point, stays, and is removed the next time.
+  - Nothing is removed unless its target exists, can be opened, and is not empty.
+  - Data in use (open connections, open files, mount points) is not removed; a later run removes it.
+  - Subscriptions and logical replication slots of a PostgreSQL database are removed with it. The publisher of a
+    subscription is not notified; drop its slot there by hand.
   - A target that fails does not stop the others.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -32,16 +34,16 @@ attributes:
     support: full
 options:
   keep_days:
-    description: For how many days what was replaced is kept; V(0) removes all of it. Nothing is removed when not given.
+    description: For how many days to keep replaced data; V(0) removes all of it. When not given, nothing is removed.
     type: int
   targets:
-    description: The databases and trees that restores may have replaced, as they are restored to.
+    description: The databases and directory trees that restores may have replaced, described as targets of a restore.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: What to call it in the result, usually the name of its source.
+        description: The name to use in the result, usually the name of its source.
         type: str
         required: true
       engine:
@@ -54,11 +56,12 @@ options:
         type: str
       databases:
         description: Names and patterns of databases of the server instead of one (C(mariadb), C(mysql), C(postgresql)),
-          as in the sources of M(infitulua.backup.database_dump). A target for each that the server has now.
+          as in the sources of M(infitulua.backup.database_dump). Each matching database that the server has now is a
+          target.
         type: list
         elements: str
       except_databases:
-        description: Names and patterns of databases that O(targets[].databases) does not mean.
+        description: Names and patterns of databases to exclude from O(targets[].databases).
         type: list
         elements: str
       login_host:
@@ -78,8 +81,8 @@ options:
         description: The directory of the server's socket (C(postgresql)), or the socket itself (C(mariadb), C(mysql)).
         type: path
       login_os_user:
-        description: Run the database's client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
-          Only root can.
+        description: Run the database client as this operating-system user (C(mariadb), C(mysql), C(postgresql)).
+          Requires root.
         type: str
       ssl_mode:
         description: How the connection is encrypted and checked (C(mariadb), C(mysql), C(postgresql)), as libpq's
@@ -90,8 +93,8 @@ options:
         description: The file with the certificate authorities to trust (C(mariadb), C(mysql), C(postgresql)).
         type: path
       client_directory:
-        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); one that suits
-          when not given.
+        description: The directory of the client programs (C(mariadb), C(mysql), C(postgresql)); when not given, the
+          installed version that best suits the server.
         type: path
       path:
         description: The database file (C(sqlite)).
@@ -101,19 +104,19 @@ options:
         type: list
         elements: path
       directory:
-        description: The directory that the paths were restored below (C(files)); V(/) is the original place.
+        description: The directory that the paths were restored below (C(files)); V(/) means the original paths.
         type: path
       paths:
-        description: The paths (C(files)), absolute as they were archived.
+        description: The paths (C(files)), absolute as they were archived, or as messages show them.
         type: list
-        elements: path
+        elements: str
 seealso:
   - module: infitulua.backup.database_restore
   - module: infitulua.backup.files_restore
 """
 
 EXAMPLES = r"""
-- name: List what restores have replaced on this server
+- name: List the data that restores have replaced on this server
   infitulua.backup.replaced_prune:
     targets:
       - name: contabilidad
@@ -125,7 +128,7 @@ EXAMPLES = r"""
         paths: [/srv/usuarios]
   register: kept
 
-- name: Remove what was replaced more than a month ago
+- name: Remove data that was replaced more than 30 days ago
   infitulua.backup.replaced_prune:
     keep_days: 30
     targets:
@@ -135,7 +138,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 replaced:
-  description: What restores have kept, oldest first for each target.
+  description: The replaced data that was kept, oldest first for each target.
   returned: always
   type: list
   elements: dict
@@ -153,11 +156,11 @@ replaced:
       type: str
       sample: 20261122T171503Z
     bytes:
-      description: Its size, as its engine measures it.
+      description: Its size, as measured by its engine.
       type: int
       sample: 734003200
     in_use:
-      description: By whom it is used, which is why it is not removed; null when by nobody that can be seen.
+      description: Who uses it, so that it is not removed; null if no user was found.
       type: str
       sample: null
     removed:
@@ -165,7 +168,7 @@ replaced:
       type: bool
       sample: false
 failures:
-  description: What could not be looked at or removed.
+  description: The targets that could not be examined, and replaced data that could not be removed.
   returned: always
   type: list
   elements: dict
@@ -187,25 +190,22 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._replaced_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import (
     REPLACED_ARGUMENTS,
     prune_replaced,
 )
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=REPLACED_ARGUMENTS, supports_check_mode=True)
-    try:
-        with interruptible("remove what was replaced", on=f"{len(module.params['targets'])} targets"):
-            report = prune_replaced(module.params, check_mode=module.check_mode)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details)
-    if report.failures:
-        module.fail_json(msg=report.message, **report.result())
-    module.exit_json(**report.result())
+
+    def work() -> Answer:
+        report = prune_replaced(module.params, check_mode=module.check_mode)
+        return Answer(report.result(), failure=report.message)
+
+    carry_out(module, "remove what was replaced", on=f"{len(module.params['targets'])} targets", work=work)
 
 
 if __name__ == "__main__":

@@ -3,32 +3,31 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restores sets for trial."""
+"""Drill sets: restore them for trial."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_drill
-short_description: Prove that sets can be restored, by restoring them into throw-away instances
+short_description: Prove that sets can be restored by restoring them into throw-away instances
 version_added: 0.1.0
 description:
-  - Restores each chosen set, from whatever medium, into an instance that exists for this only, checks what came out,
-    and measures how long it took.
-    Then nothing of it is left, whatever happened.
-  - Whatever handles a set's content may be taken over by it. It runs as an unprivileged user, confined by bubblewrap(1)
-    to its own files and the system's libraries, without network and without any program that it does not need. A
-    PostgreSQL set is restored into a server of the major version that it was taken from, on a socket of its own; a
-    SQLite set into a file, a set of files into a directory, by a process that is handed plain streams. Verifying,
-    decrypting and decompressing stay with the module, so that no key, no set and nothing of the module's memory is
-    within reach of what is restored.
+  - Restores each selected set, from any medium, into a temporary instance, checks the result, and measures the time.
+    Everything that it created is removed afterwards, even if the drill fails.
+  - A process that reads the content of a set could be taken over by it. It therefore runs as an unprivileged user,
+    confined by bubblewrap(1) to its own files and the system's libraries, without network access and without any
+    program that it does not need. A PostgreSQL set is restored into a server of the major version that it was taken
+    from, on a socket of its own; a SQLite set into a file and a set of files into a directory, by a process that
+    receives decrypted streams. The module itself verifies, decrypts and decompresses, so that keys, sets and the
+    module's memory are out of reach of the restored data.
   - The checks are those of every restore (row counts against the snapshot, objects, constraints, indexes, content
-    digests where the set has them, the engine's own integrity check; for files the entries by type and their bytes),
-    C(pg_amcheck) where it is installed, C(CHECK TABLE), each restored file against the archive (content, mode, time of
-    modification, links), and the O(queries).
-  - Owners of files are not restored in a drill, since only root can give files away. They stand in the archive, of
-    which every byte has been verified.
-  - Every drill is written down in O(record_directory), one line of JSON in C(<host>/<source>.jsonl).
-  - One set that fails does not stop the others; the module then fails at the end, naming each.
+    digests where the set has them, the engine's own integrity check; for files, the numbers of entries by type and of
+    bytes), C(pg_amcheck) where it is installed, C(CHECK TABLE), each restored file against the archive (content, mode,
+    modification time, links), and the O(queries).
+  - Owners of files are not restored in a drill, because that requires root. They are in the archive, every byte of
+    which has been verified.
+  - Every drill is recorded in O(record_directory), as one line of JSON in C(<host>/<source>.jsonl).
+  - A set that fails does not stop the others; at the end the module fails, naming each failure.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -38,91 +37,102 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It says which sets would be drilled, and drills none.
+    details: It reports which sets would be drilled, and drills none.
   diff_mode:
     support: none
   idempotent:
     support: partial
-    details: With O(again=false) a set whose very content has passed before is left out.
+    details: With O(again=false), a set whose exact content has passed a drill is left out.
 options:
   policy:
     description:
-      - V(every_set) drills every chosen set.
-      - V(newest) drills the newest chosen set of each source.
-      - V(interval) drills the newest chosen set of each source that no set of has passed a drill within
+      - V(every_set) drills every selected set.
+      - V(newest) drills the newest selected set of each source.
+      - V(interval) drills the newest selected set of each source of which no set has passed a drill within
         O(interval_days).
-      - V(full_interval) drills every chosen set that has not itself passed a drill within O(interval_days). With the
-        default of 7 that is a full round each week.
+      - V(full_interval) drills every selected set that has not itself passed a drill within O(interval_days). With the
+        default of 7, each set is drilled once a week.
+      - V(untried) drills every selected set whose exact content has neither passed nor failed a drill yet; drills that
+        were not done do not count.
     type: str
-    choices: [every_set, newest, interval, full_interval]
+    choices: [every_set, newest, interval, full_interval, untried]
     default: every_set
   interval_days:
     description:
-      - In which interval each source has to be drilled, days.
-      - Sources that were not are returned as RV(overdue), whatever the policy.
+      - The interval in which each source has to be drilled, in days.
+      - Sources that were not are returned as RV(overdue), regardless of the policy.
     type: int
     default: 7
   again:
-    description: Whether sets whose very content has passed a drill are drilled again.
+    description: Whether sets whose exact content has passed a drill are drilled again.
     type: bool
     default: true
   budget_minutes:
     description:
-      - After so many minutes no further drill begins; the sets that are left are returned as RV(left_out).
-      - The source whose last passed drill is the oldest comes first, and of its sets the one whose own is, so that
-        each has its turn.
+      - The number of minutes after which no further drill begins; the remaining sets are returned as RV(left_out).
+      - The source whose last passed drill is the oldest comes first, and among its sets the one with the oldest passed
+        drill, so that all of them are drilled in turn. Where that decides nothing, the order is that of O(sets).
     type: float
   identity_file:
-    description: The age identity that reads the sets.
+    description: The file with the age identity (private key) that decrypts the sets.
     type: path
   allowed_signers_file:
-    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1),
+    description: Require that each set is signed by its host, whose public key is in this file (see ssh-keygen(1),
       ALLOWED SIGNERS).
     type: path
   work_directory:
     description:
-      - Below it lies what is restored, as long as the drill lasts, B(decrypted). It must be there, on a disk that may
-        hold the institution's data, with room for the largest source and its indexes.
-      - O(user) must be able to get through to it. For PostgreSQL its path may not be longer than 60 characters.
+      - The directory to restore into. While a drill is running, it contains the restored data B(decrypted). It must
+        exist, on a disk that may hold the institution's data, with room for the largest source and its indexes.
+      - O(user) must be able to enter it. For PostgreSQL, its path may have at most 60 characters.
     type: path
     required: true
+  record:
+    description: Whether to record the drills on this host. Use V(false) if another host keeps the record, with
+      M(infitulua.backup.drill_delivery).
+    type: bool
+    default: true
   record_directory:
-    description: Where drills are written down. Its parent must be there.
+    description: The directory where drills are recorded. Its parent must exist.
     type: path
     default: /var/lib/infitulua-backup/drills
   user:
     description:
-      - The operating-system user that throw-away servers, their clients, and whatever restores SQLite databases and
-        files run as where the module runs as root.
-      - While a drill lasts, what is restored belongs to this user, mode 0700. A user of its own, that no other service
-        runs as, keeps it from those too.
+      - If the module runs as root, the operating-system user that runs the throw-away servers, their clients, and the
+        processes that restore SQLite databases and files.
+      - While a drill is running, the restored data belongs to this user, with mode 0700. Use a dedicated user, so that
+        no other service can read it.
     type: str
     default: nobody
   programs_directory:
-    description: Where the database server's programs are, if not where the distribution puts them.
+    description: The directory of the database server's programs, if not the distribution's.
     type: path
   queries:
     description:
-      - Questions to the restored databases, each with the answer that is right.
+      - Queries to run on the restored databases, each with its expected answer.
       - They come from the inventory, never from a set.
+      - A set that gives a different answer has failed its drill. If a query cannot be run (a missing table, an error in
+        its SQL), the set is not at fault; its drill counts as not done.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: What the query checks, in words.
+        description: A short description of what the query checks.
         type: str
         required: true
       query:
         description:
-          - One statement in SQL that changes nothing.
-          - Databases that are attached to a SQLite database have the base name of their file without its extension
-            (C(SELECT … FROM inventario.equipo)). Where that is C(main), C(temp), another one's, or not
-            printable, the name is C(attached) and the number in the source's list (C(attached1)).
+          - One SQL statement that changes nothing.
+          - Databases attached to a SQLite database are named after their file, without directory and extension
+            (C(SELECT … FROM inventario.equipo)). If that name is C(main) or C(temp), not unique, or not printable, the
+            name is C(attached) and the number in the source's list (C(attached1)).
         type: str
         required: true
       expected:
-        description: The answer, a line per row, columns separated by V(|), NULL as nothing.
+        description:
+          - The answer, one line per row, columns separated by V(|), NULL written as V(NULL) or as nothing.
+          - Values are compared, not text, so V(0) matches C(0.00).
         type: str
         required: true
       host:
@@ -132,42 +142,44 @@ options:
         description: Only for sets of this source.
         type: str
   max_seconds:
-    description: A drill that takes longer is ended, seconds; it counts as not done. Waiting for the room that another
-      drill takes does not count.
+    description: The time after which a drill is stopped, in seconds; it then counts as not done. Time spent waiting for
+      the disk space of another drill is not included.
     type: int
     default: 3600
   max_bytes:
-    description: A drill that takes more room is ended, bytes; it counts as not done. Without it, what is free is the
-      limit.
+    description: The disk space above which a drill is stopped, in bytes; it then counts as not done. Without it, the
+      limit is the free space.
     type: int
   max_memory_bytes:
-    description: Address space that each process of a drill may take, bytes.
+    description: The address space that each process of a drill may use, in bytes.
     type: int
     default: 8589934592
   max_cpu_seconds:
-    description: A drill whose processes together take more seconds of processor time is ended; it counts as not done.
+    description: The CPU time above which a drill is stopped, of all its processes together, in seconds; it then counts
+      as not done.
     type: int
   max_processors:
-    description: How many processors a drill may use, with everything that it starts. Drills side by side use different
-      ones while there are enough. Without it, all of them, at a low priority.
+    description: How many CPUs a drill, with everything that it starts, may use. Concurrent drills use different CPUs
+      while there are enough. Without it, a drill uses all of them, at a low priority.
     type: int
   concurrency:
     description:
-      - How many drills run at a time.
-      - One that would not fit into O(work_directory) beside those that are at work, of this run or of another, waits
-        for them; so it does while less than 512 MiB of memory are available.
+      - How many drills run at the same time.
+      - A drill waits if it would not fit into O(work_directory) beside running drills, of this or another run, or while
+        less than 512 MiB of memory are available.
     type: int
     default: 1
   jobs:
-    description: How many streams of one set are restored at a time.
+    description: How many streams of one set are restored in parallel.
     type: int
     default: 2
   set_aside:
     description:
-      - Whether a set that failed is moved to C(.rejected) below the medium's root (directory media), where nothing
-        lists it and somebody can look at it.
-      - A set whose drill was not done stays where it is. A drill is not done, and the set not to blame, where this host
-        lacks a program, room, memory, time or processor time, or something was killed.
+      - Whether to move a set that failed to C(.rejected) below the medium's root (directory media only), where it is
+        not listed but can be examined.
+      - A set whose drill was not done stays where it is. A drill counts as not done, and the set is not at fault, if
+        this host lacks a program, disk space, memory, time, a library, an extension or a locale that the set needs, or
+        if a process was killed.
     type: bool
     default: false
   status_file:
@@ -177,6 +189,7 @@ requirements:
   - bubblewrap
   - the PostgreSQL server programs of the set's major version, for sets of PostgreSQL
 seealso:
+  - module: infitulua.backup.drill_delivery
   - module: infitulua.backup.set_verify
   - module: infitulua.backup.database_restore
   - name: bubblewrap
@@ -190,7 +203,7 @@ EXAMPLES = r"""
     medium:
       type: directory
       path: /srv/backup/incoming
-    identity_file: /etc/infitulua-backup/operational_identity
+    identity_file: /etc/infitulua-backup/operational.identity
     work_directory: /var/lib/infitulua-backup/drill
     again: false
     set_aside: true
@@ -200,7 +213,7 @@ EXAMPLES = r"""
         query: SELECT sum(debe) - sum(haber) FROM asiento
         expected: "0"
 
-- name: Could last March be restored from the cloud?
+- name: Check that last March could be restored from the cloud
   infitulua.backup.restore_drill:
     medium:
       type: s3
@@ -212,7 +225,7 @@ EXAMPLES = r"""
     source: contabilidad
     at: 20260331T235959Z
     newest: true
-    identity_file: /etc/infitulua-backup/operational_identity
+    identity_file: /etc/infitulua-backup/operational.identity
     work_directory: /var/lib/infitulua-backup/drill
 """
 
@@ -229,8 +242,8 @@ sets:
       sample: srv-financiero/contabilidad/20261122T030000Z
     outcome:
       description:
-        - V(passed), V(failed) (the set cannot be restored, or is not what it says), or V(not_done) (this host could not
-          try it, and nothing is known of the set).
+        - V(passed), V(failed) (the set cannot be restored, or does not hold what it says), or V(not_done) (this host
+          could not try it, and nothing is known about the set).
       type: str
       sample: passed
     drilled:
@@ -238,7 +251,7 @@ sets:
       type: str
       sample: "2026-11-22T03:40:00Z"
     medium:
-      description: Where the set lay.
+      description: The medium that the set was on.
       type: str
       sample: directory /srv/backup/incoming
     engine:
@@ -250,7 +263,7 @@ sets:
       type: str
       sample: "400.8"
     tag_manifest_sha256:
-      description: Names the exact content.
+      description: The SHA-256 of the set's tag manifest, which identifies its exact content.
       type: str
       sample: 4f1c0c7a35b1a3a6d6b0f7b4b7a5a3c1c3f0a9f0f1b4f0f9f0c1d2e3f4a5b6c7
     seconds:
@@ -258,8 +271,8 @@ sets:
       type: float
       sample: 41.2
     restore_seconds:
-      description: How long it took from reading the set to checked data, the recovery time that was really reached
-        (RTO). Comparing files with their archive is not part of it.
+      description: The time from reading the set until the restored data was checked, which is the recovery time
+        actually achieved (RTO). Comparing files with their archive is not included.
       type: float
       sample: 36.9
     source_bytes:
@@ -267,11 +280,12 @@ sets:
       type: int
       sample: 2000000000
     bytes_per_second:
-      description: Source bytes by RV(sets[].restore_seconds).
+      description: Source bytes divided by RV(sets[].restore_seconds).
       type: int
       sample: 54200542
     age_seconds:
-      description: Age of the data, which is what would be lost if the source were lost now (RPO).
+      description: The age of the data, which is the period of changes that would be lost if the source were lost now
+        (RPO).
       type: int
       sample: 2400
     checks:
@@ -280,34 +294,46 @@ sets:
       elements: dict
       sample: [{name: row counts, passed: true, detail: 42799 rows in 12 tables}]
     warnings:
-      description: What the operator should know, though the drill passed.
+      description: Warnings for the operator; the drill passed nevertheless.
       type: list
       elements: str
       sample: []
+    left_out:
+      description: Objects that a restore leaves out, and why, of which nothing was known when the set was dumped.
+      type: list
+      elements: str
+      sample: ["check of ledger.entry: function public.rate() does not exist"]
     message:
       description: Why it did not pass.
       type: str
       sample: null
     details:
-      description: Everything that was found wrong, one line each.
+      description: Everything that was found wrong, one item per line.
       type: list
       elements: str
       sample: []
+    drilled_on:
+      description: The host that did the drill, if it is not the one that keeps the record.
+      type: str
+      sample: null
 failures:
-  description: The drills that did not pass, failed ones and those that were not done.
+  description:
+    - The drills that failed or were not done.
+    - With O(newest), also sets in an object store that cannot be taken for the newest because they cannot be read or
+      are not proven to come from their server.
   returned: always
   type: list
   elements: dict
   contains: *drill
 left_out:
-  description: Chosen sets that were not drilled, each with C(id) and C(reason).
+  description: Selected sets that were not drilled, each with C(id) and C(reason).
   returned: always
   type: list
   elements: dict
   sample: [{id: srv-financiero/contabilidad/20261121T030000Z, reason: not the newest of its source}]
 overdue:
-  description: Sources of the chosen sets that no set of passed a drill within O(interval_days), each with C(source) and
-    C(last_passed) (UTC, or null).
+  description: Sources of the selected sets of which no set has passed a drill within O(interval_days), each with
+    C(source) and C(last_passed) (UTC, or null).
   returned: always
   type: list
   elements: dict
@@ -318,19 +344,46 @@ planned:
   type: list
   elements: str
   sample: [srv-financiero/contabilidad/20261122T030000Z]
+dated_after_now:
+  description:
+    - The ids of the sets on the medium, of the requested host and source, that are dated more than five minutes in the
+      future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+removed:
+  description: The dead drills of which everything in O(work_directory) was removed, by name.
+  returned: always
+  type: list
+  elements: str
+  sample: [drill-x1y2z3]
+not_removed:
+  description: Why what drills, dead ones or these, have left in O(work_directory), decrypted, could not be removed.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_operations import DRILL_ARGUMENTS, drill_sets
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import SELECTION_ARGUMENTS, make_selection
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.operation import (
+    DRILL_ARGUMENTS,
+    drill_sets,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
+    SELECTION_ARGUMENTS,
+    make_selection,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **SELECTION_ARGUMENTS,
@@ -340,21 +393,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     nothing: dict[str, list[object]] = {"sets": [], "failures": [], "left_out": [], "overdue": [], "planned": []}
-    try:
-        with make_medium(module.params["medium"]) as medium, interruptible("drill sets", on=medium.describe()):
-            report = drill_sets(
-                module.params,
-                medium,
-                make_selection(module.params),
-                check_mode=module.check_mode,
-            )
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, **nothing)
-    for entry in report.overdue:
-        module.warn(f"No set of {entry['source']} has passed a drill within {module.params['interval_days']} days")
-    if report.failures:
-        module.fail_json(msg=report.message, **report.result())
-    module.exit_json(**report.result())
+    nothing.update(dated_after_now=[], removed=[], not_removed=[])
+
+    def work() -> Answer:
+        with make_medium(module.params["medium"]) as medium:
+            report = drill_sets(module.params, medium, make_selection(module.params), check_mode=module.check_mode)
+        days = module.params["interval_days"]
+        warnings = [f"No set of {entry['source']} has passed a drill within {days} days" for entry in report.overdue]
+        return Answer(report.result(), [*warnings, *report.not_removed], report.message)
+
+    carry_out(module, "drill sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies sets."""
+"""Copy sets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ module: set_copy
 short_description: Copy or move sets between any two media
 version_added: 0.1.0
 description:
-  - Copies the chosen sets from one medium to another, whatever the two are; storing in the cloud, storing in the
-    vault and fetching for a
-    restore are all this.
-  - A bad set is not copied. A copy appears complete or not at all, and is read back where it landed. A set that the
-    destination holds already
-    is left alone; a different one of the same id is an error, never overwritten.
-  - A set that is suspect, since it holds far less than the one before, is copied only where O(sets) names it.
-  - One set that fails does not stop the others; the module then fails at the end, naming each failure.
+  - Copies the selected sets from one medium to any other. Storing sets in the vault or in the cloud and fetching them
+    for a restore are all done by this module.
+  - A damaged set is not copied. A copy appears complete or not at all, and is read back from the destination. A set
+    that the destination already holds is skipped; a different set with the same id is an error, and is never
+    overwritten.
+  - A suspect set, which holds far less than the previous one, is copied only if O(sets) names it.
+  - A set that fails does not stop the others; at the end the module fails, naming each failure.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -31,56 +30,85 @@ attributes:
   check_mode:
     support: full
     details:
-      - Whatever can be refused before a byte is copied is refused.
-      - The payload is not read, so a set that has gone bad is found by the run only.
+      - Everything that is checked before copying is checked.
+      - The payload is not read, so a damaged set is found only in a real run.
   diff_mode:
     support: full
   idempotent:
     support: full
 options:
   except_sets:
-    description: Sets (by id) that are left out, for instance because they are stored elsewhere already.
+    description: Sets (by id) to leave out, for instance because they are already stored elsewhere.
     type: list
     elements: str
     default: []
+  only_fit:
+    description:
+      - Whether to skip those of O(sets) that O(origin) does not hold (RV(absent)) or that are suspect (RV(left_out)).
+        Otherwise missing sets are an error, and suspect sets are copied because they were named.
+    type: bool
+    default: false
+  list_destination:
+    description: Whether to return what O(destination) holds afterwards as RV(destination), which saves a second call.
+    type: bool
+    default: false
+  drill_record_directory:
+    description: The record of drills for O(list_destination), as in M(infitulua.backup.set_info).
+    type: path
   move:
     description:
-      - Whether the set leaves its origin once its copy is verified.
+      - Whether to remove the set from its origin once its copy is verified.
       - Refused when origin and destination are the same place.
-      - Between two directories of one file system it is renamed.
+      - Between two directories on the same file system, the set is renamed.
     type: bool
     default: false
   verify:
     description:
-      - Whether the copy is read back where it landed.
-      - A destination that this host may only write to cannot be read back; each object's checksum was then checked by
-        the receiving end, and
-        RV(sets[].verified) is false.
+      - Whether to read the copy back from the destination.
+      - A destination to which this host may only write cannot be read back. The receiving end has then checked each
+        object's checksum, and RV(sets[].verified) is false.
     type: bool
     default: true
   require_verified:
-    description: Only copy sets that M(infitulua.backup.set_verify) has passed on the origin, a directory medium; any
-      other is a failure.
+    description: Whether to copy only sets that have passed M(infitulua.backup.set_verify) on the origin, a directory
+      medium; any other set is a failure.
     type: bool
     default: false
   identity_file:
-    description: With O(recipients), the file with the age identity (private key) that reads the sets.
+    description: With O(recipients), the file with the age identity (private key) that decrypts the sets.
     type: path
   recipients:
     description:
-      - Encrypt the copies anew, to these public keys only. Both media must be directories of this host.
-      - So a set is delivered to a server for one restore, encrypted to a key made for that restore.
-      - The copy is another content, so it carries no signature of the set's host.
-      - With O(allowed_signers_file) the original must have one.
-      - Not together with O(move). A copy of the set at the destination that is encrypted to other keys is an error.
+      - Re-encrypt the copies to these public keys only. Both media must be directories on this host.
+      - This is how a set is delivered to a server for one restore, encrypted to a key that was made for that restore.
+      - Only native age public keys (C(age1) and 58 characters) are accepted, because for other types age may run a
+        plugin program.
+      - The copy has different content, so it carries no signature of the set's host.
+      - With O(allowed_signers_file), the original must be signed.
+      - It cannot be used with O(move). An existing copy at the destination that is encrypted to other keys is an error.
     type: list
     elements: str
+  verify_origin:
+    description:
+      - With O(recipients), whether to read every byte of the original and compare it with the manifests before it is
+        re-encrypted, even if it was verified earlier.
+      - This proves, in the same call, that the delivered set is undamaged now.
+    type: bool
+    default: false
+  anew:
+    description:
+      - For sets of which M(infitulua.backup.set_audit) has found no good copy in the destination, an object store.
+      - Each is stored even if this host has a record of having stored it. If other objects are in its place, it is
+        stored under another prefix beside them, as C(docs/set-format.md) describes.
+      - Every run with this option stores the sets again.
+    type: bool
+    default: false
   spool:
-    description: An existing directory for sets that pass between two remote media; the system's temporary directory
-      when not given.
+    description: An existing directory for sets that are copied between two remote media; when not given, the system's
+      temporary directory.
     type: path
   allowed_signers_file:
-    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1),
+    description: Require that each set is signed by its host, whose public key is in this file (see ssh-keygen(1),
       ALLOWED SIGNERS).
     type: path
   status_file:
@@ -89,6 +117,7 @@ options:
 seealso:
   - module: infitulua.backup.set_info
   - module: infitulua.backup.set_verify
+  - module: infitulua.backup.set_audit
 """
 
 EXAMPLES = r"""
@@ -105,7 +134,7 @@ EXAMPLES = r"""
       path: /srv/backup/incoming
     host: srv-financiero
 
-- name: Promote what was verified into the vault
+- name: Move verified sets into the vault
   infitulua.backup.set_copy:
     origin:
       type: directory
@@ -131,7 +160,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sets:
-  description: The chosen sets that the destination holds now (or in check mode would).
+  description: The selected sets that the destination now holds (or in check mode would hold).
   returned: always
   type: list
   elements: dict
@@ -141,11 +170,11 @@ sets:
       type: str
       sample: srv-financiero/contabilidad/20261122T030000Z
     changed:
-      description: Whether it was (or would be) copied or moved.
+      description: Whether the set was (or in check mode would be) copied or moved.
       type: bool
       sample: true
     bytes:
-      description: How many bytes were stored; 0 when it was there already.
+      description: How many bytes were stored; 0 if the set was already there.
       type: int
       sample: 73402100
     seconds:
@@ -153,50 +182,96 @@ sets:
       type: float
       sample: 2.1
     verified:
-      description: Whether the copy was read back where it landed.
+      description: Whether the copy was read back from the destination.
       type: bool
       sample: true
     path:
       description: The copy's directory, on a directory medium.
       type: str
       sample: /srv/backup/vault/srv-financiero/contabilidad/20261122T030000Z
+    tag_manifest_sha256:
+      description:
+        - The SHA-256 of the copy's tag manifest, which identifies its exact content.
+        - Null in check mode, and if neither the copy nor the original is in a directory on this host.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 left_out:
-  description: The chosen sets that are suspect and were therefore not copied, each with C(id) and C(reason).
+  description: The selected sets that were not copied because they are suspect, each with C(id) and C(reason).
   returned: always
   type: list
   elements: dict
   sample: []
+absent:
+  description: With O(only_fit), the ids in O(sets) that O(origin) does not hold.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+destination:
+  description:
+    - What M(infitulua.backup.set_info) would now return for O(destination), O(host) and O(source); in check mode,
+      without the sets that would be copied.
+  returned: with O(list_destination)
+  type: dict
+  contains:
+    sets:
+      description: The sets, as M(infitulua.backup.set_info) returns them.
+      type: list
+      elements: dict
+      sample: []
+    failures:
+      description: The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
+      type: list
+      elements: dict
+      sample: []
+    dated_after_now:
+      description: The ids of those that are dated more than five minutes in the future.
+      type: list
+      elements: str
+      sample: []
 failures:
-  description: The sets that could not be copied, each with C(id), C(message) and C(details).
+  description:
+    - The sets that could not be copied, each with C(id), C(message) and C(details).
+    - With O(newest), also sets in an object store that cannot be taken for the newest because they cannot be read or
+      are not proven to come from their server.
   returned: always
   type: list
   elements: dict
+  sample: []
+dated_after_now:
+  description:
+    - The ids of the sets on O(origin), of the requested host and source, that are dated more than five minutes in the
+      future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
   sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._copying import CopyOptions
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import (
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.operation import CopiesReport, copy_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.reencryption import Reencryption
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.transfer import CopyOptions
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import list_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
     SELECTION_ARGUMENTS,
     make_selection,
     spool_directory,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import (
-    CopiesReport,
-    Reencryption,
-    copy_sets,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 
-def _copy(module: AnsibleModule) -> CopiesReport:
+def _copy(module: AnsibleModule) -> tuple[CopiesReport, dict[str, dict[str, object]]]:
+    """Copy, and list the destination where that is asked for."""
     params = module.params
     with make_medium(params["origin"]) as origin, make_medium(params["destination"]) as destination:
-        return copy_sets(
+        report = copy_sets(
             origin,
             destination,
             make_selection(params),
@@ -207,28 +282,41 @@ def _copy(module: AnsibleModule) -> CopiesReport:
                 require_verified=params["require_verified"],
                 spool=spool_directory(params),
                 allowed_signers=params["allowed_signers_file"],
+                verify_origin=params["verify_origin"],
+                anew=params["anew"],
             ),
             reencryption=Reencryption((params["identity_file"],), tuple(params["recipients"]))
             if params["recipients"]
             else None,
             status_file=params["status_file"],
             check_mode=module.check_mode,
+            only_fit=params["only_fit"],
         )
+        if not params["list_destination"]:
+            return report, {}
+        there = SetSelection(host=params["host"], source=params["source"])
+        listed = list_sets(destination, there, drill_record=params["drill_record_directory"]).result()
+        return report, {"destination": {name: listed[name] for name in ("sets", "failures", "dated_after_now")}}
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **SELECTION_ARGUMENTS,
             "origin": {**medium_argument(), "required": True},
             "destination": {**medium_argument(), "required": True},
             "except_sets": {"type": "list", "elements": "str", "default": []},
+            "only_fit": {"type": "bool", "default": False},
+            "list_destination": {"type": "bool", "default": False},
+            "drill_record_directory": {"type": "path"},
             "move": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": True},
             "require_verified": {"type": "bool", "default": False},
             "identity_file": {"type": "path"},
             "recipients": {"type": "list", "elements": "str"},
+            "verify_origin": {"type": "bool", "default": False},
+            "anew": {"type": "bool", "default": False},
             "spool": {"type": "path"},
             "allowed_signers_file": {"type": "path"},
             "status_file": {"type": "path"},
@@ -236,16 +324,15 @@ def main() -> None:
         required_together=[("identity_file", "recipients")],
         supports_check_mode=True,
     )
-    try:
-        with interruptible("copy sets", on=module.params["destination"]["type"]):
-            report = _copy(module)
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[], left_out=[])
-    copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
-    diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
-    if report.failures:
-        module.fail_json(msg=report.message, diff=diff, **report.result())
-    module.exit_json(diff=diff, **report.result())
+
+    def work() -> Answer:
+        report, listed = _copy(module)
+        copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
+        diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
+        return Answer({"diff": diff, **report.result(), **listed}, failure=report.message)
+
+    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "left_out": [], "absent": []}
+    carry_out(module, "copy sets", on=module.params["destination"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

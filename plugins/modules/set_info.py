@@ -3,7 +3,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists sets."""
+"""List sets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ module: set_info
 short_description: List the sets of a medium
 version_added: 0.1.0
 description:
-  - Lists the complete sets of a medium with what their C(backup.json) says.
-  - It reads no payload; use M(infitulua.backup.set_verify) to know that a set is whole.
+  - Lists the complete sets on a medium, with the content of their C(backup.json).
+  - It does not read the payload; use M(infitulua.backup.set_verify) to check that a set is undamaged.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
   - infitulua.backup.attributes.info
   - infitulua.backup.medium
+  - infitulua.backup.medium.further
   - infitulua.backup.selection
 options:
   drill_record_directory:
     description:
-      - Where the drills of this host are written down; each set is returned with its last one.
-      - Without it, drills are not looked at.
+      - The directory where this host records drills; each set is returned with its last drill.
+      - Without it, drills are not returned.
     type: path
 seealso:
   - module: infitulua.backup.set_verify
@@ -41,14 +42,30 @@ EXAMPLES = r"""
     newest: true
   register: vault
 
-- name: Name the sets that nobody has verified
+- name: Find the newest set of a source in the vault, otherwise in the cloud
+  infitulua.backup.set_info:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    further_media:
+      - medium:
+          type: s3
+          endpoint_url: https://s3.example.org
+          bucket: infitulua-backup
+          profile: infitulua-backup
+        only_if_none: true
+    host: srv-financiero
+    source: contabilidad
+    newest: true
+
+- name: List the sets that have not been verified
   ansible.builtin.debug:
     msg: "{{ vault.sets | selectattr('verified', 'none') | map(attribute='id') }}"
 """
 
 RETURN = r"""
 sets:
-  description: The sets, oldest first within a source.
+  description: The sets, oldest first within a source, in the order in which they were made.
   returned: always
   type: list
   elements: dict
@@ -66,9 +83,30 @@ sets:
       type: str
       sample: contabilidad
     time:
-      description: The moment of the backup, UTC.
+      description: The time of the backup, UTC, by the clock of its server. It does not decide which set is
+        the newest.
       type: str
       sample: 20261122T030000Z
+    order:
+      description:
+        - A sort key that orders the sets of one source as they were made, even across media, whatever the clocks said.
+        - It is derived from the predecessors that sets name. Its format may change.
+      type: str
+      sample: 20261122T030000Z+000000
+    newest:
+      description: Whether it is the newest of its source among the sets listed. It can then be read, is not suspect and
+        is not dated in the future.
+      type: bool
+      sample: true
+    sequence:
+      description: One more than the largest number of any set of the source when this one was made.
+      type: int
+      sample: 412
+    predecessors:
+      description: The newest sets of the source when this one was made, the newest first.
+      type: list
+      elements: str
+      sample: [srv-financiero/contabilidad/20261121T030000Z]
     engine:
       description: The engine that wrote it.
       type: str
@@ -82,7 +120,7 @@ sets:
       type: str
       sample: INFITULUÁ E.I.C.E.
     run_id:
-      description: The run that wrote it; null when it had no name.
+      description: The name of the run that wrote it; null if it had none.
       type: str
       sample: daily-20261122
     started:
@@ -110,20 +148,20 @@ sets:
       type: dict
       sample: {"pg_dump": "17.2", "zstd": "1.5.6"}
     content:
-      description: How much it holds, by unit, as its engine counts.
+      description: How much it holds, by unit, as counted by its engine.
       type: dict
       sample: {"rows": 8000}
     suspect:
       description:
-        - Why it may not hold what its source should have given; null when it is not suspect.
-        - A suspect set never passes for the newest of its source, and whoever removes old sets must not count it.
+        - Why it may not hold everything that its source should contain; null if it is not suspect.
+        - A suspect set is never taken for the newest of its source, and must not be counted when old sets are removed.
       type: str
       sample: it holds no rows, and srv-financiero/contabilidad/20261121T030000Z holds 8000
     accepted:
-      description: Why it would be suspect, had its operator not accepted it when it was written; null otherwise.
+      description: Why it would be suspect if the operator had not accepted it when it was written; null otherwise.
       type: str
     warnings:
-      description: What the operator should know, though the set is complete.
+      description: Warnings for the operator; the set is complete nevertheless.
       type: list
       elements: str
       sample: []
@@ -133,7 +171,7 @@ sets:
       elements: str
       sample: ["sha256sum -c --quiet manifest-sha256.txt"]
     reencrypted:
-      description: Whether it is a copy that was encrypted anew for one delivery.
+      description: Whether it is a copy that was re-encrypted for one delivery.
       type: bool
       sample: false
     path:
@@ -141,50 +179,135 @@ sets:
       type: str
       sample: /srv/backup/vault/srv-financiero/contabilidad/20261122T030000Z
     verified:
-      description: When exactly this content was last verified here, UTC (directory media); null when it was not.
+      description: When exactly this content was last verified here, UTC (directory media only); null if it was not.
       type: str
       sample: "2026-11-22T03:20:00Z"
     drill:
-      description: The last drill of exactly this content that was carried out, as M(infitulua.backup.restore_drill)
+      description: The last drill of exactly this content that passed or failed, as M(infitulua.backup.restore_drill)
         returns it; null when there was none. Only with O(drill_record_directory).
       type: dict
       sample: {"outcome": "passed", "drilled": "2026-11-22T03:40:00Z", "restore_seconds": 36.9}
 failures:
-  description: The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
+  description:
+    - The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
+    - Also, once for each source, a set whose drills in O(drill_record_directory) cannot be read; it is in RV(sets)
+      nevertheless, and its C(drill) is null.
+    - With O(newest), also sets in an object store that cannot be taken for the newest because they are not proven to
+      come from their server.
   returned: always
   type: list
   elements: dict
   sample: []
+passed_over:
+  description:
+    - With O(newest), the sets that are newer than the newest of their source but were not taken for it; each with its
+      C(id) and a C(reason), which is V(suspect), V(unreadable) or V(dated_after_now).
+  returned: always
+  type: list
+  elements: dict
+  sample: [{id: srv-financiero/contabilidad/20261123T030000Z, reason: suspect}]
+dated_after_now:
+  description:
+    - The ids of the sets on the medium, of the requested host and source, that are dated more than five minutes in the
+      future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+further_media:
+  description: What was found on each of O(further_media), in their order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    looked:
+      description: Whether it was searched, see O(further_media[].only_if_none).
+      type: bool
+      sample: true
+    sets:
+      description: As RV(sets).
+      type: list
+      elements: dict
+      sample: []
+    failures:
+      description: As RV(failures).
+      type: list
+      elements: dict
+      sample: []
+    passed_over:
+      description: As RV(passed_over).
+      type: list
+      elements: dict
+      sample: []
+    dated_after_now:
+      description: As RV(dated_after_now).
+      type: list
+      elements: str
+      sample: []
+    msg:
+      description: Why the medium cannot be listed, if it cannot. The module does not fail because of that.
+      type: str
 """
+
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import SELECTION_ARGUMENTS, make_selection
-from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import list_sets
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import (
+    ListReport,
+    list_media,
+    list_sets,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
+    SELECTION_ARGUMENTS,
+    make_selection,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **SELECTION_ARGUMENTS,
             "medium": {**medium_argument(), "required": True},
+            "further_media": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "medium": {**medium_argument(), "required": True},
+                    "only_if_none": {"type": "bool", "default": False},
+                },
+            },
             "drill_record_directory": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    try:
-        with make_medium(module.params["medium"]) as medium:
-            report = list_sets(
-                medium, make_selection(module.params), drill_record=module.params["drill_record_directory"]
-            )
-    except BackupError as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
-    for entry in report.failures:
-        module.warn(entry["message"])
-    module.exit_json(**report.result())
+    params = module.params
+
+    def look(options: t.Mapping[str, t.Any]) -> ListReport:
+        with make_medium(options) as medium:
+            return list_sets(medium, make_selection(params), drill_record=params["drill_record_directory"])
+
+    def work() -> Answer:
+        media = [{"medium": params["medium"], "only_if_none": False}, *params["further_media"]]
+        answers = list_media(media, look)
+        warnings = [failure["message"] for answer in answers for failure in answer["failures"]]
+        result = {name: value for name, value in answers[0].items() if name not in ("looked", "msg")}
+        return Answer({**result, "further_media": answers[1:]}, warnings, failure=answers[0].get("msg", ""))
+
+    nothing: dict[str, list[object]] = {
+        "sets": [],
+        "failures": [],
+        "passed_over": [],
+        "dated_after_now": [],
+        "further_media": [],
+    }
+    carry_out(module, "list sets", on=params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verifies sets."""
+"""Verify sets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ module: set_verify
 short_description: Verify sets by reading every byte
 version_added: 0.1.0
 description:
-  - Reads every byte of the chosen sets where they lie and compares it with the manifests, and the set's identity with
-    its place.
-    With O(allowed_signers_file) the signature too.
-  - It needs no key and decompresses nothing, since manifests hash the stored bytes.
-  - On a directory medium it remembers, beside the sets, which content passed; M(infitulua.backup.set_copy) can demand
-    that.
-  - One set that fails does not stop the others; the module then fails at the end, naming everything that is wrong.
+  - Reads every byte of the selected sets in place and compares it with the manifests, and checks that each set's id
+    matches its path. With O(allowed_signers_file), it checks the signature too.
+  - It needs no key and decompresses nothing, because manifests have the hashes of the stored bytes.
+  - On a directory medium, it records beside the sets which content passed; M(infitulua.backup.set_copy) can require
+    this.
+  - A set that fails does not stop the others; at the end the module fails, naming everything that is wrong.
+  - Reading is retried a few times before a set is reported as unreadable. Such a set fails, but it stays where it is
+    and keeps its record of an earlier verification, because only a set whose content was read and is wrong counts as
+    damaged.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
@@ -28,21 +30,21 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It reads just as much, and remembers nothing.
+    details: It reads every byte too, but records nothing.
   diff_mode:
     support: none
   idempotent:
     support: full
 options:
   allowed_signers_file:
-    description: Demand that each set is signed by its host, whose public key stands in this file (see ssh-keygen(1),
+    description: Require that each set is signed by its host, whose public key is in this file (see ssh-keygen(1),
       ALLOWED SIGNERS).
     type: path
   set_aside:
     description:
-      - Whether a set that failed is moved to C(.rejected) below the medium's root (directory media), where nothing
-        lists it and somebody
-        can look at it. A good copy can then take its place.
+      - Whether to move a set that failed to C(.rejected) below the medium's root (directory media only), where it is
+        not listed but can be examined. A good copy can then take its place.
+      - A set that merely could not be read is not moved.
     type: bool
     default: false
   status_file:
@@ -98,11 +100,11 @@ sets:
       type: float
       sample: 0.3
     tag_manifest_sha256:
-      description: The SHA-256 of the set's tag manifest, which names its exact content.
+      description: The SHA-256 of the set's tag manifest, which identifies its exact content.
       type: str
       sample: 4f1c0c7a35b1a3a6d6b0f7b4b7a5a3c1c3f0a9f0f1b4f0f9f0c1d2e3f4a5b6c7
     signed:
-      description: Whether a signature was demanded and found good.
+      description: Whether a signature was required and found good.
       type: bool
       sample: true
     engine:
@@ -114,34 +116,49 @@ sets:
       type: str
       sample: "400.8"
     changed:
-      description: Whether it had not been verified here before.
+      description: Whether this content had not been verified here before.
       type: bool
       sample: true
     remembered:
       description:
-        - Whether it is remembered that this content passed (or in check mode would be).
-        - Only directory media remember; one that is read-only here cannot.
+        - Whether it was recorded that this content passed (or in check mode would be).
+        - Only directory media that are writable here can record it.
       type: bool
       sample: true
 failures:
-  description: The sets that did not pass, each with C(id), C(message) and C(details) (every finding).
+  description:
+    - The sets that did not pass, each with C(id), C(message) and C(details) (every finding).
+    - With O(newest), also sets in an object store that cannot be taken for the newest because they cannot be read or
+      are not proven to come from their server.
   returned: always
   type: list
   elements: dict
+  sample: []
+dated_after_now:
+  description:
+    - The ids of the sets on the medium, of the requested host and source, that are dated more than five minutes in the
+      future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now. Such a set is never the newest of
+      its source.
+  returned: always
+  type: list
+  elements: str
   sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._parameters import SELECTION_ARGUMENTS, make_selection
-from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import verify_sets
-from ansible_collections.infitulua.backup.plugins.module_utils.media._registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
+    SELECTION_ARGUMENTS,
+    make_selection,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify.operation import verify_sets
 
 
 def main() -> None:
-    """Runs the module."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             **SELECTION_ARGUMENTS,
@@ -152,8 +169,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        with make_medium(module.params["medium"]) as medium, interruptible("verify sets", on=medium.describe()):
+
+    def work() -> Answer:
+        with make_medium(module.params["medium"]) as medium:
             report = verify_sets(
                 medium,
                 make_selection(module.params),
@@ -162,11 +180,10 @@ def main() -> None:
                 status_file=module.params["status_file"],
                 check_mode=module.check_mode,
             )
-    except (BackupError, Interrupted) as error:
-        module.fail_json(msg=error.message, details=error.details, sets=[], failures=[])
-    if report.failures:
-        module.fail_json(msg=report.message, **report.result())
-    module.exit_json(**report.result())
+        return Answer(report.result(), failure=report.message)
+
+    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": []}
+    carry_out(module, "verify sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

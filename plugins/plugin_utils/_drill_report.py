@@ -16,7 +16,9 @@ import re
 import typing as t
 from xml.etree import ElementTree
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import FAILED, NOT_DONE, PASSED
+from ansible_collections.infitulua.backup.plugins.module_utils import _printable
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import FAILED, NOT_DONE, PASSED
+from ansible_collections.infitulua.backup.plugins.module_utils._printable import printable_value
 
 SUCCEEDED = "succeeded"
 UNFINISHED = "unfinished"
@@ -63,6 +65,7 @@ class DrillReport:
     :param drills: entries as ``restore_drill`` returns them in ``sets`` and ``failures``.
     :param left_out: sets that were not drilled: ``id``, ``reason``.
     :param overdue: sources without a passed drill within the interval: ``source``, ``last_passed``.
+    :param not_removed: what drills left that could not be removed, in words: it holds restored data.
     :param verdict: what a playbook said at its end of all that failed.
     """
 
@@ -73,6 +76,7 @@ class DrillReport:
     drills: list[Entry] = dataclasses.field(default_factory=list)
     left_out: list[Entry] = dataclasses.field(default_factory=list)
     overdue: list[Entry] = dataclasses.field(default_factory=list)
+    not_removed: list[str] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     verdict: str | None = None
 
@@ -84,13 +88,14 @@ class DrillReport:
         return SUCCEEDED if self.succeeded else FAILED
 
     def add_drills(self, result: Entry) -> None:
-        """Takes over what ``restore_drill`` returned."""
+        """Take over what ``restore_drill`` returned."""
         drilled = [*result["sets"], *result["failures"]]
         done = {drill["id"] for drill in drilled}
         self.drills += drilled
         self.left_out += result["left_out"]
         self.left_out += [{"id": set_id, "reason": PREDICTED} for set_id in result["planned"] if set_id not in done]
         self.overdue += result["overdue"]
+        self.not_removed += result["not_removed"]
 
     def count(self, outcome: str) -> int:
         """How many drills ended in one way."""
@@ -112,25 +117,26 @@ class DrillReport:
             "drills": self.drills,
             "left_out": self.left_out,
             "overdue": self.overdue,
+            "not_removed": self.not_removed,
             "failures": [dataclasses.asdict(failure) for failure in self.failures],
             "verdict": self.verdict,
         }
 
     def to_json(self) -> str:
-        """The summary as a file's text."""
-        text = json.dumps(self.summary(), ensure_ascii=False, indent=2) + "\n"
-        # What is no character (a name on a disk may hold such bytes) stands there as the escape that JSON has for it.
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        """Return the summary as a file's text."""
+        # Looked at on a terminal, too; and what is no character (a name on a disk may hold such bytes) is an escape.
+        return json.dumps(printable_value(self.summary()), ensure_ascii=False, indent=2) + "\n"
 
     def to_junit(self) -> str:
-        """The JUnit XML as a file's text: a suite of the drills, and one of the run with all else that failed."""
+        """Return JUnit XML as a file's text: a suite of the drills, and one of all else that failed in the run."""
         drills = _suite(f"{_COLLECTION}.drills", self.started)
         for drill in self.drills:
             drills.append(_drill_case(drill))
         for entry in self.left_out:
             _add(_case(entry["id"]), "skipped", message=str(entry["reason"]), to=drills)
-        if self.overdue:
-            _add(drills, "system-out", text="\n".join(map(_overdue_line, self.overdue)))
+        told = [*map(_overdue_line, self.overdue), *(f"not removed: {message}" for message in self.not_removed)]
+        if told:
+            _add(drills, "system-out", text="\n".join(told))
         run = _suite(f"{_COLLECTION}.run", self.started)
         run.append(self._run_case())
         for failure in self.failures:
@@ -159,7 +165,8 @@ class DrillReport:
 
 
 def printable(text: str) -> str:
-    """The text with an escape for each character that XML cannot hold."""
+    """Return the text with an escape for each character that XML cannot hold, or that a terminal obeys."""
+    text = _printable.printable(text)
     return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

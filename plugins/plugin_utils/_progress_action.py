@@ -20,7 +20,12 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 
+from ansible_collections.infitulua.backup.plugins.module_utils._printable import printable_line, printable_value
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _shared_imports
+
 _DISPLAY = Display()
+# Where --limit leaves the check of the inventory out, an action of this kind is among the first.
+_FOR_LATER_TASKS = _shared_imports.MODULES
 # Seconds: nothing is printed for what ends before the first, then a line at most each second one.
 FIRST_LINE_AFTER = 8.0
 LINE_EVERY = 10.0
@@ -28,22 +33,21 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 class ProgressAction(ActionBase):
-    """Runs the module of the same name, and shows its progress."""
+    """Run the module of the same name, and show its progress."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Runs the action."""
+        """Run the action."""
         result = super().run(tmp, task_vars)
         del tmp
         arguments = dict(self._task.args)
         # An asynchronous task has left this process by the time there is progress to show.
         if self._task.async_val or self._task.check_mode or arguments.get("status_file"):
-            result.update(
-                self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
-            )
+            answer = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
+            result.update(printable_value(answer))
             return result
         directory = self._make_tmp_path()
         status_file = self._connection._shell.join_path(directory, "progress.json")
@@ -52,7 +56,8 @@ class ProgressAction(ActionBase):
         try:
             watcher.start()
             arguments["status_file"] = status_file
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+            # Whatever the host is, and whatever ran there: what it says is shown here.
+            result.update(printable_value(self._execute_module(module_args=arguments, task_vars=task_vars)))
         finally:
             watcher.stop()
             self._remove_tmp_path(directory, force=True)
@@ -60,7 +65,7 @@ class ProgressAction(ActionBase):
 
 
 class _Watcher(threading.Thread):
-    """Reads the status file and prints what it says."""
+    """Read the status file and print what it says."""
 
     def __init__(self, action: ProgressAction, status_file: str, *, host: str) -> None:
         super().__init__(daemon=True)
@@ -81,7 +86,7 @@ class _Watcher(threading.Thread):
                     _status, output, _errors = connection.exec_command(self._command, sudoable=False)
                     line = describe(json.loads(output)) if output else ""
                     if line and line != last:
-                        _DISPLAY.display(f"[{self._host}] {line}", color="dark gray")
+                        _DISPLAY.display(f"[{self._host}] {printable_line(line)}", color="dark gray")
                         last = line
                     self._ended.wait(LINE_EVERY)
             finally:
@@ -100,7 +105,7 @@ class _Watcher(threading.Thread):
         return connection
 
     def stop(self) -> None:
-        """Ends the thread."""
+        """End the thread."""
         self._ended.set()
         if self.is_alive():
             self.join(timeout=5)
@@ -109,7 +114,7 @@ class _Watcher(threading.Thread):
 def describe(state: t.Mapping[str, t.Any]) -> str:
     """One line for a status file's content.
 
-    :param state: as :mod:`~.module_utils._progress` writes it.
+    :param state: as :mod:`~.module_utils._system.progress` writes it.
     """
     if "under_way" in state:
         each = "; ".join(describe(one) for one in state["under_way"])
@@ -122,7 +127,7 @@ def describe(state: t.Mapping[str, t.Any]) -> str:
 
 
 def readable(count: float) -> str:
-    """A number of bytes with a binary unit, three digits at the most."""
+    """Return a number of bytes with a binary unit, three digits at the most."""
     units = list(_UNITS)
     while count >= 1000 and len(units) > 1:
         count /= 1024

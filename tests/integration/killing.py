@@ -11,8 +11,8 @@ import signal
 import typing as t
 from collections.abc import Iterator
 
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Processes
-from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 
 STAGES = ("verifying", "restoring", "checking", "swapping")
 

@@ -14,19 +14,19 @@ import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import SourcesReport
 
 HOST = "srv-pruebas"
 _RUN = """
 import json, sys
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import dump_sources
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import dump_sources
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils._priority import stand_back
+from ansible_collections.infitulua.backup.plugins.module_utils._system.interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
 params = json.load(sys.stdin)
 try:
     with interruptible("back up", on="it"):
-        stand_back(params)
+        lower_priority(params)
         report = dump_sources(params, check_mode=False)
     print(json.dumps(report.result()))
 except Interrupted as error:

@@ -131,7 +131,7 @@ def test_a_set_of_a_version_that_is_not_there_is_no_failed_set(
     [failure] = [failure for failure in drills["failures"] if failure["id"].startswith(OLDER)]
     assert failure["outcome"] == "not_done"
     assert "Install the package postgresql-15" in failure["message"]
-    assert f"copia{failure['id']}:nopasó" in report
+    assert f"copia{failure['id']}:nosepudohacersurestauracióndeprueba" in report
     assert not systems_computer.file(f"{STORAGE}/incoming/.rejected/{failure['id']}").exists
 
 

@@ -13,18 +13,18 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _verification
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify import set_verification
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
 
 if t.TYPE_CHECKING:
-    from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-    from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+    from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+    from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 DUMP = """
 import sys
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._system.interruption import interruptible
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
 root, recipient = sys.argv[1:]
 medium = core.medium_at(core.Path(root))
@@ -59,7 +59,7 @@ def check_what_is_left(medium: DirectoryMedium, sets: list[SetId]) -> None:
     now = medium.sets()
     assert set(sets) <= set(now)
     for set_id in now:
-        _verification.verify(medium, set_id)
+        set_verification.verify(medium, set_id)
 
 
 def test_being_told_to_stop_leaves_nothing_behind(medium: DirectoryMedium, keys: core.Keys) -> None:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _verification
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify import set_verification
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
 
 if t.TYPE_CHECKING:
-    from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+    from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
 
 CANARY = "canary-5b1d-never-to-be-seen"
 
@@ -120,7 +120,7 @@ def on(medium: DirectoryMedium) -> dict[str, str]:
 def test_sets_are_listed_with_what_is_known_of_them(medium: DirectoryMedium, ansible: Ansible) -> None:
     first, second, bad = core.write_sets(medium, "20261120T030000Z", "20261121T030000Z", "20261122T030000Z")
     core.overwrite(Path(medium.path(bad), "backup.json"), b"{}")
-    _verification.remember(medium, first, _verification.verify(medium, first)[0])
+    set_verification.remember(medium, first, set_verification.verify(medium, first)[0])
     before = core.tree(medium.root)
     answer = ansible("set_info", medium=on(medium))
     assert core.tree(medium.root) == before
@@ -201,6 +201,27 @@ def test_copying_asks_for_no_key_and_predicts_exactly(
     assert vault.sets() == [first, second]
 
 
+def test_one_call_copies_and_tells_what_the_destination_holds(
+    medium: DirectoryMedium, vault: DirectoryMedium, ansible: Ansible, tmp_path: Path
+) -> None:
+    first, second = core.write_sets(medium, "20261121T030000Z", "20261122T030000Z")
+    media = {"origin": on(medium), "destination": on(vault), "host": core.HOST}
+    asked = {"list_destination": True, "drill_record_directory": str(tmp_path / "drills")}
+    assert ansible("set_copy", "--check", **media, **asked).result["destination"]["sets"] == []
+    assert "destination" not in ansible("set_copy", **media, sets=[str(first)]).result
+    answer = ansible("set_copy", **media, **asked)
+    assert [(entry["id"], entry["changed"]) for entry in answer.result["sets"]] == [
+        (str(first), False),
+        (str(second), True),
+    ]
+    listed = ansible("set_info", medium=on(vault), drill_record_directory=asked["drill_record_directory"]).result
+    assert answer.result["destination"] == {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    core.overwrite(Path(vault.path(first), "backup.json"), b"{}")
+    spoiled = ansible("set_copy", **media, **asked, sets=[str(second)]).result["destination"]
+    assert [entry["id"] for entry in spoiled["failures"]] == [str(first)]
+    assert [(entry["id"], entry["drill"]) for entry in spoiled["sets"]] == [(str(second), None)]
+
+
 def test_one_set_that_cannot_be_copied_does_not_stop_the_others(
     medium: DirectoryMedium, vault: DirectoryMedium, ansible: Ansible
 ) -> None:
@@ -267,7 +288,7 @@ class TestDumping:
         assert done.result["changed"]
         assert f"+{set_id}" in done.output
         assert done.result["sets"][0]["path"] == medium.path(set_id)
-        _verification.verify(medium, set_id)
+        set_verification.verify(medium, set_id)
         for flags in ([], ["--check"]):
             again = ansible("database_dump", *flags, **options)
             assert not again.result["changed"]

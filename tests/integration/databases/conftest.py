@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _local_servers
+from ansible_collections.infitulua.backup.plugins.module_utils._system import local_servers
 from development.services.mariadb import MariadbServer
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site
@@ -41,8 +41,8 @@ def usual_places(
     """Makes the places of the tests' servers the usual ones, and one more, which is empty."""
     more = Path(tempfile.mkdtemp(prefix="sockets-"))
     more.chmod(0o755)
-    monkeypatch.setattr(_local_servers, "POSTGRESQL_SOCKETS", (f"{postgresql.socket}/.s.PGSQL.*", f"{more}/.s.PGSQL.*"))
-    monkeypatch.setattr(_local_servers, "MARIADB_SOCKETS", (str(mariadb.socket), f"{more}/*.sock"))
+    monkeypatch.setattr(local_servers, "POSTGRESQL_SOCKETS", (f"{postgresql.socket}/.s.PGSQL.*", f"{more}/.s.PGSQL.*"))
+    monkeypatch.setattr(local_servers, "MARIADB_SOCKETS", (str(mariadb.socket), f"{more}/*.sock"))
     yield more
     shutil.rmtree(more)
 

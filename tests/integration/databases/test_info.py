@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._database_operations import INFO_ARGUMENTS, survey
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.discover.operation import (
+    INFO_ARGUMENTS,
+    survey,
+)
 from development.services.mariadb import MariadbServer
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, engine

@@ -99,6 +99,8 @@ def house(postgresql: PostgresqlServer, mariadb: MariadbServer, tmp_path: Path) 
             },
         },
         store=None,
+        # The servers' programs are in no place of the distribution's, and nothing is drilled here.
+        variables={"backup_drill_policy": "none"},
     )
     for name in ("libro", "olvidada", "olvidada_a_proposito", "libro__replaced_20261120T101500Z"):
         postgresql.psql(f'DROP DATABASE "{name}"')

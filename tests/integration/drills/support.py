@@ -15,13 +15,13 @@ import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.operation import (
     DRILL_ARGUMENTS,
     DrillsReport,
     drill_sets,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
 from tests.integration.files.support import House
 
 BALANCE = {"name": "it balances", "query": "SELECT sum(amount) FROM entry", "expected": "0", "source": "ledger"}
@@ -63,10 +63,11 @@ class Range:
             identity_file=str(self.house.identity),
             queries=[{"host": None, "source": None, **query} for query in options.pop("queries", [])],
         )
+        selection, leaves = options.pop("selection", SetSelection()), options.pop("leaves", [])
         params.update(options)
         medium = DirectoryMedium(path=str(self.house.medium_path))
-        report = drill_sets(params, medium, Selection(), check_mode=check_mode)
-        assert list(self.work.iterdir()) == [], "something is left of a drill"
+        report = drill_sets(params, medium, selection, check_mode=check_mode)
+        assert sorted(path.name for path in self.work.iterdir()) == leaves, "something is left of a drill"
         return report
 
     def recorded(self, source: str) -> list[dict[str, t.Any]]:

@@ -25,8 +25,8 @@ from tests.integration.drills.support import BALANCE, ENDLESS, Range, wait_for
 from tests.integration.drills.test_side_by_side import confined, make_sets, started
 from tests.integration.files.support import IS_ROOT, small_file_system
 from tests.integration.files.test_hostile import forge
-from tests.unit.plugins.module_utils.engines.hostile import HARMLESS, HOSTILE, file
-from tests.unit.plugins.module_utils.engines.hostile import archive as archive_of
+from tests.unit.plugins.module_utils._engines.hostile import HARMLESS, HOSTILE, file
+from tests.unit.plugins.module_utils._engines.hostile import archive as archive_of
 
 CANARY = "canary-that-everybody-may-read"
 
@@ -137,7 +137,7 @@ def test_a_hostile_archive_fails_its_drill(place: Range, name: str) -> None:
     forge(place.house, HOSTILE[name], "/srv/users")
     (failure,) = place.drill().failures
     assert failure["outcome"] == "failed"
-    assert "holds what no archive of ours does" in failure["message"]
+    assert "holds what our archives never hold" in failure["message"]
 
 
 def test_a_description_that_is_none_fails_its_drill(place: Range) -> None:
@@ -205,7 +205,7 @@ def test_a_disk_that_fills_up_is_no_verdict_on_the_set(place: Range) -> None:
     failures = {entry["engine"]: entry for entry in report.failures}
     assert failures["files"]["outcome"] == "not_done"
     assert "No space left on device" in failures["files"]["message"]
-    assert "Nothing is known of the set" in failures["files"]["message"]
+    assert "Nothing is known about the set" in failures["files"]["message"]
     assert tree.exists()
 
 

@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
+import sqlite3
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill, DrillRecord
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import inspect, integrity
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import Drill, DrillRecord
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _report
+from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
+from ansible_collections.infitulua.backup.plugins.plugin_utils._steps import drilled
 from tests.integration.drills.support import BALANCE, Range
 
 
@@ -31,7 +37,7 @@ def test_sets_are_restored_checked_timed_and_written_down(place: Range) -> None:
     assert {"name": "it balances", "passed": True, "detail": "0"} in ledger["checks"]
     assert {"name": "rows", "passed": True, "detail": "4 in 1 tables"} in ledger["checks"]
     assert {"integrity", "foreign key violations", "content digests"} <= {check["name"] for check in ledger["checks"]}
-    assert "1 files" in str(tree["checks"])
+    assert "1 file" in str(tree["checks"])
     assert "every file is what the archive holds" in str(tree["checks"])
     for entry in report.sets:
         assert entry["restore_seconds"] > 0
@@ -55,6 +61,38 @@ def truncated(path: Path) -> None:
     """The payload's end is missing."""
     (payload,) = (path / "data").iterdir()
     os.truncate(payload, payload.stat().st_size - 10)
+
+
+def test_a_damaged_database_is_the_drills_reason_in_words(place: Range, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+        connection.execute("CREATE INDEX by_amount ON entry (amount)")
+        connection.execute("PRAGMA writable_schema=ON")
+        [row] = connection.execute("SELECT * FROM sqlite_master WHERE name = 'by_amount'").fetchall()
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'by_amount'")
+    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO entry (amount) VALUES (9), (-9)")
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", row)
+    with monkeypatch.context() as blind:
+        blind.setattr(inspect, "check_integrity", lambda _connection, **_options: integrity.Integrity())
+        place.house.dump("sqlite", {"path": str(place.database)}, source="ledger")
+    (failure,) = place.drill().failures
+    assert failure["outcome"] == "failed"
+    assert "the restored data is not what the set says: integrity: it is damaged: " in failure["message"]
+    assert "by_amount" in failure["message"]
+    assert "Traceback" not in failure["message"]
+
+
+def test_what_only_the_application_has_fails_no_drill(place: Range) -> None:
+    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+        connection.create_collation("app", lambda one, other: (one < other) - (one > other))
+        connection.execute("CREATE TABLE name (name COLLATE app UNIQUE)")
+        connection.execute("INSERT INTO name VALUES ('a'), ('b')")
+    place.house.dump("sqlite", {"path": str(place.database)}, source="ledger")
+    report = place.drill(queries=[BALANCE])
+    assert report.failures == []
+    (entry,) = report.sets
+    assert {"name": "integrity", "passed": True, "detail": "ok, as far as it can be examined here"} in entry["checks"]
 
 
 @pytest.mark.parametrize("spoil", [damaged, truncated])
@@ -87,6 +125,17 @@ def test_a_wrong_key_and_a_wrong_answer_fail(place: Range) -> None:
     assert "readonly" in report.message.replace(" ", "").lower()
 
 
+def test_a_right_value_written_otherwise_passes_and_a_wrong_question_is_not_the_set_s_fault(place: Range) -> None:
+    place.dump()
+    assert place.drill(queries=[{**BALANCE, "expected": "0.00"}]).failures == []
+    for wrong in ("SELECT sum(amount) FROM entries", "SELEC 1"):
+        report = place.drill(queries=[{**BALANCE, "query": wrong}], set_aside=True)
+        (failure,) = report.failures
+        assert failure["outcome"] == "not_done"
+        assert "Correct the query" in failure["message"]
+        assert len(place.house.sets("ledger")) == 1
+
+
 def test_too_little_room_is_no_verdict_on_the_set(place: Range) -> None:
     place.dump()
     report = place.drill(max_bytes=1000, set_aside=True)
@@ -94,6 +143,37 @@ def test_too_little_room_is_no_verdict_on_the_set(place: Range) -> None:
     assert "1000 are allowed" in report.message
     assert len(place.house.sets("ledger")) == 1
     assert len(report.overdue) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_a_killed_drill_left_is_removed_and_what_cannot_be_is_told(place: Range) -> None:
+    place.dump()
+    for name in ("drill-dead", "drill-stuck"):
+        (place.work / name).mkdir()
+        (place.work / f"{name}.lock").touch()
+    stuck = place.work / "drill-stuck"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "x", str(stuck)], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        report = place.drill(leaves=[stuck.name, f"{stuck.name}.lock"])
+    finally:
+        subprocess.run(["umount", str(stuck)], check=True)
+    assert (len(report.sets), report.removed, report.result()["removed"]) == (2, ["drill-dead"], ["drill-dead"])
+    (told,) = report.not_removed
+    assert f"Could not remove what a drill has left ({stuck})" in told
+    entries = drilled({"drilled": report.result()}, check_mode=False, drill_host="pc", elsewhere=False)
+    lines = _report.report(
+        {"srv": {"done": [{**entry, "step": "step3"} for entry in entries], "failures": [], "finished": ["step3"]}},
+        ["step3"],
+        catalogue("es"),
+        organization="",
+        check_mode=False,
+        in_daily=False,
+    )
+    (line,) = [line for line in lines if "ADVERTENCIA" in line]
+    assert f"No se pudo borrar lo que dejó una restauración de prueba ({stuck})" in line
+    assert "Contiene datos restaurados, sin cifrar" in line
+    assert (place.drill().removed, place.drill().not_removed) == (["drill-stuck"], [])
 
 
 def test_the_policy_and_the_budget_decide_and_say_what_is_left_out(place: Range) -> None:

@@ -109,7 +109,7 @@ place = Range.__new__(Range)
 place.base, place.work, place.record = (Path(word) for word in sys.argv[2:5])
 place.house = House.__new__(House)
 place.house.medium_path, place.house.identity = (Path(word) for word in sys.argv[5:7])
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
+from ansible_collections.infitulua.backup.plugins.module_utils._system.interruption import interruptible
 with interruptible("drill", on="all"):
     place.drill(concurrency=2, queries=[{**ENDLESS, "source": None}], **json.loads(sys.argv[7]))
 """

@@ -14,14 +14,15 @@ import signal
 import sys
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
-from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import find_engine
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
-from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.dumping import DumpRequest
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import restoring
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import RestoreRequest
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.filters import Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 # Every change to a file system that Python makes announces itself under one of these names (PEP 578).
 _STEPS = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "subprocess.Popen",
@@ -57,14 +58,15 @@ def perform(job: dict[str, t.Any]) -> dict[str, t.Any]:
     """Do the job; ``{"ok": …}`` or ``{"error": …}``."""
     try:
         medium = DirectoryMedium(path=job["medium"])
-        engine = make_engine(job["engine"], job["options"], target=job["action"] == "restore")
+        kind = find_engine(job["engine"])
         if job["action"] == "dump":
             filters = Filters(Encryption("age", (job["recipient"],)), 1)
-            request = DumpRequest("web1", "data", engine, medium, "400.8.1", "INFITULUÁ", filters)
-            return {"ok": str(_dumping.dump(request).set_id)}
+            request = DumpRequest("web1", "data", kind.source(job["options"]), medium, "400.8.1", "INFITULUÁ", filters)
+            return {"ok": str(dumping.dump(request).set_id)}
         set_id, replace = SetId.parse(job["set"]), job.get("replace", False)
-        restore = RestoreRequest(medium, set_id, engine, "HD-1", (job["identity"],), replace=replace, jobs=1)
-        return {"ok": _restoring.restore(restore).warnings}
+        target = kind.target(job["options"])
+        restore = RestoreRequest(medium, set_id, target, "HD-1", (job["identity"],), replace=replace, jobs=1)
+        return {"ok": restoring.restore(restore).warnings}
     except BackupError as error:
         return {"error": error.message, "details": error.details}
 

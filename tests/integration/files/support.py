@@ -21,13 +21,17 @@ import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
-from ansible_collections.infitulua.backup.plugins.module_utils._dumping import DumpRequest, DumpResult
-from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
-from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreRequest, RestoreResult
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import find_engine
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.dumping import DumpRequest, DumpResult
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import restoring
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import (
+    RestoreRequest,
+    RestoreResult,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.filters import Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.child import perform
 
 IS_ROOT = os.geteuid() == 0
@@ -54,7 +58,7 @@ class House:
         return DumpRequest(
             host="web1",
             source=source,
-            engine=make_engine(engine, options),
+            engine=find_engine(engine).source(options),
             medium=DirectoryMedium(path=str(self.medium_path)),
             series="400.8.1",
             organization="INFITULUÁ",
@@ -63,7 +67,7 @@ class House:
 
     def dump(self, engine: str, options: dict[str, t.Any], *, source: str = "data") -> DumpResult:
         """Dump; the set is complete when this returns."""
-        return _dumping.dump(self.request(engine, options, source=source))
+        return dumping.dump(self.request(engine, options, source=source))
 
     def restore(
         self,
@@ -75,19 +79,21 @@ class House:
         jobs: int = 2,
         keep_replaced_days: int | None = None,
         check_mode: bool = False,
+        max_seconds: int | None = None,
     ) -> RestoreResult:
         """Restore a set."""
         assert set_id is not None
-        return _restoring.restore(
+        return restoring.restore(
             RestoreRequest(
                 medium=DirectoryMedium(path=str(self.medium_path)),
                 set_id=set_id,
-                engine=make_engine(engine, options, target=True),
+                engine=find_engine(engine).target(options),
                 ticket="HD-1",
                 identity_files=(str(self.identity),),
                 replace=replace,
                 jobs=jobs,
                 keep_replaced_days=keep_replaced_days,
+                max_seconds=max_seconds,
             ),
             check_mode=check_mode,
         )
@@ -129,10 +135,16 @@ class House:
         }
 
 
-def run_child(job: dict[str, t.Any], *, timeout: int = 120) -> tuple[int, dict[str, t.Any]]:
+# In place of Python's own SQLite, one that is newer: other hosts have it.
+NEWER_SQLITE = (
+    "import runpy, sys, pysqlite3; sys.modules['sqlite3'] = pysqlite3; runpy.run_path(sys.argv[1], None, '__main__')"
+)
+
+
+def run_child(job: dict[str, t.Any], *, timeout: int = 120, newer_sqlite: bool = False) -> tuple[int, dict[str, t.Any]]:
     """Run a dump or a restore in another process; its exit status and what it answered."""
     done = subprocess.run(
-        [sys.executable, str(CHILD)],
+        [sys.executable, *(["-c", NEWER_SQLITE] if newer_sqlite else []), str(CHILD)],
         check=False,
         input=json.dumps(job),
         capture_output=True,

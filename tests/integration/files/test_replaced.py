@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import Check, KeptData
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import ENGINES
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._replaced_operations import prune_replaced
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import ENGINES, make_engine
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import prune_replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import kept_data
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.support import IS_ROOT, House
 
 OLD = "20200101T000000Z"
@@ -60,12 +61,12 @@ class Target:
             path.write_bytes(b"12345")
         return path
 
-    def engine(self) -> t.Any:
-        return make_engine(self.kind, {**self.target, **({"paths": [str(self.path)]} if self.kind == "files" else {})},
-                           target=True)  # fmt: skip
+    def kept(self) -> KeptData:
+        options = {**self.target, **({"paths": [str(self.path)]} if self.kind == "files" else {})}
+        return ENGINES[self.kind].kept(options)
 
-    def prune(self, keep_days: int | None, *, check_mode: bool = False) -> _replaced.Pruned:
-        return _replaced.prune(self.engine(), keep_days=keep_days, check_mode=check_mode)
+    def prune(self, keep_days: int | None, *, check_mode: bool = False) -> kept_data.Pruned:
+        return kept_data.prune(self.kept(), keep_days=keep_days, check_mode=check_mode)
 
 
 @pytest.fixture(params=["files", "sqlite"])
@@ -97,15 +98,13 @@ def test_a_restore_removes_what_was_replaced_long_enough_ago(target: Target) -> 
 
 def test_a_restore_that_fails_removes_nothing(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     old = target.keep(f"__replaced_{OLD}")
-    monkeypatch.setattr(ENGINES[target.kind], "check", lambda self, work: [_failing()])
+    monkeypatch.setattr(type(ENGINES[target.kind].target(target.target)), "check", lambda self, work: [_failing()])
     with pytest.raises(Exception, match="is not what the set says"):
         target.restore(keep_replaced_days=0)
     assert old.exists()
 
 
 def _failing() -> t.Any:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Check
-
     return Check("it", False, "is not")
 
 

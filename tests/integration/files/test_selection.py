@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.names import escape
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.support import House, Picture, picture, stub
 from tests.integration.files.test_faults import AS_IT_IS, kills
 
@@ -160,3 +161,49 @@ def test_killed_anywhere_it_is_there_or_not_and_comes_the_next_time(
         assert complete or not list(target.rglob("*__restoring"))
         subprocess.run(["rm", "-rf", target], check=True)
     assert steps > 5
+
+
+ODD = [b"back\\slash", b"back\\x41slash", b"new\nline", b"bell\a\x1b[31m", b"latin-\xf1.txt", b"[1]", b"star*"]
+ODD += [
+    b"what?",
+    b"'quoted' \"twice\"",
+    b" spaces ",
+    b"-dash",
+    "\u202egnp.exe".encode(),
+    b"$HOME",
+    b"~",
+    b"\\",
+    b"\xff",
+]
+
+
+def test_a_name_as_it_is_shown_brings_its_file_back(house: House, tmp_path: Path) -> None:
+    root = os.fsencode(tmp_path) + b"/srv/\\odd\xe9 [x]"
+    os.makedirs(root)
+    for name in ODD:
+        with open(root + b"/" + name, "wb") as stream:
+            stream.write(name)
+    os.mkdir(root + b"/b")
+    dumped = house.dump("files", {"paths": [escape(root)]})
+    assert dumped.description is not None
+    [shown_root] = [entry["path"] for entry in dumped.description.engine_facts["paths"]]
+    for number, names in enumerate([*([name] for name in ODD), ODD]):
+        target = os.fsencode(tmp_path) + b"/restored\xff%d" % number
+        only = [f"{shown_root}/{escape(name)}" if number % 2 else escape(name) for name in names]
+        options = {"directory": escape(target), "paths": [shown_root], "only": only}
+        restored = house.restore(dumped.set_id, "files", options)
+        assert restored.kept is None
+        assert sorted(os.listdir(target + root)) == sorted(names)
+        for name in names:
+            with open(target + root + b"/" + name, "rb") as stream:
+                assert stream.read() == name
+
+
+def test_what_a_restore_says_of_a_name_can_be_given_back(house: House, tmp_path: Path) -> None:
+    root = tmp_path / "srv"
+    root.mkdir()
+    (root / "a").write_text("x")
+    dumped = house.dump("files", {"paths": [str(root)]})
+    with pytest.raises(NotFound) as caught:
+        house.restore(dumped.set_id, "files", {"directory": str(tmp_path / "r"), "only": ["lost\\xff\\\\name"]})
+    assert "(lost\\xff\\\\name)" in caught.value.message

@@ -29,12 +29,17 @@ def running_server(version: str) -> MariadbServer:
     return _servers[version]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _stop_servers() -> Iterator[None]:
-    yield
+def stop_servers() -> None:
+    """End those that run."""
     while _servers:
         _version, server = _servers.popitem()
         server.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stop_servers() -> Iterator[None]:
+    yield
+    stop_servers()
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"mariadb{version}")
@@ -68,8 +73,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, cuts them up, and makes their indexes after their rows."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
+    from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import indexes, streams
 
-    monkeypatch.setattr(mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(streams, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)

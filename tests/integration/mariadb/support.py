@@ -5,14 +5,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import subprocess
 import typing as t
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb.registration import Mariadb
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.mariadb import MariadbServer
+from tests.integration.both_sides import MariadbDatabase
 from tests.integration.postgresql.support import Site
 
-__all__ = ["Site", "accounts", "create_everything", "databases", "drop_all", "engine", "fingerprint", "leftovers"]
+__all__ = [
+    "Site",
+    "accounts",
+    "create_everything",
+    "databases",
+    "drop_all",
+    "engine",
+    "fingerprint",
+    "global_settings",
+    "leftovers",
+    "restore_by_hand",
+]
 
 EVERYTHING = Path(__file__).resolve().parent / "everything.sql"
 _OWN = "'mysql', 'information_schema', 'performance_schema', 'sys'"
@@ -33,9 +50,9 @@ _PROGRAMS = {
 _OWN_ACCOUNTS = "'root', 'mariadb.sys', 'mysql', 'dba', 'PUBLIC', ''"
 
 
-def engine(server: MariadbServer, database: str, **changes: t.Any) -> MariadbEngine:
+def engine(server: MariadbServer, database: str, **changes: t.Any) -> MariadbDatabase:
     """The engine, bound to a database of a server over TCP with its password."""
-    options: dict[str, t.Any] = dict.fromkeys(MariadbEngine.source_arguments)
+    options: dict[str, t.Any] = dict.fromkeys(Mariadb.source_arguments)
     options.update(
         database=database,
         login_host=server.host,
@@ -45,7 +62,18 @@ def engine(server: MariadbServer, database: str, **changes: t.Any) -> MariadbEng
         ssl_mode="disable",
     )
     options.update(changes)
-    return MariadbEngine(options)
+    return MariadbDatabase(options)
+
+
+def numbers(last: int) -> str:
+    """A table of the numbers from 1, in a column ``seq``, as what follows FROM."""
+    return f"seq_1_to_{last}"
+
+
+def own_version() -> str:
+    """The version of the machine's own MariaDB, whose programs drills run."""
+    answer = subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True)
+    return ".".join(answer.stdout.split("Ver ")[1].split(".")[:2])
 
 
 def identifier(name: str) -> str:
@@ -103,8 +131,11 @@ def leftovers(server: MariadbServer) -> list[str]:
     )
 
 
-def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
-    """Everything that a database holds, as text that is the same where that is the same."""
+def fingerprint(server: MariadbServer, database: str, *, hidden: t.Collection[str] = ()) -> dict[str, str]:
+    """Everything that a database holds, as text that is the same where that is the same.
+
+    :param hidden: views that are left aside.
+    """
     name = f"'{database}'"
     quoted = identifier(database)
     found: dict[str, str] = {}
@@ -118,6 +149,8 @@ def fingerprint(server: MariadbServer, database: str) -> dict[str, str]:
             found[f"sequence {table}"] = server.sql(
                 f"SHOW CREATE SEQUENCE {there}; SELECT next_not_cached_value FROM {there}"
             )
+            continue
+        if kind == "VIEW" and table in hidden:
             continue
         if kind == "VIEW":
             found[f"view {table}"] = server.sql(f"SHOW CREATE VIEW {identifier(table)}", database)
@@ -152,3 +185,29 @@ def _rows(server: MariadbServer, database: str, table: str, kind: str) -> str:
     source = f"{identifier(database)}.{identifier(table)}"
     source += " FOR SYSTEM_TIME ALL" if kind == "SYSTEM VERSIONED" else ""
     return "\n".join(sorted(server.sql(f"SELECT {', '.join(expressions)} FROM {source}").splitlines()))
+
+
+def restore_by_hand(server: MariadbServer, site: Site, set_id: SetId | None, home: Path) -> str:
+    """Restores a set with the commands that it has for that; what they printed.
+
+    :param home: a directory for the file that says how to reach the server.
+    """
+    (home / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
+    directory = site.path(set_id)
+    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
+    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
+    environment = {**os.environ, "HOME": str(home)}
+    argv = ["bash", "-e", "-o", "pipefail", "-c", script]
+    done = subprocess.run(argv, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def global_settings(server: MariadbServer, settings: t.Mapping[str, str]) -> t.Iterator[None]:
+    """A server that says otherwise, for a while."""
+    server.sql("".join(f"SET GLOBAL {name} = {value};" for name, value in settings.items()))
+    try:
+        yield
+    finally:
+        server.sql("".join(f"SET GLOBAL {name} = DEFAULT;" for name in settings))

@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb import restore as mariadb_restore
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.conftest import running_server
 from tests.integration.mariadb.support import Site, create_everything, databases, drop_all, engine, leftovers
@@ -71,12 +71,3 @@ def test_one_value_that_differs_is_found_and_its_table_named(
         site.restore(engine(server1011, "otra"), dumped.set_id)
     assert databases(server1011) == ["conta"]
     assert leftovers(server1011) == []
-
-
-def test_without_the_option_there_are_none(server1011: MariadbServer, site: Site) -> None:
-    server1011.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int)")
-    dumped = site.dump(engine(server1011, "libro"))
-    assert dumped.description is not None
-    assert dumped.description.engine_facts["content_digests"] is None
-    checks = site.restore(engine(server1011, "copia"), dumped.set_id).checks
-    assert "content digests" not in [check.name for check in checks]

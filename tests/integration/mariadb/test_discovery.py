@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import FoundDatabase
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.discovery import FoundDatabase
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb.registration import Mariadb
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.support import identifier
 
@@ -41,7 +41,7 @@ def filled(server: MariadbServer) -> Iterator[MariadbServer]:
 
 
 def test_tells_what_there_is_and_what_each_is_for(filled: MariadbServer) -> None:
-    discovery = find_databases("mariadb", login(filled), sizes=True)
+    discovery = Mariadb.discover(login(filled), sizes=True)
     found = {database.name: database for database in discovery.databases}
     assert {name for name, database in found.items() if database.holds_data} == {ODD, "nomina"}
     assert set(found) >= {"mysql", "information_schema", "performance_schema", *MADE}
@@ -65,7 +65,7 @@ def test_tells_what_there_is_and_what_each_is_for(filled: MariadbServer) -> None
 def test_says_when_the_account_may_not_see_all(filled: MariadbServer, through_role: bool) -> None:
     filled.sql("CREATE USER corto@'%' IDENTIFIED BY 'secreto'; GRANT SELECT ON nomina.* TO corto@'%'")
     account = login(filled, login_user="corto", login_password="secreto")
-    discovery = find_databases("mariadb", account, sizes=True)
+    discovery = Mariadb.discover(account, sizes=True)
     assert {database.name for database in discovery.databases if database.holds_data} == {"nomina"}
     (warning,) = discovery.warnings
     assert "may not see every database" in warning and "SHOW DATABASES" in warning
@@ -74,6 +74,6 @@ def test_says_when_the_account_may_not_see_all(filled: MariadbServer, through_ro
         filled.sql("SET DEFAULT ROLE mirar FOR corto@'%'")
     else:
         filled.sql("GRANT SHOW DATABASES ON *.* TO corto@'%'")
-    discovery = find_databases("mariadb", account, sizes=True)
+    discovery = Mariadb.discover(account, sizes=True)
     assert {database.name for database in discovery.databases if database.holds_data} == {ODD, "nomina"}
     assert discovery.warnings == ()

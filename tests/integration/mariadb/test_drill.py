@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 import typing as t
 from collections.abc import Iterator
@@ -16,24 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
-from ansible_collections.infitulua.backup.plugins.module_utils._drilling import DrillRequest, Limits, Query, Supervisor
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb import objects
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import objects as family_objects
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import Drill
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.request import (
+    DrillRequest,
+    Limits,
+    Query,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.supervisor import Supervisor
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.conftest import running_server
-from tests.integration.mariadb.support import Site, create_everything, databases, drop_all, engine
+from tests.integration.mariadb.support import Site, create_everything, databases, drop_all, engine, own_version
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 GIBIBYTE = 1024**3
 CANARY = "canary-that-only-root-may-read"
-
-
-def own_version() -> str:
-    """The version of the machine's own MariaDB, whose programs drills run."""
-    answer = subprocess.run(["mariadbd", "--version"], capture_output=True, text=True, check=True)
-    return ".".join(answer.stdout.split("Ver ")[1].split(".")[:2])
 
 
 @pytest.fixture
@@ -93,11 +93,39 @@ def test_everything_is_drilled(own: MariadbServer, site: Site, work: Path, monke
         monkeypatch.delenv("TMPDIR")
         assert other.exists()
     assert passed.outcome == "passed", passed
+    assert passed.left_out == []
     checks = {check["name"]: check for check in passed.checks}
     assert {"row counts", "objects", "CHECK TABLE", "server", "los asientos"} <= set(checks)
     assert all(check["passed"] for check in checks.values())
     wrong = Query("los asientos", "SELECT COUNT(*) FROM asiento", "2999")
     assert drill(site, work, dumped.set_id, queries=(wrong,)).outcome == "failed"
+
+
+def test_a_host_without_the_key_of_an_encrypted_table_blames_no_set(
+    own: MariadbServer, site: Site, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int) COMMENT='x'; INSERT INTO libro.t VALUES (1)")
+    with monkeypatch.context() as encrypted:
+        written = family_objects.without_database
+        encrypted.setattr(family_objects, "without_database", lambda *given: f"{written(*given)} `ENCRYPTED`=YES")
+        dumped = site.dump(engine(own, "libro"))
+    drilled = drill(site, work, dumped.set_id)
+    assert drilled.outcome == "not_done", drilled
+    assert "t on " in str(drilled.message)
+    assert "it is encrypted by its server, and this one has no key for it" in str(drilled.message)
+
+
+def test_what_cannot_be_made_is_told_by_a_drill_that_passes(own: MariadbServer, site: Site, work: Path) -> None:
+    own.sql("CREATE DATABASE caso")
+    own.sql(
+        "CREATE TABLE a (i int) ENGINE=MyISAM; INSERT INTO a VALUES (1); CREATE TABLE m (i int) ENGINE=MERGE UNION=(a);"
+        " CREATE TABLE x (i int); CREATE VIEW rota AS SELECT i FROM x; DROP TABLE x",
+        "caso",
+    )
+    dumped = site.dump(engine(own, "caso", nontransactional_tables="lock"))
+    passed = drill(site, work, dumped.set_id)
+    assert passed.outcome == "passed", passed
+    assert [warning for warning in passed.warnings if "Left out: view rota" in warning]
 
 
 def test_a_version_that_is_too_old_is_not_done(own: MariadbServer, site: Site, work: Path) -> None:
@@ -147,17 +175,37 @@ def test_a_damaged_set_fails(own: MariadbServer, site: Site, work: Path) -> None
 
 
 def test_a_sequence_that_is_no_name_reaches_no_other_database(own: MariadbServer, site: Site) -> None:
-    """A default of a set is a sequence's name, whatever stands in its place: it is quoted."""
+    """What a set says of sequences only chooses what comes with a table; what is executed is the server's own text."""
     own.sql("CREATE DATABASE libro; CREATE DATABASE victima; CREATE TABLE libro.b (id int PRIMARY KEY, n int)")
     dumped = site.dump(engine(own, "libro"))
     directory = site.path(dumped.set_id)
     facts = (directory / "backup.json").read_text(encoding="utf-8")
     hostile = '"sequence_defaults": [["b", "id", "q`), RENAME TO `victima`.`plantada`, ALTER COLUMN n SET DEFAULT (1"]]'
-    (directory / "backup.json").write_text(facts.replace('"sequence_defaults": []', hostile))
+    changed = facts.replace('"sequence_defaults": []', hostile)
+    assert changed != facts
+    (directory / "backup.json").write_text(changed)
     forge(directory)
-    with pytest.raises(ProcessFailed):
-        site.restore(engine(own, "copia"), dumped.set_id)
+    site.restore(engine(own, "copia"), dumped.set_id)
+    site.restore(engine(own, "alguna", tables=["b"]), dumped.set_id)
     assert own.sql("SHOW TABLES FROM victima") == ""
+    assert own.sql("SHOW TABLES FROM alguna") == "b"
+    assert databases(own) == ["alguna", "copia", "libro", "victima"]
+
+
+def test_a_default_takes_from_no_sequence_of_another_database(
+    own: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A set by a hand that leaves in it what a dump leaves out."""
+    own.sql(
+        "CREATE DATABASE libro; CREATE DATABASE victima; CREATE SEQUENCE victima.s;"
+        " CREATE TABLE libro.t (id int DEFAULT (NEXTVAL(victima.s)), n int); INSERT INTO libro.t VALUES (5, 1)"
+    )
+    with monkeypatch.context() as forged:
+        forged.setattr(objects, "without_lost_sequences", lambda statement, _there: statement)
+        dumped = site.dump(engine(own, "libro"))
+    with pytest.raises(BackupError, match=r"command denied to user 'infitulua-restore-.*for table `victima`.`s`"):
+        site.restore(engine(own, "copia"), dumped.set_id)
+    assert own.sql("SELECT next_not_cached_value FROM victima.s") == "1"
     assert databases(own) == ["libro", "victima"]
 
 

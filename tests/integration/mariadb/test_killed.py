@@ -59,8 +59,6 @@ def test_whose_client_is_killed_in_place(server: MariadbServer, site: Site) -> N
                     site.restore(engine(server, "libro"), dumped.set_id, replace=True)
                 except BackupError as error:
                     assert happened, error
-            if happened:
-                reached.add(stage)
             settled(server)
             found = fingerprint(server, "libro")
             assert found in (live, wanted), f"client {number} killed in {stage}"
@@ -70,6 +68,9 @@ def test_whose_client_is_killed_in_place(server: MariadbServer, site: Site) -> N
                     server.sql(f"DROP DATABASE {identifier(name)}")
             if found == wanted:
                 server.sql("DELETE FROM asiento WHERE id > 10", "libro")
+            if not happened:
+                break  # A stage that starts no third program starts no fifth.
+            reached.add(stage)
     assert reached == set(STAGES)
     site.restore(engine(server, "libro"), dumped.set_id, replace=True)
     assert fingerprint(server, "libro") == wanted

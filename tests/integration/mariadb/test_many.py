@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport, dump_sources
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._sources import database_of
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
+    SourcesReport,
+    dump_sources,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import database_of
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.mariadb import MariadbServer
 from tests.integration.many import names, parameters
 from tests.integration.mariadb.support import Site, engine, identifier

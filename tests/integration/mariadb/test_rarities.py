@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb import dump as mariadb_dump
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb import restore as mariadb_restore
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb.objects import Definition
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import indexes
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _restore as mariadb_restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._objects import Definition
 from development.services._process import ServiceFailedError
 from development.services.mariadb import MariadbServer
 from tests.integration.mariadb.support import Site, accounts, databases, engine, fingerprint, leftovers
@@ -151,18 +151,18 @@ def test_indexes_that_are_made_after_the_rows_are_those_that_were(
     server: MariadbServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In their order, under their names; and foreign keys hold in both directions."""
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)
     server.sql("CREATE DATABASE claves")
     server.sql(TIGHT, "claves")
     before = fingerprint(server, "claves")
     made: list[str] = []
-    real = mariadb_indexes.Deferred.make
+    real = indexes.Deferred.make
 
-    def make(deferred: mariadb_indexes.Deferred, session: object) -> None:
+    def make(deferred: indexes.Deferred, session: object) -> None:
         made.extend(deferred.names)
         real(deferred, session)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mariadb_indexes.Deferred, "make", make)
+    monkeypatch.setattr(indexes.Deferred, "make", make)
     site.restore(engine(server, "copia"), site.dump(engine(server, "claves")).set_id)
     # One that the server needs for its counter stays, and the one before it.
     assert sorted(made) == ["`d`", "`k`", "`u`"]

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -28,6 +25,7 @@ from tests.integration.mariadb.support import (
     engine,
     fingerprint,
     leftovers,
+    restore_by_hand,
 )
 
 
@@ -104,14 +102,6 @@ def test_what_is_replaced_is_kept_under_a_dated_name(server: MariadbServer, site
     assert leftovers(server) == []
 
 
-def test_a_target_that_holds_data_is_refused(server1011: MariadbServer, site: Site) -> None:
-    create_everything(server1011, "conta")
-    dumped = site.dump(engine(server1011, "conta"))
-    with pytest.raises(Refused, match="it exists and holds data"):
-        site.restore(engine(server1011, "conta"), dumped.set_id)
-    assert databases(server1011) == ["conta"]
-
-
 def test_a_restore_under_another_name_leaves_the_live_one_alone(server: MariadbServer, site: Site) -> None:
     create_everything(server, "conta")
     before = fingerprint(server, "conta")
@@ -156,21 +146,7 @@ def test_a_set_is_restored_by_hand_with_the_commands_it_prints(
     before = fingerprint(server, "conta")
     dumped = site.dump(engine(server, "conta"))
     lose_everything(server)
-    (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
-    directory = site.path(dumped.set_id)
-    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
-    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
-
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=directory,
-        env={**os.environ, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
+    restore_by_hand(server, site, dumped.set_id, tmp_path)
     assert fingerprint(server, "conta") == before
 
 
@@ -218,20 +194,6 @@ def test_a_dump_under_writes_is_one_moment(server: MariadbServer, site: Site, ma
     assert len(moved) == 3
 
 
-def test_tables_without_transactions_are_refused_or_locked_by_choice(server: MariadbServer, site: Site) -> None:
-    server.sql("CREATE DATABASE vieja")
-    server.sql("CREATE TABLE m (id int PRIMARY KEY, v text) ENGINE=MyISAM; CREATE TABLE i (id int)", "vieja")
-    server.sql("INSERT INTO m SELECT seq, 'x' FROM seq_1_to_1000; INSERT INTO i VALUES (1)", "vieja")
-    with pytest.raises(Refused, match=r"m \(MyISAM\).*nontransactional_tables: lock"):
-        site.dump(engine(server, "vieja"))
-    before = fingerprint(server, "vieja")
-    dumped = site.dump(engine(server, "vieja", nontransactional_tables="lock"))
-    assert dumped.description is not None
-    assert "know no transactions" in " ".join(dumped.description.warnings)
-    site.restore(engine(server, "vieja"), dumped.set_id, replace=True)
-    assert fingerprint(server, "vieja") == before
-
-
 def test_nobody_alters_a_table_while_it_is_dumped(server1011: MariadbServer, site: Site) -> None:
     server1011.sql("CREATE DATABASE libro")
     server1011.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "libro")
@@ -248,15 +210,6 @@ def test_nobody_alters_a_table_while_it_is_dumped(server1011: MariadbServer, sit
     server1011.sql("DROP DATABASE libro")
     site.restore(engine(server1011, "libro"), dumped.set_id)  # type: ignore[attr-defined]
     assert server1011.sql("SELECT COUNT(*) FROM t", "libro") == "200000"
-
-
-def test_an_empty_database(server: MariadbServer, site: Site) -> None:
-    server.sql("CREATE DATABASE nada CHARACTER SET latin1 COMMENT 'It''s \"nada\"'")
-    before = fingerprint(server, "nada")
-    dumped = site.dump(engine(server, "nada"))
-    server.sql("DROP DATABASE nada")
-    site.restore(engine(server, "nada"), dumped.set_id)
-    assert fingerprint(server, "nada") == before
 
 
 def test_a_value_that_the_server_would_cut_off_ends_the_dump(site: Site) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import socket
 import threading
@@ -15,21 +16,30 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _copying
-from ansible_collections.infitulua.backup.plugins.module_utils._copying import Copied, CopyOptions
-from ansible_collections.infitulua.backup.plugins.module_utils._description import Description, PayloadFile
-from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import write_tag_files
-from ansible_collections.infitulua.backup.plugins.module_utils.media._base import Medium
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-from development.services.object_store import ObjectStore
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.transfer import (
+    Copied,
+    CopyOptions,
+    Transfer,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description, PayloadFile
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer import write_tag_files
+from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
+from development.services.object_store import Credentials, ObjectStore
 from development.services.sshd import SshServer, find_sshd
 
 SET_ID = SetId("web1", "accounts", "20261122T030000Z")
+Connect = Callable[..., S3Medium]
+_numbers = itertools.count()
 
 
-def write_set(medium: DirectoryMedium, set_id: SetId, payload: dict[str, bytes]) -> None:
+def write_set(
+    medium: DirectoryMedium, set_id: SetId, payload: dict[str, bytes], *, signing_key: str | None = None
+) -> None:
     """Write a complete set with this payload (file name to bytes)."""
     files = []
     with medium.locked(set_id.host, set_id.source), medium.begin(set_id) as partial:
@@ -58,7 +68,8 @@ def write_set(medium: DirectoryMedium, set_id: SetId, payload: dict[str, bytes])
             partial,
             description,
             sizes={file.path: file.bytes for file in files},
-            manifest=_bag.write_manifest({file.path: file.sha256 for file in files}),
+            manifest=bag.write_manifest({file.path: file.sha256 for file in files}),
+            signing_key=signing_key,
         )
 
 
@@ -69,7 +80,7 @@ def random_bytes(count: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(count)
 
 
-def contents_of(contents: _bag.Contents) -> dict[str, bytes]:
+def contents_of(contents: bag.Contents) -> dict[str, bytes]:
     """Every file of a set."""
     found = {}
     for path in contents.sizes():
@@ -81,7 +92,7 @@ def contents_of(contents: _bag.Contents) -> dict[str, bytes]:
 def copy_set(origin: Medium, destination: Medium, set_id: SetId, **options: t.Any) -> Copied:
     """Copy one set, as the module set_copy does."""
     progress = Progress(None, operation="copy", subject=str(set_id))
-    return _copying.copy(origin, destination, set_id, CopyOptions(**options), progress)
+    return Transfer(origin, destination, set_id, CopyOptions(**options), progress).run()
 
 
 @pytest.fixture
@@ -108,6 +119,31 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     pytest.importorskip("botocore", reason="boto3 is not installed")
     with ObjectStore(tmp_path_factory.mktemp("object-store"), writers=["web1"]) as store:
         yield store
+
+
+@pytest.fixture
+def connect(object_store: ObjectStore, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Reach the store as one of its identities, each test below a prefix of its own."""
+    opened: list[S3Medium] = []
+    number = next(_numbers)
+
+    def make(who: Credentials | None = None, **options: t.Any) -> S3Medium:
+        who = who or object_store.admin
+        values: dict[str, t.Any] = {
+            "bucket": object_store.bucket,
+            "prefix": f"{request.node.originalname}-{number}",
+            "endpoint_url": object_store.endpoint_url,
+            "access_key": who.access_key,
+            "secret_key": who.secret_key,
+            "ca_bundle": str(object_store.ca_file),
+            "state_directory": str(tmp_path / f"state-{who.name}"),
+        }
+        opened.append(S3Medium(**{**values, **options}))
+        return opened[-1]
+
+    yield make
+    for medium in opened:
+        medium.close()
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
     SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.media import _ssh
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-from ansible_collections.infitulua.backup.plugins.module_utils.media._ssh import SshMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.ssh import rsync
+from ansible_collections.infitulua.backup.plugins.module_utils._media.ssh.medium import SshMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.sshd import SshServer
 
 from .conftest import SET_ID, BreakingLink, contents_of, copy_set, random_bytes, write_set
@@ -43,7 +43,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ssh, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(rsync, "PAUSE_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_set_is_stored_with_a_key_that_may_only_write(
 def test_the_media_copy_to_one_another_in_every_pair(
     connect: Connect, object_store: t.Any, disk: DirectoryMedium, far: Path, vault: DirectoryMedium, tmp_path: Path
 ) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.media._s3 import S3Medium
+    from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
 
     cloud = S3Medium(
         bucket=object_store.bucket,
@@ -237,7 +237,7 @@ def test_what_a_hostile_host_shows_is_not_believed(
 def test_a_listing_without_end_is_cut_off(
     connect: Connect, disk: DirectoryMedium, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ssh, "MAX_LISTING_BYTES", 300)
+    monkeypatch.setattr(rsync, "MAX_LISTING_BYTES", 300)
     server = connect(disk.root, READ)
     with pytest.raises(BackupError, match="listing is longer"):
         server.contents(SET_ID)
@@ -274,7 +274,7 @@ def test_a_pull_survives_a_link_that_breaks_now_and_then(
         assert contents_of(vault.contents(big)) == contents_of(disk.contents(big))
         assert link.broken == 2
     else:
-        with pytest.raises(BackupError, match=r"link to 127.0.0.1, port \d+ was lost"):
+        with pytest.raises(BackupError, match=r"connection to 127.0.0.1, port \d+ was lost"):
             copy_set(server, vault, big)
         assert vault.sets() == []
         assert [path for path in Path(vault.root).rglob("*") if "partial" in path.name] == []
@@ -323,12 +323,12 @@ def test_a_file_gone_bad_never_becomes_part_of_a_listed_set(connect: Connect, di
     ("fault", "says"),
     [
         ("unknown", "host key of 127.0.0.1, port [0-9]+ is not in the known-hosts file"),
-        ("changed", "is not the one in the known-hosts file.*somebody is in between"),
+        ("changed", "is not the one in the known-hosts file.*somebody may be intercepting the connection"),
         ("key", "does not accept the key for the user"),
         ("open key", "others may read the private key"),
         ("down", "no connection to 127.0.0.1, port [0-9]+ .connection refused"),
         ("name", "no connection to no-such-host.invalid, port [0-9]+ .could not resolve"),
-        ("path", "is not there.*mount its volume"),
+        ("path", "does not exist.*mount its volume"),
     ],
     ids=["unknown", "changed", "key", "open-key", "down", "name", "path"],
 )
@@ -368,11 +368,11 @@ def test_every_failure_is_one_clear_message(
             continue
         with pytest.raises(BackupError, match=says) as caught:
             call()
-        assert f"{server.host}, port {server.port}" in caught.value.message
+        assert f"{server._rsync.host}, port {server._rsync.port}" in caught.value.message
         assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("forced", [READ, None], ids=["forced", "free"])
 def test_a_path_that_is_missing_far_away_is_named(connect: Connect, far: Path, forced: str | None) -> None:
-    with pytest.raises(NotFound, match="is not there"):
+    with pytest.raises(NotFound, match="does not exist"):
         connect(far / "missing", forced).sets()

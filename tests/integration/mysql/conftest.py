@@ -22,7 +22,7 @@ def running_server(*, tls: bool = False) -> MysqlServer:
     """The server, started when it is first needed; it ends with the tests."""
     if tls not in _servers:
         try:
-            server = MysqlServer(tls=tls)
+            server = MysqlServer(tls=tls, settings={"federated": "ON"})
         except NotAvailableError as error:
             pytest.skip(str(error))
         server.start()
@@ -30,12 +30,17 @@ def running_server(*, tls: bool = False) -> MysqlServer:
     return _servers[tls]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _stop_servers() -> Iterator[None]:
-    yield
+def stop_servers() -> None:
+    """End those that run."""
     while _servers:
         _tls, server = _servers.popitem()
         server.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stop_servers() -> Iterator[None]:
+    yield
+    stop_servers()
 
 
 @pytest.fixture
@@ -59,8 +64,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, cuts them up, and makes their indexes after their rows."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _dump as mariadb_dump
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
+    from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import indexes, streams
 
-    monkeypatch.setattr(mariadb_dump, "_STREAM_BYTES", SMALL_STREAM)
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(streams, "_STREAM_BYTES", SMALL_STREAM)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)

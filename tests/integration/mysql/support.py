@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
+import subprocess
 import typing as t
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql._engine import MysqlEngine
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql.registration import Mysql
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.mysql import MysqlServer
+from tests.integration.both_sides import MysqlDatabase
 from tests.integration.postgresql.support import Site
 
 __all__ = [
@@ -21,8 +27,10 @@ __all__ = [
     "drop_all",
     "engine",
     "fingerprint",
+    "global_settings",
     "leftovers",
     "numbers",
+    "restore_by_hand",
 ]
 
 EVERYTHING = Path(__file__).resolve().parent / "everything.sql"
@@ -49,9 +57,9 @@ def numbers(last: int) -> str:
     )
 
 
-def engine(server: MysqlServer, database: str, **changes: t.Any) -> MysqlEngine:
+def engine(server: MysqlServer, database: str, **changes: t.Any) -> MysqlDatabase:
     """The engine, bound to a database of a server over TCP with its password."""
-    options: dict[str, t.Any] = dict.fromkeys(MysqlEngine.source_arguments)
+    options: dict[str, t.Any] = dict.fromkeys(Mysql.source_arguments)
     options.update(
         database=database,
         login_host=server.host,
@@ -62,7 +70,7 @@ def engine(server: MysqlServer, database: str, **changes: t.Any) -> MysqlEngine:
         client_directory=str(server.installation.client.parent),
     )
     options.update(changes)
-    return MysqlEngine(options)
+    return MysqlDatabase(options)
 
 
 def identifier(name: str) -> str:
@@ -120,8 +128,11 @@ def leftovers(server: MysqlServer) -> list[str]:
     )
 
 
-def fingerprint(server: MysqlServer, database: str) -> dict[str, str]:
-    """Everything that a database holds, as text that is the same where that is the same."""
+def fingerprint(server: MysqlServer, database: str, *, hidden: t.Collection[str] = ()) -> dict[str, str]:
+    """Everything that a database holds, as text that is the same where that is the same.
+
+    :param hidden: views that are left aside.
+    """
     name = f"'{database}'"
     quoted = identifier(database)
     relations = server.sql(
@@ -130,6 +141,8 @@ def fingerprint(server: MysqlServer, database: str) -> dict[str, str]:
     queries: dict[str, str] = {}
     for line in relations.splitlines():
         table, kind = _plain(line)
+        if kind == "VIEW" and table in hidden:
+            continue
         if kind == "VIEW":
             queries[f"view {table}"] = f"SHOW CREATE VIEW {identifier(table)}"
             continue
@@ -169,3 +182,31 @@ def _rows(server: MysqlServer, database: str, table: str) -> str:
             value = f"HEX({value})"
         expressions.append(f"COALESCE({value}, 'NULL')")
     return f"SELECT {', '.join(expressions)} FROM {identifier(database)}.{identifier(table)}"
+
+
+def restore_by_hand(server: MysqlServer, site: Site, set_id: SetId | None, home: Path) -> str:
+    """Restores a set with the commands that it has for that; what they printed.
+
+    :param home: a directory for the file that says how to reach the server.
+    """
+    (home / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
+    directory = site.path(set_id)
+    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
+    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
+    environment = {**os.environ, "HOME": str(home)}
+    places = [str(server.installation.client.parent), os.environ["PATH"]]
+    environment["PATH"] = os.pathsep.join(places)
+    argv = ["bash", "-e", "-o", "pipefail", "-c", script]
+    done = subprocess.run(argv, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def global_settings(server: MysqlServer, settings: t.Mapping[str, str]) -> t.Iterator[None]:
+    """A server that says otherwise, for a while."""
+    server.sql("".join(f"SET GLOBAL {name} = {value};" for name, value in settings.items()))
+    try:
+        yield
+    finally:
+        server.sql("".join(f"SET GLOBAL {name} = DEFAULT;" for name in settings))

@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql import restore as mysql_restore
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mysql import _restore as mysql_restore
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import Site, create_everything, databases, engine, leftovers
 
@@ -65,12 +65,3 @@ def test_one_value_that_differs_is_found_and_its_table_named(
         site.restore(engine(server, "otra"), dumped.set_id)
     assert databases(server) == ["conta"]
     assert leftovers(server) == []
-
-
-def test_without_the_option_there_are_none(server: MysqlServer, site: Site) -> None:
-    server.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int)")
-    dumped = site.dump(engine(server, "libro"))
-    assert dumped.description is not None
-    assert dumped.description.engine_facts["content_digests"] is None
-    checks = site.restore(engine(server, "copia"), dumped.set_id).checks
-    assert "content digests" not in [check.name for check in checks]

@@ -10,10 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _local_servers
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.discovery import FoundDatabase
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql.registration import Mysql
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import FoundDatabase
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
+from ansible_collections.infitulua.backup.plugins.module_utils._system import local_servers
 from development.services.mariadb import MariadbServer
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import identifier
@@ -39,7 +39,7 @@ def test_tells_what_there_is_and_what_each_is_for(server: MysqlServer) -> None:
     for name in MADE:
         server.sql(f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_es_0900_ai_ci")
     server.sql("CREATE TABLE t (x LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 100000)); ANALYZE TABLE t", ODD)
-    discovery = find_databases("mysql", login(server), sizes=True)
+    discovery = Mysql.discover(login(server), sizes=True)
     found = {database.name: database for database in discovery.databases}
     assert {name for name, database in found.items() if database.holds_data} == {ODD, "nomina"}
     assert set(found) >= {"mysql", "information_schema", "performance_schema", "sys", *MADE}
@@ -63,14 +63,14 @@ def test_says_when_the_account_may_not_see_all(server: MysqlServer) -> None:
     try:
         server.sql("CREATE USER corto@'%' IDENTIFIED BY 'secreto'; GRANT SELECT ON nomina.* TO corto@'%'")
         account = login(server, login_user="corto", login_password="secreto")
-        discovery = find_databases("mysql", account)
+        discovery = Mysql.discover(account)
         assert {database.name for database in discovery.databases if database.holds_data} == {"nomina"}
         assert "may not see every database" in discovery.warnings[0]
         server.sql("GRANT SELECT ON *.* TO corto@'%'")
-        assert find_databases("mysql", account).warnings == ()
+        assert Mysql.discover(account).warnings == ()
         # MySQL takes single databases out of what is granted on all.
         server.sql("REVOKE SELECT ON otra.* FROM corto@'%'; REVOKE SHOW DATABASES ON *.* FROM corto@'%'")
-        discovery = find_databases("mysql", account)
+        discovery = Mysql.discover(account)
         assert {database.name for database in discovery.databases if database.holds_data} == {"nomina"}
         assert "may not see every database" in discovery.warnings[0]
     finally:
@@ -81,7 +81,7 @@ def test_mariadb_is_refused_with_its_engine_named(server: MysqlServer) -> None:
     # Newer clients of MySQL cannot even log in there.
     with MariadbServer("11.8") as other, pytest.raises(BackupError, match="engine mariadb"):
         account = {"login_port": other.port, "login_user": other.user, "login_password": other.password}
-        find_databases("mysql", login(server, **account))
+        Mysql.discover(login(server, **account))
 
 
 def test_a_server_says_at_its_socket_which_product_it_is(server: MysqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_server_says_at_its_socket_which_product_it_is(server: MysqlServer, mo
         silent = server.directory / "nobody.sock"
         nobody.bind(str(silent))
         places = tuple(map(str, (server.socket, other.socket, silent)))
-        monkeypatch.setattr(_local_servers, "POSTGRESQL_SOCKETS", ())
-        monkeypatch.setattr(_local_servers, "MARIADB_SOCKETS", places)
-        found = {local.path: local.engine for local in _local_servers.find()}
+        monkeypatch.setattr(local_servers, "POSTGRESQL_SOCKETS", ())
+        monkeypatch.setattr(local_servers, "MARIADB_SOCKETS", places)
+        found = {local.path: local.engine for local in local_servers.find()}
     assert found == {places[0]: "mysql", places[1]: "mariadb", places[2]: "mariadb"}

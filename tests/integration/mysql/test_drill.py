@@ -13,10 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
-from ansible_collections.infitulua.backup.plugins.module_utils._drilling import DrillRequest, Limits, Query, Supervisor
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import objects as family_objects
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import Drill
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.request import (
+    DrillRequest,
+    Limits,
+    Query,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.supervisor import Supervisor
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import Site, create_everything, engine
 
@@ -65,9 +71,42 @@ def test_everything_is_drilled(server: MysqlServer, site: Site, work: Path) -> N
     query = Query("los asientos", "SELECT COUNT(*), NULL FROM asiento", "3000|")
     passed = drill(server, site, work, dumped.set_id, queries=(query,))
     assert passed.outcome == "passed", passed
+    assert passed.left_out == []
     checks = {check["name"]: check for check in passed.checks}
     assert {"row counts", "objects", "programs", "CHECK TABLE", "server", "los asientos"} <= set(checks)
     assert all(check["passed"] for check in checks.values())
+
+
+def test_a_host_without_the_key_of_an_encrypted_table_blames_no_set(
+    server: MysqlServer, site: Site, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.sql("CREATE DATABASE libro; CREATE TABLE libro.t (i int) COMMENT='x'; INSERT INTO libro.t VALUES (1)")
+    with monkeypatch.context() as encrypted:
+        written = family_objects.without_database
+        encrypted.setattr(family_objects, "without_database", lambda *given: f"{written(*given)} ENCRYPTION='Y'")
+        dumped = site.dump(engine(server, "libro"))
+    drilled = drill(server, site, work, dumped.set_id)
+    assert drilled.outcome == "not_done", drilled
+    assert "t on " in str(drilled.message)
+    assert "it is encrypted by its server, and this one has no key for it" in str(drilled.message)
+
+
+def test_what_cannot_be_made_is_told_by_a_drill_that_passes(server: MysqlServer, site: Site, work: Path) -> None:
+    server.sql("CREATE DATABASE caso")
+    server.sql(
+        "CREATE TABLE a (i int) ENGINE=MyISAM; INSERT INTO a VALUES (1); CREATE TABLE m (i int) ENGINE=MERGE UNION=(a);"
+        " CREATE TABLE x (i int); CREATE VIEW rota AS SELECT i FROM x; DROP TABLE x;"
+        " CREATE TABLE lejos (i int) ENGINE=FEDERATED CONNECTION='mysql://u:c@127.0.0.1:1/b/t'",
+        "caso",
+    )
+    dumped = site.dump(engine(server, "caso", nontransactional_tables="lock"))
+    passed = drill(server, site, work, dumped.set_id)
+    assert passed.outcome == "passed", passed
+    assert [warning for warning in passed.warnings if "Left out: view rota" in warning]
+    # The throw-away server has not got that storage engine.
+    assert [warning for warning in passed.warnings if "Left out: table lejos: Unknown storage engine" in warning]
+    # The dump knew of the view, and the other server's table is out of a drill's reach.
+    assert passed.left_out == []
 
 
 def test_a_host_without_mysql_says_what_to_install(server: MysqlServer, site: Site, work: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb import _indexes as mariadb_indexes
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family import indexes
 from development.services._process import ServiceFailedError
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.support import Site, engine, fingerprint, numbers
@@ -32,18 +32,18 @@ def test_indexes_that_are_made_after_the_rows_are_those_that_were(
     server: MysqlServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In their order, under their names; and foreign keys hold in both directions."""
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)
     server.sql("CREATE DATABASE claves")
     server.sql(TIGHT, "claves")
     before = fingerprint(server, "claves")
     made: list[str] = []
-    real = mariadb_indexes.Deferred.make
+    real = indexes.Deferred.make
 
-    def make(deferred: mariadb_indexes.Deferred, session: object) -> None:
+    def make(deferred: indexes.Deferred, session: object) -> None:
         made.extend(deferred.names)
         real(deferred, session)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mariadb_indexes.Deferred, "make", make)
+    monkeypatch.setattr(indexes.Deferred, "make", make)
     site.restore(engine(server, "copia"), site.dump(engine(server, "claves")).set_id)
     # Those that foreign keys need stay, and those before them.
     assert sorted(made) == ["`a`", "`ab`", "`b`", "`d`"]
@@ -58,7 +58,7 @@ def test_indexes_that_are_made_after_the_rows_are_those_that_were(
 def test_indexes_of_tables_that_are_not_chosen_are_not_looked_for(
     server: MysqlServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)
     server.sql("CREATE DATABASE claves")
     server.sql(TIGHT, "claves")
     site.restore(engine(server, "copia", tables=["libre"]), site.dump(engine(server, "claves")).set_id)
@@ -69,7 +69,7 @@ def test_tables_without_a_primary_key_where_the_server_wants_one(
     server: MysqlServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their indexes are made later, or a foreign key to what was not chosen is dropped: the server asks each time."""
-    monkeypatch.setattr(mariadb_indexes, "_LARGE_ROWS", 1)
+    monkeypatch.setattr(indexes, "_LARGE_ROWS", 1)
     server.sql("CREATE DATABASE claves; CREATE TABLE claves.p (id int PRIMARY KEY); INSERT INTO claves.p VALUES (1)")
     server.sql(
         "CREATE TABLE sin (a int, b int, KEY b (b)); INSERT INTO sin VALUES (1, 2);"

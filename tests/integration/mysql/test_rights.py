@@ -77,23 +77,3 @@ def test_no_name_is_a_pattern_where_rights_may_be_taken_back_in_part(
             dump("GRANT TRIGGER ON `web%`.* TO copias")
     finally:
         server.sql("REVOKE ALL, GRANT OPTION FROM copias; SET GLOBAL partial_revokes = OFF")
-
-
-def test_restored_rights_hide_none_that_are_held_by_a_wider_pattern(server: MysqlServer, site: Site) -> None:
-    server.sql("CREATE DATABASE web_a; CREATE TABLE web_a.t (i int); CREATE USER app, todo, nueva")
-    server.sql("".join(f"GRANT SELECT ON `web\\_a`.* TO {account};" for account in ("app", "todo", "nueva")))
-    dumped = site.dump(engine(server, "web_a"))
-    server.sql("DROP USER app, todo, nueva; CREATE USER app, todo")
-    server.sql("GRANT INSERT, UPDATE ON `web\\_%`.* TO app WITH GRANT OPTION; GRANT ALL ON `web%`.* TO todo")
-    site.restore(engine(server, "web_a"), dumped.set_id, replace=True)
-
-    def grants(account: str) -> set[str]:
-        lines = server.sql(f"SHOW GRANTS FOR {account}").replace("\\\\", "\\").splitlines()
-        return {line.replace(f" TO `{account}`@`%`", "") for line in lines if "USAGE" not in line}
-
-    assert grants("app") == {
-        "GRANT INSERT, UPDATE ON `web\\_%`.* WITH GRANT OPTION",
-        "GRANT SELECT, INSERT, UPDATE ON `web\\_a`.* WITH GRANT OPTION",
-    }
-    assert grants("todo") == {"GRANT ALL PRIVILEGES ON `web%`.*"}
-    assert grants("nueva") == {"GRANT SELECT ON `web\\_a`.*"}

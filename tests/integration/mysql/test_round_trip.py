@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -16,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.mariadb._engine import MariadbEngine
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mariadb.source import MariadbSource
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed
 from development.services._process import ServiceFailedError
 from development.services.mysql import MysqlServer
 from tests.integration.mysql.conftest import running_server
@@ -25,12 +24,12 @@ from tests.integration.mysql.support import (
     Site,
     accounts,
     create_everything,
-    databases,
     drop_all,
     engine,
     fingerprint,
     leftovers,
     numbers,
+    restore_by_hand,
 )
 
 
@@ -99,14 +98,6 @@ def test_what_is_replaced_is_kept_under_a_dated_name(server: MysqlServer, site: 
     assert leftovers(server) == []
 
 
-def test_a_target_that_holds_data_is_refused(server: MysqlServer, site: Site) -> None:
-    server.sql("CREATE DATABASE conta; CREATE TABLE conta.t (i int)")
-    dumped = site.dump(engine(server, "conta"))
-    with pytest.raises(Refused, match="it exists and holds data"):
-        site.restore(engine(server, "conta"), dumped.set_id)
-    assert databases(server) == ["conta"]
-
-
 def test_a_set_is_restored_by_hand_with_the_commands_it_prints(
     server: MysqlServer, site: Site, many_streams: None, tmp_path: Path
 ) -> None:
@@ -114,25 +105,7 @@ def test_a_set_is_restored_by_hand_with_the_commands_it_prints(
     before = fingerprint(server, "conta")
     dumped = site.dump(engine(server, "conta"))
     drop_all(server)
-    (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={server.socket}\nuser=root\n")
-    directory = site.path(dumped.set_id)
-    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
-    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
-
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=directory,
-        env={
-            **os.environ,
-            "HOME": str(tmp_path),
-            "PATH": os.pathsep.join([str(server.installation.client.parent), os.environ["PATH"]]),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
+    restore_by_hand(server, site, dumped.set_id, tmp_path)
     assert fingerprint(server, "conta") == before
 
 
@@ -183,20 +156,6 @@ def test_a_dump_under_writes_is_one_moment(server: MysqlServer, site: Site, many
     assert len(moved) == 2
 
 
-def test_tables_without_transactions_are_refused_or_locked_by_choice(server: MysqlServer, site: Site) -> None:
-    server.sql("CREATE DATABASE vieja")
-    server.sql("CREATE TABLE m (id int PRIMARY KEY, v text) ENGINE=MyISAM; CREATE TABLE i (id int)", "vieja")
-    server.sql(f"INSERT INTO m SELECT seq, 'x' FROM {numbers(1000)}; INSERT INTO i VALUES (1)", "vieja")
-    with pytest.raises(Refused, match=r"m \(MyISAM\).*nontransactional_tables: lock"):
-        site.dump(engine(server, "vieja"))
-    before = fingerprint(server, "vieja")
-    dumped = site.dump(engine(server, "vieja", nontransactional_tables="lock"))
-    assert dumped.description is not None
-    assert "know no transactions" in " ".join(dumped.description.warnings)
-    site.restore(engine(server, "vieja"), dumped.set_id, replace=True)
-    assert fingerprint(server, "vieja") == before
-
-
 def test_nobody_alters_a_table_while_it_is_dumped(server: MysqlServer, site: Site) -> None:
     server.sql("CREATE DATABASE libro; SET cte_max_recursion_depth = 100000")
     server.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(500))", "libro")
@@ -219,15 +178,6 @@ def test_nobody_alters_a_table_while_it_is_dumped(server: MysqlServer, site: Sit
     site.restore(engine(server, "libro2"), dumped.set_id)  # type: ignore[attr-defined]
     assert server.sql("SELECT COUNT(*) FROM t", "libro2") == "150000"
     assert "`w`" not in server.sql("SHOW CREATE TABLE t", "libro2")
-
-
-def test_an_empty_database(server: MysqlServer, site: Site) -> None:
-    server.sql("CREATE DATABASE nada CHARACTER SET latin1")
-    before = fingerprint(server, "nada")
-    dumped = site.dump(engine(server, "nada"))
-    server.sql("DROP DATABASE nada")
-    site.restore(engine(server, "nada"), dumped.set_id)
-    assert fingerprint(server, "nada") == before
 
 
 def test_what_servers_settings_get_wrong(server: MysqlServer, site: Site) -> None:
@@ -343,7 +293,7 @@ def test_the_engine_of_mariadb_points_to_this_one(server: MysqlServer, site: Sit
     server.sql(f"CREATE USER dba@localhost IDENTIFIED BY '{server.password}'; GRANT ALL ON *.* TO dba@localhost")
     try:
         with pytest.raises(BackupError, match="engine mysql"):
-            site.dump(MariadbEngine({**options, "login_password": server.password}))
+            site.dump(MariadbSource({**options, "login_password": server.password}))
     finally:
         server.sql("DROP USER dba@localhost")
 

@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -43,6 +47,38 @@ class House:
         self.prepared = self.institution.run("step1_prepare_media")
         self.day = self.institution.run("daily", "-e", "backup_run_id=dia-1")
 
+    def keep(self) -> None:
+        """Keep the institution as it is now."""
+        subprocess.run(["cp", "-a", str(self.directory), str(self._kept)], check=True, timeout=60)
+        self._versions = self._versions_in_cloud()
+
+    def bring_back(self) -> None:
+        """Make the institution what it was when it was kept."""
+        shutil.rmtree(self.directory)
+        subprocess.run(["cp", "-a", str(self._kept), str(self.directory)], check=True, timeout=60)
+        client = self.store.client()
+        for key, version in self._versions_in_cloud() - self._versions:
+            client.delete_object(Bucket=self.store.bucket, Key=key, VersionId=version, BypassGovernanceRetention=True)
+        assert self._versions_in_cloud() == self._versions
+
+    @property
+    def store(self) -> ObjectStore:
+        """Its cloud."""
+        store = self.institution.store
+        assert store is not None
+        return store
+
+    @property
+    def _kept(self) -> Path:
+        return self.directory.with_name(f"{self.directory.name}-kept")
+
+    def _versions_in_cloud(self) -> set[tuple[str, str]]:
+        """The key and the version of every object, and of every mark that one was deleted."""
+        pages = self.store.client().get_paginator("list_object_versions")
+        listed = pages.paginate(Bucket=self.store.bucket, Prefix=f"{self.directory.name}/")
+        entries = [entry for page in listed for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, [])]
+        return {(entry["Key"], entry["VersionId"]) for entry in entries}
+
     def sources(self) -> dict[str, dict[str, t.Any]]:
         database = {"name": "contabilidad", "series": "400.8", "engine": "sqlite", "path": str(self.database)}
         files = {"name": "datos-usuarios", "series": "400.8.1", "paths": [str(self.documents)]}
@@ -78,15 +114,14 @@ class House:
 
     def sets_in_cloud(self) -> set[str]:
         """The ids of the sets in the bucket."""
-        store = self.institution.store
-        assert store is not None
         pages = (
-            store.client()
+            self.store.client()
             .get_paginator("list_objects_v2")
-            .paginate(Bucket=store.bucket, Prefix=f"{self.directory.name}/")
+            .paginate(Bucket=self.store.bucket, Prefix=f"{self.directory.name}/")
         )
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        return {"/".join(key.split("/")[1:4]) for key in keys if key.endswith("/bagit.txt")}
+        # A set whose place was taken lies at another: its time, a dot and 16 digits.
+        return {"/".join(key.split("/")[1:4]).partition(".")[0] for key in keys if key.endswith("/bagit.txt")}
 
     def listing(self) -> dict[str, t.Any]:
         """Every file of every host, with its content; not the locks, which name whoever held them last."""
@@ -105,7 +140,8 @@ class House:
 
 def left_of_a_restore(house: House) -> list[Path]:
     """One-time keys and delivered copies, on either side."""
-    found = [path for host in (FINANCE, FILES) for path in (house.directory / host / "var").rglob("*restore-*")]
+    places = [house.directory / host / place for host in (FINANCE, FILES) for place in ("var", "run")]
+    found = [path for place in places for path in place.rglob("*restore-*")]
     return [*found, *(house.institution.storage / "delivery").iterdir()]
 
 
@@ -119,3 +155,17 @@ def asking(expected: str) -> str:
     """Extra variables: a question to the accounting, with an answer."""
     question = {"name": "los comprobantes", "source": "contabilidad", "query": "SELECT count(*) FROM comprobantes"}
     return json.dumps({"backup_drill_queries": [{**question, "expected": expected}]})
+
+
+def python_without(directory: Path, program: str, *, python: str = sys.executable) -> Path:
+    """Make an interpreter for whose modules a program is not installed."""
+    directory.mkdir(parents=True)
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for path in Path(place).glob("*"):
+            if path.name != program:
+                (directory / path.name).unlink(missing_ok=True)
+                (directory / path.name).symlink_to(path)
+    wrapper = directory / "python-of-the-host"
+    wrapper.write_text(f'#!/bin/sh\nPATH={directory} exec {python} "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o755)
+    return wrapper

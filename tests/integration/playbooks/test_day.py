@@ -68,6 +68,7 @@ def test_a_second_preparation_and_a_second_run_on_the_same_day_change_nothing(ho
         house.institution.run("daily", "-e", "backup_run_id=dia-1"),
     ):
         assert (run.status, run.changed) == (0, 0), run.output
+    assert any("ya tiene la copia de esta ejecución" in line for line in run.report)
     assert house.listing() == before
 
 
@@ -113,21 +114,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.slow
-def test_the_installed_collection_does_the_same(house: House, installed: Path) -> None:
-    elsewhere = Institution(
-        house.directory,
-        house.sources(),
-        store=house.institution.store,
-        prefix=house.directory.name,
-        collections=installed,
-    )
-    run = elsewhere.run("daily", "-v", "-e", "backup_run_id=dia-1")
-    assert (run.status, run.changed) == (0, 0), run.output
-    assert any("ya tiene la copia de esta ejecución" in line for line in run.report)
-    assert str(ROOT) not in run.output
-
-
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_the_example_inventory_suits_every_playbook(installed: Path, playbook: str, tmp_path: Path) -> None:
     inventory = installed / "ansible_collections" / "infitulua" / "backup" / "inventory.example"
@@ -136,3 +122,21 @@ def test_the_example_inventory_suits_every_playbook(installed: Path, playbook: s
     result = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr
+
+
+@pytest.mark.slow
+def test_a_source_that_vanished_from_the_inventory_is_told_every_day_until_it_is_retired(house: House) -> None:
+    sources = house.sources()
+    sources[FILES] = {}
+    told = []
+    for retired in ([], [{"name": "datos-usuarios", "reason": "the file server was switched off"}]):
+        sources[FILES]["backup_retired_sources"] = retired
+        without = Institution(house.directory, sources, store=house.institution.store, prefix=house.directory.name)
+        without.write_inventory()
+        run = without.run("step3_verify_result", "--limit", f"localhost,{FILES}")
+        assert run.status == 0, run.output
+        told.append(
+            [line for line in run.report if "datos-usuarios tiene copias y ya no está en el inventario" in line]
+        )
+    house.institution.write_inventory()
+    assert [len(lines) for lines in told] == [1, 0]

@@ -20,6 +20,8 @@ from development.services.postgresql import PostgresqlServer
 
 SERVER = "srv-financiero"
 MOST_TASKS = 25
+# More than are backed up side by side.
+MANY = 4
 ODD = 'Año "1"'
 ODD_SOURCE = "todo.A.c3.b1o.20.221.22"
 
@@ -48,14 +50,15 @@ def tasks_of(output: str, server: str) -> list[str]:
     return found
 
 
-def test_a_day_takes_as_many_tasks_with_twelve_sources_as_with_one(tmp_path: Path) -> None:
-    sources = make_databases(tmp_path / SERVER / "srv", 12)
+@pytest.mark.slow
+def test_a_day_takes_as_many_tasks_with_many_sources_as_with_one(tmp_path: Path) -> None:
+    sources = make_databases(tmp_path / SERVER / "srv", MANY)
     tree = tmp_path / SERVER / "usuarios"
     tree.mkdir()
     (tree / "carta.txt").write_text("hola", encoding="utf-8")
-    files = [{"name": f"datos-{number}", "paths": [str(tree)]} for number in range(12)]
+    files = [{"name": f"datos-{number}", "paths": [str(tree)]} for number in range(MANY)]
     counts = []
-    for count in (1, 12):
+    for count in (1, MANY):
         described = {"backup_databases": sources[:count], "backup_files": files[:count], "backup_concurrency": 3}
         institution = Institution(tmp_path, {SERVER: described}, variables={"backup_drill_policy": "none"})
         institution.build()
@@ -120,7 +123,12 @@ def test_one_entry_for_a_server_is_backed_up_drilled_and_restored_database_by_da
         variables={"backup_drill_programs_directory": str(server.bin), "backup_drill_path": str(drill_path)},
     )
     institution.build()
-    assert institution.run("step1_prepare_media").status == 0
+    # What the systems computer lacks for trial restores is known before the first set comes.
+    lacking = institution.run("step1_prepare_media", "-e", "backup_drill_programs_directory=/nonexistent")
+    assert lacking.status != 0
+    assert "PostgreSQL 17 is not installed on this host" in lacking.output
+    assert "it will not be able to restore every server's sets for trial" in lacking.output
+    # The rest of the preparation was done all the same.
     day = institution.run("daily", "-e", "backup_run_id=dia-1")
     assert day.status == 0, day.output
     for source in (ODD_SOURCE, "todo.nomina"):
@@ -133,8 +141,6 @@ def test_one_entry_for_a_server_is_backed_up_drilled_and_restored_database_by_da
     assert any("WARNING: todo.nomina: the server has no database nomina any more" in line for line in bad.report)
     assert f"-e backup_accept={ODD_SOURCE}" in bad.output
     chosen = ("-e", "backup_ticket=MDA-1", "-e", f"backup_restore_server={SERVER}")
-    refused = institution.run("step5_restore", *chosen, "-e", "backup_restore_source=todo")
-    assert refused.status != 0 and "todo.<database>" in refused.output
     replace = ("-e", "backup_restore_replace=true")
     restored = institution.run("step5_restore", *chosen, "-e", f"backup_restore_source={ODD_SOURCE}", *replace)
     assert restored.status == 0, restored.output

@@ -29,13 +29,18 @@ def running_server(major: int) -> PostgresqlServer:
     return _servers[major]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _stop_servers() -> Iterator[None]:
-    yield
+def stop_servers() -> None:
+    """End those that run."""
     while _servers:
         _major, server = _servers.popitem()
         server.stop()
         server.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stop_servers() -> Iterator[None]:
+    yield
+    stop_servers()
 
 
 @pytest.fixture(params=MAJORS, ids=lambda major: f"pg{major}")
@@ -61,7 +66,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spreads even small tables over several streams, and takes the indexes of each for large ones."""
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _dump as postgresql_dump
+    from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import dump as postgresql_dump
 
     monkeypatch.setattr(postgresql_dump, "_GROUP_BYTES", SMALL_GROUP)
     monkeypatch.setattr(postgresql_dump, "_LARGE_TABLE_BYTES", SMALL_GROUP)

@@ -5,28 +5,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import typing as t
 from pathlib import Path
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _restoring
-from ansible_collections.infitulua.backup.plugins.module_utils._filters import Encryption, Filters
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import Engine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._engine import PostgresqlEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import SourceEngine, TargetEngine
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.registration import Postgresql
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import restoring
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.filters import Encryption, Filters
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.postgresql import PostgresqlServer
+from tests.integration.both_sides import PostgresqlDatabase
 
 HERE = Path(__file__).resolve().parent
 EVERYTHING = HERE / "everything.sql"
 ROLES = ("app_login", '"app reader"', "app_owner")
 
 
-def engine(server: PostgresqlServer, database: str, **changes: t.Any) -> PostgresqlEngine:
+def engine(server: PostgresqlServer, database: str, **changes: t.Any) -> PostgresqlDatabase:
     """The engine, bound to a database of a server over TCP with its password."""
-    options: dict[str, t.Any] = dict.fromkeys([*PostgresqlEngine.source_arguments, *PostgresqlEngine.target_arguments])
+    options: dict[str, t.Any] = dict.fromkeys([*Postgresql.source_arguments, *Postgresql.target_arguments])
     options.update(
         database=database,
         login_host=server.host,
@@ -36,7 +41,7 @@ def engine(server: PostgresqlServer, database: str, **changes: t.Any) -> Postgre
         client_directory=str(server.bin),
     )
     options.update(changes)
-    return PostgresqlEngine(options)
+    return PostgresqlDatabase(options)
 
 
 class Site:
@@ -53,9 +58,9 @@ class Site:
         answer = subprocess.run(["age-keygen", "-y", str(self.identity)], check=True, capture_output=True, text=True)
         self.recipient = answer.stdout.strip()
 
-    def dump(self, engine: Engine, *, source: str = "db", jobs: int = 2, **changes: t.Any) -> _dumping.DumpResult:
+    def dump(self, engine: SourceEngine, *, source: str = "db", jobs: int = 2, **changes: t.Any) -> dumping.DumpResult:
         """Dumps into a new set."""
-        request = _dumping.DumpRequest(
+        request = dumping.DumpRequest(
             host="srv-pruebas",
             source=source,
             engine=engine,
@@ -66,20 +71,32 @@ class Site:
             jobs=jobs,
             **changes,
         )
-        return _dumping.dump(request)
+        return dumping.dump(request)
 
-    def restore(self, engine: Engine, set_id: SetId | None, **changes: t.Any) -> _restoring.RestoreResult:
+    def restore(self, engine: TargetEngine, set_id: SetId | None, **changes: t.Any) -> restoring.RestoreResult:
         """Restores a set."""
+        return restoring.restore(self._restore_request(engine, set_id, changes))
+
+    def predict(self, engine: TargetEngine, set_id: SetId | None, **changes: t.Any) -> restoring.RestoreResult:
+        """What a restore of a set would do."""
+        return restoring.restore(self._restore_request(engine, set_id, changes), check_mode=True)
+
+    def _restore_request(
+        self, engine: TargetEngine, set_id: SetId | None, changes: dict[str, t.Any]
+    ) -> restoring.RestoreRequest:
         assert set_id is not None
         options: dict[str, t.Any] = {"identity_files": (str(self.identity),), "ticket": "MESA-1234", **changes}
-        return _restoring.restore(
-            _restoring.RestoreRequest(medium=self.medium, set_id=set_id, engine=engine, **options)
-        )
+        return restoring.RestoreRequest(medium=self.medium, set_id=set_id, engine=engine, **options)
 
     def path(self, set_id: SetId | None) -> Path:
         """A set's directory."""
         assert set_id is not None
         return Path(self.medium.path(set_id))
+
+    def describe(self, set_id: SetId | None) -> Description:
+        """What a set says of itself."""
+        assert set_id is not None
+        return read_description(set_id, self.medium.contents(set_id))
 
     def files(self) -> list[str]:
         """Every file on the medium that could hold a set or a part of one."""
@@ -219,6 +236,27 @@ def leftovers(server: PostgresqlServer) -> list[str]:
     found = [name for name in databases(server) if name.endswith("__restoring")]
     sessions = "SELECT query FROM pg_stat_activity WHERE application_name = 'infitulua.backup'"
     return found + [line for line in server.psql(sessions).splitlines() if line]
+
+
+def restore_by_hand(
+    site: Site, server: PostgresqlServer, set_id: SetId | None, *, user: str | None = None, to_the_end: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Runs a set's own commands, as an operator does who has nothing of this collection.
+
+    :param user: whom they log in as; None: the tests' superuser.
+    :param to_the_end: whether they go on after one that fails.
+    """
+    directory = site.path(set_id)
+    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
+    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
+    return subprocess.run(
+        ["bash", *([] if to_the_end else ["-e"]), "-o", "pipefail", "-c", script],
+        cwd=directory,
+        env={**server.environment(), "PGUSER": user or server.user},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def stub(directory: Path, name: str, script: str) -> str:

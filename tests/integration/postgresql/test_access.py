@@ -142,6 +142,6 @@ def test_a_database_s_own_event_triggers_leave_its_restore_alone(server: Postgre
 def test_an_owner_that_is_not_there_is_told_before_anything_is_made(server: PostgresqlServer, site: Site) -> None:
     server.psql("CREATE DATABASE libro")
     dumped = site.dump(engine(server, "libro"))
-    with pytest.raises(NotFound, match=r"no role nadie, to whom everything shall belong.*CREATE ROLE"):
+    with pytest.raises(NotFound, match=r"no role nadie, which is to own everything.*CREATE ROLE"):
         site.restore(engine(server, "copia", owner="nadie"), dumped.set_id)
     assert databases(server) == {"libro"}

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._account_operations import (
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.account.operation import (
     ACCOUNT_ARGUMENTS,
     AccountReport,
-    settle,
+    apply_account,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import (
     Site,
@@ -116,10 +116,10 @@ def request(server: PostgresqlServer, **changes: t.Any) -> dict[str, t.Any]:
 def done(server: PostgresqlServer, **changes: t.Any) -> AccountReport:
     """Checks, runs, and runs again: what was predicted is done, and then there is nothing to do."""
     params = request(server, **changes)
-    predicted = settle(params, check_mode=True)
-    report = settle(params, check_mode=False)
+    predicted = apply_account(params, check_mode=True)
+    report = apply_account(params, check_mode=False)
     assert (predicted.before, predicted.after, predicted.changed) == (report.before, report.after, report.changed)
-    again = settle(params, check_mode=False)
+    again = apply_account(params, check_mode=False)
     assert not again.changed
     assert again.before == again.after == report.after
     return report
@@ -198,7 +198,7 @@ def test_it_dumps_everything_and_writes_nothing(books: PostgresqlServer, site: S
 def test_what_is_too_much_is_told_or_taken(books: PostgresqlServer) -> None:
     needed = done(books).after
     books.psql(TOO_MUCH, "otra")
-    kept = settle(request(books, exact=False), check_mode=False)
+    kept = apply_account(request(books, exact=False), check_mode=False)
     assert len(kept.superfluous) > 30
     assert set(kept.superfluous) == set(kept.after) - set(needed) - {"SELECT on the large objects of database otra"}
 
@@ -216,7 +216,7 @@ def test_all_databases_are_meant_by_a_pattern(books: PostgresqlServer) -> None:
     report = done(books, databases=["otr*", "libro"])
     assert {"CONNECT on DATABASE libro", "CONNECT on DATABASE otra"} <= set(report.after)
     with pytest.raises(NotFound, match=r"none for ninguna\*"):
-        settle(request(books, databases=["libro", "ninguna*"]), check_mode=False)
+        apply_account(request(books, databases=["libro", "ninguna*"]), check_mode=False)
 
 
 def test_large_objects_made_later_are_found(books: PostgresqlServer) -> None:
@@ -231,15 +231,15 @@ def test_a_password_is_given_and_taken_as_libpq_prepares_it(books: PostgresqlSer
     changes.update(login_user=books.user, login_password=books.password, databases=["otra"])
     # What SASLprep changes, what it refuses, and what it leaves; each time the account logs in.
     for password in ("\u2168\u00a0\u00ad cuatro", "\u0627 mixed a", "clave ñ'\\: \"x"):
-        report = settle(request(books, password=password, **changes), check_mode=False)
+        report = apply_account(request(books, password=password, **changes), check_mode=False)
         assert "the password that was given" in report.after
     assert report.result()["taken"] == ["another password"]
-    assert not settle(request(books, password=password, **changes), check_mode=False).changed
+    assert not apply_account(request(books, password=password, **changes), check_mode=False).changed
     assert done(books, databases=["otra"]).result()["taken"] == ["a password"]
 
 
 REFUSED: tuple[tuple[dict[str, t.Any], type[BackupError], str], ...] = (
-    ({"name": "postgres", "login_user": "dba"}, Refused, "anything less than its superuser"),
+    ({"name": "postgres", "login_user": "dba"}, Refused, "must remain its superuser"),
     ({"name": "postgres"}, Refused, "the administrator's own role"),
     ({"name": "pg_monitor"}, Refused, "one of the server's own"),
     ({"login_user": "app_login"}, Refused, "not a superuser"),
@@ -258,7 +258,7 @@ def test_what_cannot_be_is_refused_and_nothing_changed(books: PostgresqlServer) 
     roles = books.psql("SELECT array_agg(r ORDER BY rolname) FROM pg_authid r")
     for changes, kind, why in REFUSED:
         with pytest.raises(kind, match=why):
-            settle(request(books, **changes), check_mode=False)
+            apply_account(request(books, **changes), check_mode=False)
     assert books.psql("SELECT array_agg(r ORDER BY rolname) FROM pg_authid r") == roles
 
 
@@ -269,7 +269,7 @@ def test_what_everybody_may_and_what_no_dump_has_is_told(books: PostgresqlServer
         "libro",
     )
     try:
-        warnings = " ".join(settle(request(books), check_mode=True).warnings)
+        warnings = " ".join(apply_account(request(books), check_mode=True).warnings)
     finally:
         books.psql("ALTER SUBSCRIPTION lejana SET (slot_name = NONE)", "libro")
         books.psql("DROP SUBSCRIPTION lejana", "libro")

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import fill as postgresql_fill
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import restore as postgresql_restore
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _fill as postgresql_fill
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _restore as postgresql_restore
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import (
@@ -133,9 +134,10 @@ def test_one_value_that_changed_is_found_and_its_table_named(
     server.psql(CONTENT, "contenido")
     dumped = site.dump(engine(server, "contenido", content_digest=True))
 
-    def fill_and_damage(connection: object, work: object, database: str, **options: object) -> None:
-        postgresql_fill.fill(connection, work, database, **options)  # type: ignore[arg-type]
-        server.psql(damage, database)
+    def fill_and_damage(pg_restore: t.Any, **options: t.Any) -> postgresql_fill.Missing:
+        missing = postgresql_fill.fill(pg_restore, **options)
+        server.psql(damage, pg_restore.database)
+        return missing
 
     monkeypatch.setattr(postgresql_restore, "fill", fill_and_damage)
     with pytest.raises(SetInvalid, match=f"content digests: the content differs in {where}. The target") as failure:
@@ -156,7 +158,8 @@ def test_a_digest_runs_nothing_that_a_table_s_owner_wrote(server: PostgresqlServ
         server.psql("DROP OWNED BY ajeno; DROP ROLE ajeno", "libro")
     assert dumped.description is not None
     facts = dumped.description.engine_facts
-    assert facts["row_counts"] == {"public.con_indice": 3, "public.con_parcial": 4, "public.con_estadistica": 5}
+    traps = {"indice": 3, "parcial": 4, "estadistica": 5, "nada": 1, "despues": 2}
+    assert facts["row_counts"] == {f"public.con_{name}": count for name, count in traps.items()}
     assert set(facts["content_digests"]) == {*facts["row_counts"], "large objects"}
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.discovery import FoundDatabase
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.registration import Postgresql
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._discovery import FoundDatabase
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import find_databases
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import identifier
 
@@ -45,7 +45,7 @@ def filled(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
 
 
 def test_tells_what_there_is_and_what_each_is_for(filled: PostgresqlServer) -> None:
-    discovery = find_databases("postgresql", login(filled), sizes=True)
+    discovery = Postgresql.discover(login(filled), sizes=True)
     found = {database.name: database for database in discovery.databases}
     assert set(found) >= {"template0", "template1", "postgres", *MADE}
     assert {name for name, database in found.items() if database.holds_data} >= {
@@ -72,7 +72,7 @@ def test_tells_what_there_is_and_what_each_is_for(filled: PostgresqlServer) -> N
 
 
 def test_asks_for_no_more_than_any_role_may_know(filled: PostgresqlServer) -> None:
-    discovery = find_databases("postgresql", login(filled, login_user="curious", login_password="secreto"), sizes=True)
+    discovery = Postgresql.discover(login(filled, login_user="curious", login_password="secreto"), sizes=True)
     sizes = {database.name: database.bytes for database in discovery.databases}
     assert set(sizes) >= set(MADE)
     assert sizes["nomina"] is None
@@ -80,13 +80,13 @@ def test_asks_for_no_more_than_any_role_may_know(filled: PostgresqlServer) -> No
 
 
 def test_measures_nothing_unasked(filled: PostgresqlServer) -> None:
-    assert {database.bytes for database in find_databases("postgresql", login(filled)).databases} == {None}
+    assert {database.bytes for database in Postgresql.discover(login(filled)).databases} == {None}
 
 
 def test_stands_in_template1_where_there_is_no_postgres(filled: PostgresqlServer) -> None:
     filled.psql("ALTER DATABASE postgres RENAME TO gone", "template1")
     try:
-        names = {database.name for database in find_databases("postgresql", login(filled)).databases}
+        names = {database.name for database in Postgresql.discover(login(filled)).databases}
     finally:
         filled.psql("ALTER DATABASE gone RENAME TO postgres", "template1")
     assert "gone" in names and "postgres" not in names
@@ -94,4 +94,4 @@ def test_stands_in_template1_where_there_is_no_postgres(filled: PostgresqlServer
 
 def test_says_which_server_did_not_let_it_in(server17: PostgresqlServer) -> None:
     with pytest.raises(ProcessFailed, match=r"Correct login_user and login_password"):
-        find_databases("postgresql", login(server17, login_password="wrong"))
+        Postgresql.discover(login(server17, login_password="wrong"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -21,18 +22,23 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import Drill
-from ansible_collections.infitulua.backup.plugins.module_utils._drilling import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.instance import PostgresqlInstance
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.trial.instance import Place
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import Drill
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.request import (
     DrillRequest,
     Limits,
     Query,
-    Supervisor,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.supervisor import Supervisor
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
 from development.services.postgresql import PostgresqlServer
 from tests.integration.drills.support import descendants, wait_for
 from tests.integration.postgresql.support import Site, create_everything, drop_everything, engine
+from tests.integration.postgresql.test_left_out import TRAPS
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 GIBIBYTE = 1024**3
@@ -107,7 +113,7 @@ def test_everything_is_restored_checked_and_gone(server: PostgresqlServer, site:
         found = drill(request(site, work, server), dumped.set_id)
     finally:
         drop_everything(server, "todo")
-    assert (found.outcome, found.message) == ("passed", None)
+    assert (found.outcome, found.message, found.left_out) == ("passed", None, [])
     names = {check["name"] for check in found.checks}
     assert {"row counts", "objects", "sequences", "indexes", "pg_amcheck"} <= names
     assert found.restore_seconds is not None
@@ -116,6 +122,26 @@ def test_everything_is_restored_checked_and_gone(server: PostgresqlServer, site:
     assert found.age_seconds is not None
     assert 0 <= found.age_seconds < 300
     assert servers_below(work) == []
+
+
+def test_what_the_dump_could_not_know_is_told(server: PostgresqlServer, site: Site, work: Path) -> None:
+    server.psql("CREATE DATABASE libro")
+    try:
+        server.psql(TRAPS, "libro")
+        dumped = site.dump(engine(server, "libro"))
+        found = drill(request(site, work, server), dumped.set_id)
+    finally:
+        drop_everything(server, "libro")
+    assert dumped.description is not None
+    assert dumped.description.unrestorable == []
+    assert found.outcome == "passed", found
+    assert sorted(described.partition(":")[0] for described in found.left_out) == [
+        "check constraint vale on public.b_regla",
+        "foreign key public.b_huerfana a_regla",
+        "generated column public.b_calculo.g",
+        "index public.de_trampa",
+        "rows of materialized view public.resumen",
+    ]
 
 
 def test_the_inventory_s_questions_decide_too(server: PostgresqlServer, ledger: str, site: Site, work: Path) -> None:
@@ -154,12 +180,63 @@ def test_a_version_that_is_not_here_is_named_and_the_drill_is_not_done(
     assert f"Install the package postgresql-{server.major} (Debian" in (found.message or "")
 
 
+def test_what_the_host_lacks_is_no_fault_of_the_set(server: PostgresqlServer, site: Site, work: Path) -> None:
+    """A library outside of the server's own directories is on the host of the source, and on no other."""
+    own = subprocess.run([server.program("pg_config"), "--pkglibdir"], capture_output=True, text=True, check=True)
+    library = server.directory / "fuera.so"
+    shutil.copy(Path(own.stdout.strip()) / "autoinc.so", library)
+    library.chmod(0o755)
+    server.psql("CREATE DATABASE ajena")
+    try:
+        server.psql(
+            f"CREATE FUNCTION numera() RETURNS trigger LANGUAGE c AS '{library}', 'autoinc';"
+            "CREATE TABLE t (i int); CREATE TRIGGER n BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION numera('i')",
+            "ajena",
+        )
+        dumped = site.dump(engine(server, "ajena"))
+    finally:
+        drop_everything(server, "ajena")
+    found = drill(request(site, work, server), dumped.set_id)
+    assert found.outcome == "not_done"
+    message = found.message or ""
+    assert re.search(r"lack(ed|s) something \(could not access file \S+fuera", message)
+
+
+# The server's log of a drill, and whether the host is to blame.
+LOGS = {
+    '58P01 ERROR:  could not access file "/srv/fuera": No such file or directory': True,
+    "53100 ERROR:  could not write": True,
+    "58030 PANIC:  could not read": True,
+    '58P01 ERROR:  could not execute command "touch /tmp/mark": No such file or directory': False,
+    '58P01 ERROR:  could not open file "/etc/shadow" for reading: No such file or directory': False,
+    'XX000 ERROR:  could not load library "/srv/fuera.so": undefined symbol: palloc': True,
+    '42883 ERROR:  could not find function "f" in file "/usr/lib/x.so"': True,
+    "42883 ERROR:  function public.f() does not exist": False,
+    "0A000 ERROR:  ICU is not supported in this build": True,
+    "0A000 ERROR:  cannot alter type of a column used by a view": False,
+    '42704 ERROR:  collation "es_CO" for encoding "LATIN1" does not exist': True,
+    '42704 ERROR:  type "public.t" does not exist': False,
+    '42P01 ERROR:  relation "58P01 could not load library" does not exist': False,
+    "XX001 ERROR:  invalid page in block 0": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("line", LOGS)
+def test_an_error_code_says_whether_the_host_is_to_blame(tmp_path: Path, line: str) -> None:
+    (tmp_path / "log").write_text(f"00000 LOG:  begins\n{line}\n")
+    with Processes() as processes:
+        place = Place(str(tmp_path), processes, None, None, 1)
+        instance = PostgresqlInstance(place, t.cast(Description, None))
+        assert (instance.shortage() is not None) == LOGS[line]
+
+
 # What its index and its view compute tries to read a file, to run a program, to write a file, to connect.
 HOSTILE = """
 CREATE FUNCTION intenta() RETURNS text LANGUAGE plpgsql AS $$ DECLARE salida text; detalle text; BEGIN
     BEGIN salida := 'leyó ' || pg_read_file('{canary}');
     EXCEPTION WHEN OTHERS THEN salida := 'no'; END;
-    BEGIN EXECUTE $sql$COPY (SELECT 1) TO PROGRAM 'touch {mark}'$sql$;
+    BEGIN EXECUTE $sql$COPY (SELECT 1) TO PROGRAM 'cat > {mark}'$sql$;
     EXCEPTION WHEN OTHERS THEN salida := salida || '; ' || SQLERRM; END;
     BEGIN EXECUTE $sql$COPY (SELECT 1) TO '{mark}'$sql$;
     EXCEPTION WHEN OTHERS THEN salida := salida || '; ' || SQLERRM; END;
@@ -208,6 +285,30 @@ def test_what_a_hostile_set_tries_is_harmless(server: PostgresqlServer, site: Si
     assert CANARY not in str(found)
     if connects:
         assert "unreachable" in answer or "Connection refused" in answer
+
+
+def test_a_set_that_wants_to_run_a_program_fails_though_all_else_of_it_can_be_restored(
+    server: PostgresqlServer, site: Site, work: Path
+) -> None:
+    mark = Path(tempfile.gettempdir()) / f"drill-mark-{os.getpid()}"
+    server.psql("CREATE DATABASE hostil")
+    try:
+        server.psql(
+            "CREATE FUNCTION abre() RETURNS text LANGUAGE plpgsql AS $$ BEGIN"
+            f" EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'cat > {mark}'$q$; RETURN ''; END $$;"
+            "CREATE FUNCTION quieta() RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.abre(); END';"
+            "CREATE TABLE cebo (id int PRIMARY KEY); INSERT INTO cebo VALUES (1);"
+            "CREATE INDEX con_trampa ON cebo ((id::text || public.quieta()))",
+            "hostil",
+        )
+        mark.unlink()
+        dumped = site.dump(engine(server, "hostil"))
+    finally:
+        drop_everything(server, "hostil")
+    found = drill(request(site, work, server), dumped.set_id)
+    assert found.outcome == "failed"
+    assert "tried an operation that no backup performs: could not execute command" in (found.message or "")
+    assert not mark.exists()
 
 
 def test_a_drill_that_takes_too_long_is_ended_and_nothing_is_left(
@@ -279,7 +380,7 @@ def test_a_server_that_the_kernel_ends_is_no_verdict_on_the_set(
     found = drill(request(site, work, server17, queries=(slow,)), dumped.set_id)
     killer.join()
     assert found.outcome == "not_done"
-    assert "Nothing is known of the set" in (found.message or "")
+    assert "Nothing is known about the set" in (found.message or "")
 
 
 _CHILD = """
@@ -335,6 +436,6 @@ def test_servers_are_not_root_s(server: PostgresqlServer, ledger: str, site: Sit
     where = Query("where", "SELECT (pg_stat_file('base')).isdir", "t")
     found = drill(request(site, work, server, queries=(who, where)), dumped.set_id)
     answers = {check["name"]: check for check in found.checks}
-    assert not answers["who"]["passed"]  # There is no /proc at all.
+    assert "who" not in answers  # There is no /proc at all: it cannot be asked.
     assert answers["where"]["passed"]
     assert pwd.getpwnam("nobody").pw_uid != 0

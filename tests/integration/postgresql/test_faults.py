@@ -18,17 +18,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _restoring, _verification
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import catalogue
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import dump as postgresql_dump
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.session import Session
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
-    BackupError,
+    Interrupted,
     LockHeld,
     NotFound,
     ProcessFailed,
     Refused,
-    SetInvalid,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _dump as postgresql_dump
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import restoring
 from development.services._process import ServiceFailedError
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
@@ -173,31 +173,6 @@ def test_a_client_older_than_the_server_is_refused(site: Site) -> None:
     assert site.files() == []
 
 
-def test_a_full_medium(server: PostgresqlServer, big_ledger: str, site: Site, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(small)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        medium = DirectoryMedium(path=str(small))
-        with pytest.raises(BackupError, match=r"bytes are free and about .* are needed"):
-            site.dump(engine(server, big_ledger), medium=medium)
-        # The check is only an estimate: let it pass, and the disk is full in the middle of the dump.
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(DirectoryMedium, "free_bytes", lambda self: 2**40)
-            with pytest.raises(BackupError, match=r"No space left on device.*Free space") as failure:
-                site.dump(engine(server, big_ledger), medium=medium)
-        assert "data/" in failure.value.on
-        assert medium.sets() == []
-        assert list(small.rglob("*.partial")) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
-    assert_nothing_left(server, site)
-
-
 def _running(program: str, word: str) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -208,28 +183,44 @@ def _running(program: str, word: str) -> list[int]:
     return found
 
 
-def _kill_when_it_runs(program: str, word: str) -> threading.Thread:
+def _kill_in_the_middle(server: PostgresqlServer, site: Site) -> threading.Thread:
+    """Kill the pg_dump of the server's rows when a part of them is on the medium."""
+
+    def arrived() -> bool:
+        with contextlib.suppress(OSError):
+            return any(path.stat().st_size > 0 for path in site.root.rglob("*.partial/data/data-*"))
+        return False
+
     def kill() -> None:
         end = time.monotonic() + 30
         while time.monotonic() < end:
-            pids = _running(program, word)
+            # Tests beside this one dump other servers.
+            pids = _running("pg_dump", f"port='{server.port}'") if arrived() else []
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             if pids:
-                time.sleep(0.2)
-                for pid in pids:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
                 return
-            time.sleep(0.01)
+            time.sleep(0.005)
 
     thread = threading.Thread(target=kill)
     thread.start()
     return thread
 
 
-def test_a_dump_whose_pg_dump_is_killed(server: PostgresqlServer, big_ledger: str, site: Site) -> None:
+def test_a_dump_whose_pg_dump_is_killed(
+    server: PostgresqlServer, big_ledger: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     earlier = site.dump(engine(server, big_ledger))
-    killer = _kill_when_it_runs("pg_dump", "--section=data")
-    with pytest.raises(ProcessFailed, match="pg_dump was killed by SIGKILL"):
+    # Of what is large, the rest comes later: so pg_dump has not ended when it is killed.
+    hesitating = (
+        f'first=$(mktemp -p {tmp_path}); case "$1" in --version) exec "$REAL" "$@";; esac\n'
+        '( head -c 500000 >"$first"; cat "$first"; [ $(stat -c %s "$first") -lt 500000 ] || sleep 5; cat )'
+        ' | "$REAL" "$@"'
+    )
+    killer = _kill_in_the_middle(server, site)
+    with monkeypatch.context() as slow, pytest.raises(ProcessFailed, match="pg_dump was killed by SIGKILL"):
+        slow.setenv("PATH", stub(tmp_path / "bin", "age", hesitating))
         site.dump(engine(server, big_ledger))
     killer.join()
     assert_nothing_left(server, site, sets=1)
@@ -301,20 +292,37 @@ def test_whatever_a_target_holds_counts(server: PostgresqlServer, ledger: str, s
         site.restore(engine(server, "destino"), dumped.set_id)
 
 
-def test_a_missing_extension_is_told_before_anything_is_made(
+def test_a_missing_extension_that_a_table_needs_is_told_before_anything_is_made(
     server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.psql("CREATE EXTENSION pg_trgm", ledger)
+    server.psql("CREATE EXTENSION hstore; CREATE TABLE rasgo (de int PRIMARY KEY, valores hstore)", ledger)
     dumped = site.dump(engine(server, ledger))
-    control = next(server.bin.parent.rglob("pg_trgm.control"))
+    control = next(server.bin.parent.rglob("hstore.control"))
     hidden = control.with_suffix(".hidden")
     control.rename(hidden)
     try:
-        with pytest.raises(NotFound, match=r"extensions that the server has not got: pg_trgm.*Install"):
+        with pytest.raises(NotFound, match=r"extensions that the server lacks: hstore.*Install"):
             site.restore(engine(server, "copia"), dumped.set_id)
     finally:
         hidden.rename(control)
     assert databases(server) == {ledger}
+
+
+def test_a_server_that_ends_while_settings_are_restored_leaves_out_none(
+    server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.psql(f"ALTER DATABASE {ledger} SET work_mem = '5MB'")
+    dumped = site.dump(engine(server, ledger))
+    real = Session.execute
+
+    def dying(session: Session, sql: str, *, action: str = "ask the server") -> list[str]:
+        if action == "restore the database's settings":
+            raise ProcessFailed(action, on="x", why="FATAL:  terminating connection due to crash", next_step="Again.")
+        return real(session, sql, action=action)
+
+    monkeypatch.setattr(Session, "execute", dying)
+    with pytest.raises(ProcessFailed, match="terminating connection"):
+        site.restore(engine(server, "copia"), dumped.set_id)
 
 
 def test_a_tampered_set_makes_no_superuser(server: PostgresqlServer, ledger: str, site: Site) -> None:
@@ -346,8 +354,8 @@ def test_a_restore_that_fails_halfway_takes_back_all_it_made(server: PostgresqlS
     server.psql("ALTER DATABASE libro OWNER TO postgres")
     server.psql("DROP ROLE dueña")
     before = server.psql(CONTENT, ledger)
-    with pytest.raises(ProcessFailed, match="cae la trampa"):
-        site.restore(engine(server, ledger), dumped.set_id, replace=True)
+    with pytest.raises(Refused, match=r"index public\.zz"):
+        site.restore(engine(server, ledger), dumped.set_id, replace=True, strict=True)
     assert databases(server) == {ledger}
     assert server.psql(CONTENT, ledger) == before
     assert server.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'dueña'") == "0"
@@ -369,13 +377,25 @@ INSERT INTO con_parcial SELECT generate_series(1, 4);
 INSERT INTO con_estadistica SELECT generate_series(1, 5);
 CREATE INDEX ON con_indice ((id + public.espera()));
 CREATE INDEX ON con_parcial (id) WHERE id > public.espera();
+CREATE TABLE con_nada (); INSERT INTO con_nada DEFAULT VALUES; CREATE INDEX ON con_nada ((public.espera()));
+CREATE TABLE con_despues (id int); INSERT INTO con_despues VALUES (1), (2);
 CREATE STATISTICS de_expresion ON (id + public.espera()), id FROM con_estadistica;
 """
 
 
-def test_a_dump_runs_nothing_that_a_table_s_owner_wrote(server: PostgresqlServer, ledger: str, site: Site) -> None:
+def test_a_dump_runs_nothing_that_a_table_s_owner_wrote(
+    server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Planning a query computes the constants in a table's indexes and statistics: a plain count would."""
     server.psql(TRAP, ledger)
+    real = catalogue.count_rows
+
+    def count_too_late(session: Session, found: t.Sequence[catalogue.Table]) -> dict[str, int]:
+        # An owner who waits for the dump puts the index on the table when that has been looked at.
+        server.psql("SET ROLE ajeno; CREATE INDEX ON con_despues ((id + public.espera()))", ledger)
+        return real(session, found)
+
+    monkeypatch.setattr(catalogue, "count_rows", count_too_late)
     try:
         with pytest.raises(ServiceFailedError, match="corrí como superusuario"):
             server.psql("SELECT count(*) FROM con_indice", ledger)
@@ -385,34 +405,18 @@ def test_a_dump_runs_nothing_that_a_table_s_owner_wrote(server: PostgresqlServer
     assert dumped.description is not None
     counts = dumped.description.engine_facts["row_counts"]
     traps = {name: count for name, count in counts.items() if name.startswith("public.con_")}
-    assert traps == {"public.con_indice": 3, "public.con_parcial": 4, "public.con_estadistica": 5}
+    told = {name.removeprefix("public.con_"): count for name, count in traps.items()}
+    assert told == {"indice": 3, "parcial": 4, "estadistica": 5, "nada": 1, "despues": 2}
 
 
 def test_two_restores_within_a_second_keep_both_that_they_replace(
     server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dumped = site.dump(engine(server, ledger))
-    monkeypatch.setattr(_restoring, "TIME_FORMAT", "20260301T120000Z")  # The clock stands still.
+    monkeypatch.setattr(restoring, "TIME_FORMAT", "20260301T120000Z")  # The clock stands still.
     kept = [site.restore(engine(server, ledger), dumped.set_id, replace=True).kept for _time in range(3)]
     assert kept == [f"{ledger}__replaced_20260301T120000Z{again}" for again in ("", "_2", "_3")]
     assert databases(server) == {ledger, *kept}
-
-
-def test_rows_that_went_missing_are_noticed(
-    server: PostgresqlServer, ledger: str, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import (
-        _catalogue as postgresql_catalogue,
-    )
-
-    real = postgresql_catalogue.count_rows
-    with monkeypatch.context() as patch:
-        patch.setattr(postgresql_catalogue, "count_rows", lambda *given: {n: c + 1 for n, c in real(*given).items()})
-        dumped = site.dump(engine(server, ledger))
-    with pytest.raises(SetInvalid, match=r"row counts: public.asiento: 1000 instead of 1001"):
-        site.restore(engine(server, ledger), dumped.set_id, replace=True)
-    assert databases(server) == {ledger}
-    assert_nothing_left(server, site, sets=1)
 
 
 # A process of its own, so that it can be killed: SIGKILL leaves no time for anything.
@@ -428,8 +432,8 @@ server.bin = Path(server.bin)
 site = Site.__new__(Site)
 site.__dict__.update({site!r})
 site.root, site.identity = Path(site.root), Path(site.identity)
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 site.medium = DirectoryMedium(path=str(site.root))
 {action}
 """
@@ -455,56 +459,6 @@ def _child(server: PostgresqlServer, site: Site, action: str) -> subprocess.Pope
     return process
 
 
-def _kill_after(process: subprocess.Popen[bytes], seconds: float) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    process.kill()
-    process.wait(10)
-
-
-@pytest.mark.parametrize("seconds", [0.5, 0.9, 1.5])
-def test_a_dump_that_is_killed_leaves_nothing_that_counts(
-    server: PostgresqlServer, big_ledger: str, site: Site, seconds: float
-) -> None:
-    process = _child(server, site, f"site.dump(engine(server, {big_ledger!r}))")
-    _kill_after(process, seconds)
-    # It may have been killed after the set was complete, and before it could say so.
-    there = site.medium.sets()
-    assert len(there) == 1 or (there == [] and process.returncode != 0)
-    for set_id in there:
-        _verification.verify(site.medium, set_id)
-    time.sleep(1.1)
-    assert site.dump(engine(server, big_ledger)).changed
-    assert_nothing_left(server, site, sets=1 + len(there))
-
-
-@pytest.mark.parametrize("share", [0.15, 0.35, 0.55, 0.8])
-def test_a_restore_that_is_killed_leaves_the_live_database_as_it_was(
-    server: PostgresqlServer, big_ledger: str, site: Site, share: float
-) -> None:
-    dumped = site.dump(engine(server, big_ledger))
-    whole = site.restore(engine(server, "medida"), dumped.set_id).seconds
-    server.psql("DROP DATABASE medida")
-    server.psql("DELETE FROM asiento WHERE id > 10; ALTER TABLE asiento ADD COLUMN despues int", big_ledger)
-    live = server.psql(CONTENT, big_ledger)
-    process = _child(
-        server,
-        site,
-        f"site.restore(engine(server, {big_ledger!r}), SetId.parse({str(dumped.set_id)!r}), replace=True)",
-    )
-    _kill_after(process, whole * share)
-    if process.returncode == 0:
-        pytest.fail("the restore was faster than the kill: choose a smaller share")
-    assert server.psql(CONTENT, big_ledger) == live
-    assert not [name for name in databases(server) if "__replaced_" in name]
-
-    restored = site.restore(engine(server, big_ledger), dumped.set_id, replace=True)
-    assert server.psql("SELECT count(*) FROM asiento", big_ledger) == "800000"
-    assert restored.kept is not None
-    assert server.psql(CONTENT, restored.kept) == live
-    assert_nothing_left(server, site, sets=1)
-
-
 def test_two_restores_into_one_target_do_not_meet(server: PostgresqlServer, big_ledger: str, site: Site) -> None:
     dumped = site.dump(engine(server, big_ledger))
     process = _child(
@@ -513,7 +467,28 @@ def test_two_restores_into_one_target_do_not_meet(server: PostgresqlServer, big_
     while "copia__restoring" not in databases(server):
         assert process.poll() is None
         time.sleep(0.02)
-    with pytest.raises(LockHeld, match="another restore of it is at work"):
+    with pytest.raises(LockHeld, match="another restore of it is running"):
         site.restore(engine(server, "copia"), dumped.set_id, replace=True)
     assert process.wait(60) == 0
     assert server.psql("SELECT count(*) FROM asiento", "copia") == "800000"
+
+
+def test_a_restore_that_never_ends_is_ended_at_its_limit(server: PostgresqlServer, ledger: str, site: Site) -> None:
+    """A function of the set's own sleeps where it is restored."""
+    server.psql(
+        "CREATE FUNCTION dormir(i int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN"
+        " IF current_database() <> 'libro' THEN PERFORM pg_sleep(600); END IF; RETURN true; END $$;"
+        "ALTER TABLE asiento ADD CHECK (dormir(id))",
+        ledger,
+    )
+    before = server.psql(CONTENT, ledger)
+    dumped = site.dump(engine(server, ledger))
+    begin = time.monotonic()
+    with pytest.raises(Interrupted, match="it took longer than the limit of 4 seconds") as caught:
+        site.restore(engine(server, ledger), dumped.set_id, replace=True, max_seconds=4)
+    assert time.monotonic() - begin < 30
+    assert "The target is as it was." in caught.value.message
+    assert_nothing_left(server, site, sets=1)
+    assert server.psql(CONTENT, ledger) == before
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND wait_event = 'PgSleep'"
+    assert server.psql(asleep).strip() == "0"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.postgresql import PostgresqlServer
 from tests.integration.killing import STAGES, killed
 from tests.integration.postgresql.support import (

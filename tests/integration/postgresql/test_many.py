@@ -16,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport, dump_sources
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._sources import database_of
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
+    SourcesReport,
+    dump_sources,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import database_of
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
 from development.services.postgresql import PostgresqlServer
 from tests.integration.many import Running, leftovers, names, parameters, wait_for
@@ -150,7 +153,7 @@ def test_what_is_missing_is_a_failure_beside_what_is_found(filled17: PostgresqlS
     missing, down, nothing = report.failures
     assert [failure["source"] for failure in report.failures] == ["todo", "abajo", "otra"]
     assert "none for nomian, web_*, Caja (but for those of except_databases)" in missing["message"]
-    assert f"It has Caja, nomina, nomina_2025, postgres, {ODD}." in missing["message"]
+    assert f"The server has Caja, nomina, nomina_2025, postgres, {ODD}." in missing["message"]
     assert "Check that the server runs" in down["message"]
     assert "none for nomina* (but for those of except_databases)" in nothing["message"]
 

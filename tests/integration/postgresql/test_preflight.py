@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import catalogue
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _catalogue as catalogue
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, leftovers
 
@@ -62,10 +62,10 @@ COLLATION = {
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"database": {"collate": "xx_XX.UTF-8"}}, r"locales .* has not got: xx_XX.UTF-8.*locale-gen"),
+        ({"database": {"collate": "xx_XX.UTF-8"}}, r"locales .* lacks: xx_XX.UTF-8.*locale-gen"),
         (
             {"collations": [{**COLLATION, "system": False, "collate": "yy_YY", "name": "s.propia"}]},
-            r"has not got: es_CO, yy_YY",
+            r"lacks: es_CO, yy_YY",
         ),
         ({"collations": [{**COLLATION, "name": "zz_ZZ.utf8"}]}, r"columns use collations .*: zz_ZZ.utf8.*initdb"),
     ],
@@ -79,6 +79,40 @@ def test_a_missing_locale_is_told_before_anything_is_made(
         site.restore(engine(server, "copia"), dumped.set_id)
     assert databases(server) == {"libro"}
     assert leftovers(server) == []
+
+
+UNICODE = {**COLLATION, "name": "unicode", "provider": "i", "locale": "und", "collate": None, "ctype": None}
+
+
+@pytest.mark.parametrize("where", ["the database", "a collation of its own", "a collation of every server", "nowhere"])
+def test_icu_is_needed_only_where_it_is_used(
+    server: PostgresqlServer, site: Site, says: t.Callable[..., None], where: str
+) -> None:
+    """Since 16 every server has one collation of ICU's, also one that was built without ICU."""
+    has_icu = server.psql("SELECT count(pg_collation_actual_version(oid)) FROM pg_collation WHERE collprovider = 'i'")
+    assert server.psql("SELECT count(*) FROM pg_collation WHERE collname = 'unicode'") == "1"
+    if where == "the database":
+        says(database={"locale_provider": "i", "locale": "es"})
+    elif where == "a collation of its own":
+        says(collations=[{**UNICODE, "name": "public.propia", "system": False}])
+    elif where == "a collation of every server":
+        says(collations=[UNICODE])
+    dumped = site.dump(engine(server, "libro"))
+    # What --check asks.
+    asked = engine(server, "copia")
+    if where == "nowhere" or has_icu != "0":
+        site.predict(asked, dumped.set_id)
+    else:
+        with pytest.raises(NotFound, match="by ICU, and the server was built without it"):
+            site.predict(asked, dumped.set_id)
+    assert databases(server) == {"libro"}
+
+
+def test_a_column_says_that_it_uses_icu(server: PostgresqlServer, site: Site) -> None:
+    server.psql('CREATE TABLE textos (t text COLLATE "unicode")', "libro")
+    found = site.dump(engine(server, "libro")).description
+    assert found is not None
+    assert [entry["name"] for entry in found.engine_facts["collations"]] == ["unicode"]
 
 
 def test_another_order_of_texts_and_other_versions_of_extensions_are_told(

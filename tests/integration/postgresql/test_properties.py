@@ -6,12 +6,22 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterator
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from development.services.postgresql import PostgresqlServer
-from tests.integration.postgresql.support import Site, databases, drop_everything, engine, identifier
+from tests.integration.postgresql import differing
+from tests.integration.postgresql.support import (
+    Site,
+    databases,
+    drop_everything,
+    engine,
+    identifier,
+    restore_by_hand,
+)
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 AWKWARD = st.sampled_from(["", " ", "\\N", "\\.", "NULL", "\t\n\r\b\f\v", "'\"\\", "🐘 ñ\u0301", "{}", "x" * 2**20])
@@ -27,6 +37,17 @@ MOMENTS = st.one_of(
 NUMBERS = st.one_of(
     st.sampled_from(["NaN", "Infinity", "-Infinity", "0.000", "1e1000", "-1e-1000"]),
     st.decimals(allow_nan=False, allow_infinity=False, places=7).map(str),
+)
+SMALLEST_MONEY = "-92233720368547758.08"
+MONEY = st.one_of(
+    st.sampled_from(["0.07", "-0.05", "92233720368547758.07", SMALLEST_MONEY, "1234.50", "999999.99"]),
+    st.integers(-(10**12), 10**12).map(str),
+)
+INTERVALS = st.one_of(
+    st.sampled_from(
+        ["-1 mons -3 days +04:05:06", "-1 years +2 days", "178000000 years", "00:00:00.000001", "-00:00:59.9"]
+    ),
+    st.tuples(*[st.integers(-(10**6), 10**6)] * 3).map("{0[0]} mons {0[1]} days {0[2]} secs".format),
 )
 WORDS = st.one_of(AWKWARD.filter(lambda text: len(text) < 100), TEXTS)
 
@@ -50,7 +71,11 @@ TYPES: dict[str, st.SearchStrategy[str]] = {
     "bigint": st.integers(-(2**63), 2**63 - 1).map(str),
     "numeric": NUMBERS,
     "numeric(30,4)": st.decimals(-(10**20), 10**20, places=4).map(str),
-    "money": st.integers(-(10**12), 10**12).map(str),
+    "money": MONEY,
+    "money[]": st.lists(st.one_of(st.none(), MONEY), max_size=4).map(_array),
+    "azar.saldo": MONEY.filter(lambda amount: amount != SMALLEST_MONEY),
+    "azar.tramo": st.sampled_from(["empty", "[1.50,2000.75)", "(,-0.01]", "[92233720368547758.07,)"]),
+    "azar.pago": st.tuples(MONEY, INTERVALS).map(lambda pair: f"({_quoted(pair[0])},{_quoted(pair[1])})"),
     "real": st.one_of(st.sampled_from(["NaN", "Infinity", "-0", "1e-45"]), st.floats(width=32).map(repr)),
     "double precision": FLOATS,
     "boolean": st.sampled_from(["t", "f"]),
@@ -59,7 +84,9 @@ TYPES: dict[str, st.SearchStrategy[str]] = {
     "timetz": st.times().map(lambda moment: f"{moment}-05:45"),
     "timestamp": MOMENTS,
     "timestamptz": MOMENTS,
-    "interval": st.tuples(*[st.integers(-(10**6), 10**6)] * 3).map("{0[0]} mons {0[1]} days {0[2]} secs".format),
+    "interval": INTERVALS,
+    "interval[]": st.lists(INTERVALS, max_size=3).map(_array),
+    "interval year to month": st.integers(-999, 999).map("{} mons".format),
     "uuid": st.uuids().map(str),
     "inet": st.ip_addresses().map(str),
     "cidr": st.ip_addresses(v=4).map(str),
@@ -67,7 +94,10 @@ TYPES: dict[str, st.SearchStrategy[str]] = {
     "bit varying": st.text("01", max_size=70),
     "json": st.one_of(st.sampled_from(['{"a": 1,  "a": 2}', " null ", "1e400"]), st.integers().map(str)),
     "jsonb": st.one_of(st.sampled_from(['{"a": [null, "\\n"], "": 1.50}', '"🐘"']), st.integers().map(str)),
-    "xml": st.sampled_from(["<a>ñ</a>", "texto", "<a/><b/>"]),
+    "xml": st.sampled_from(["<a>ñ</a>", "texto", "<a/><b/>", "", '<?xml version="1.0"?><a/>']),
+    "bytea[]": st.lists(st.binary(max_size=9).map(lambda data: "\\x" + data.hex()), max_size=3).map(_array),
+    "timestamptz[]": st.lists(MOMENTS, max_size=3).map(_array),
+    "datemultirange": st.sampled_from(["{}", "{[2026-01-02,2026-02-01),[2027-03-04,infinity)}"]),
     "point": st.tuples(st.integers(-9, 9), st.floats(-1e9, 1e9)).map(str),
     "int4range": st.sampled_from(["empty", "[1,5)", "(,)", "[-3,]"]),
     "tstzmultirange": st.sampled_from(["{}", "{[2026-01-01,2026-02-01),[2027-01-01,)}"]),
@@ -83,6 +113,20 @@ CREATE SCHEMA azar;
 CREATE TYPE azar.estado AS ENUM ('abierto', '', 'en "revisión"');
 CREATE DOMAIN azar.positivo AS numeric CHECK (VALUE > 0);
 CREATE TYPE azar.lugar AS (calle text, numero int);
+CREATE DOMAIN azar.saldo AS money DEFAULT '12.34' CHECK (VALUE > '-92233720368547758.08');
+CREATE TYPE azar.tramo AS RANGE (subtype = money);
+CREATE TYPE azar.pago AS (valor money, cada interval);
+CREATE TABLE azar.ido (i int);
+CREATE FUNCTION azar.falla(i int) RETURNS int LANGUAGE sql AS 'SELECT $1 + (SELECT count(*)::int FROM azar.ido)';
+DROP TABLE azar.ido;
+CREATE VIEW azar.roto AS SELECT azar.falla(1) AS n, '1.50'::money AS plata, date '2026-02-01' AS dia;
+"""
+# How values are given and looked at, whatever a server, a database and a role say.
+ONE_FORM = """
+SET lc_monetary = 'C'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = postgres; SET TimeZone = 'UTC';
+SET array_nulls = on; SET xmloption = content; SET extra_float_digits = 3; SET bytea_output = hex;
+SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET default_transaction_read_only = off;
+SET search_path = ''; SET quote_all_identifiers = off; SET transform_null_equals = off;
 """
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 
@@ -96,13 +140,16 @@ class TableOfChance(t.NamedTuple):
 
     name: str
     kind: str
-    columns: list[tuple[str, str]]
+    columns: list[tuple[str, str, str | None]]
     rows: list[tuple[str | None, ...]]
 
     def statements(self) -> str:
         """SQL that makes and fills it."""
         table = f"azar.{identifier(self.name)}"
-        columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in self.columns)
+        columns = ", ".join(
+            f"{identifier(name)} {kind}" + ("" if default is None else f" DEFAULT {_literal(default)}")
+            for name, kind, default in self.columns
+        )
         rows = "".join(
             f"INSERT INTO {table} VALUES ({', '.join(map(_literal, row))});\n"
             if row
@@ -117,20 +164,24 @@ def tables(draw: st.DrawFn) -> TableOfChance:
     """One with any columns and any rows."""
     names = draw(st.lists(NAMES, max_size=6, unique=True))
     kinds = [draw(st.sampled_from(sorted(TYPES))) for _name in names]
+    defaults = [draw(st.one_of(st.none(), TYPES[kind])) for kind in kinds]
     row = st.tuples(*(st.one_of(st.none(), TYPES[kind]) for kind in kinds))
-    return TableOfChance(
-        draw(NAMES), draw(st.sampled_from(["", "UNLOGGED"])), list(zip(names, kinds)), draw(st.lists(row, max_size=5))
-    )
+    kind = draw(st.sampled_from(["", "UNLOGGED"]))
+    return TableOfChance(draw(NAMES), kind, list(zip(names, kinds, defaults)), draw(st.lists(row, max_size=5)))
 
 
 def content(server: PostgresqlServer, database: str, found: t.Sequence[TableOfChance]) -> list[str]:
-    """Each row of each table, in order."""
+    """Each row of each table, in order, and each default and view."""
     queries = [
         f"SELECT {position}, q.r FROM (SELECT t::text AS r FROM azar.{identifier(table.name)} t) q"
         ' ORDER BY q.r COLLATE "C";'
         for position, table in enumerate(found)
     ]
-    return server.psql("SET extra_float_digits = 3;\n" + "\n".join(queries), database).split("\n")
+    queries.append(
+        'SELECT adrelid::regclass::text COLLATE "C", adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY 1, 2;'
+        "SELECT pg_get_viewdef('azar.roto'::regclass);"
+    )
+    return server.psql(ONE_FORM + "\n".join(queries), database).split("\n")
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -140,7 +191,7 @@ def test_whatever_is_in_a_table(server17: PostgresqlServer, site: Site, found: l
     drop_everything(server, *databases(server))
     try:
         server.psql("CREATE DATABASE azar")
-        server.psql(PREPARATION + "".join(table.statements() for table in found), "azar")
+        server.psql(ONE_FORM + PREPARATION + "".join(table.statements() for table in found), "azar")
         before = content(server, "azar", found)
         # Sets of one second would have one name.
         dumped = site.dump(engine(server, "azar", content_digest=True), source=f"db{len(site.medium.sets())}")
@@ -150,3 +201,65 @@ def test_whatever_is_in_a_table(server17: PostgresqlServer, site: Site, found: l
         assert [check.name for check in restored.checks if not check.passed] == []
     finally:
         drop_everything(server, *databases(server))
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[PostgresqlServer, PostgresqlServer]]:
+    """An older one that is set up in another way than the newer one."""
+    with differing.differing_servers() as found:
+        yield found
+
+
+@st.composite
+def chosen_settings(draw: st.DrawFn) -> dict[str, str]:
+    """What somebody has given to a database or a role."""
+    names = draw(st.sets(st.sampled_from(sorted(differing.AWKWARD))))
+    return {name: draw(st.sampled_from(differing.AWKWARD[name])) for name in sorted(names)}
+
+
+# What fails is not made smaller: each example takes seconds. Its seed is printed.
+@settings(
+    max_examples=4,
+    deadline=None,
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    found=st.lists(tables(), min_size=1, max_size=8, unique_by=lambda table: table.name),
+    given=st.tuples(*[chosen_settings()] * 3),
+)
+def test_whatever_a_server_a_database_and_roles_are_set_to(
+    servers: tuple[PostgresqlServer, PostgresqlServer],
+    site: Site,
+    found: list[TableOfChance],
+    given: tuple[dict[str, str], dict[str, str], dict[str, str]],
+) -> None:
+    """From one server into one that is set up in another way, by the module and by hand."""
+    old, new = servers
+    of_database, of_role, of_other_role = given
+    if old.psql("SHOW lc_monetary") == "C":  # This system cannot make the locale.
+        for values in given:
+            for name in ("lc_monetary", "lc_numeric", "lc_time"):
+                values.pop(name, None)
+    try:
+        for server, values in ((old, of_role), (new, of_other_role)):
+            server.psql("CREATE ROLE rara SUPERUSER LOGIN PASSWORD 'x'")
+            server.psql(differing.given("ROLE rara", values))
+        old.psql("CREATE DATABASE azar")
+        old.psql(ONE_FORM + PREPARATION + "".join(table.statements() for table in found), "azar")
+        old.psql(differing.given("DATABASE azar", of_database))
+        before = content(old, "azar", found)
+        login = {"login_user": "rara", "login_password": "x"}
+        dumped = site.dump(engine(old, "azar", content_digest=True, **login), source=f"db{len(site.medium.sets())}")
+        restored = site.restore(engine(new, "azar", **login), dumped.set_id)
+        assert [check.name for check in restored.checks if not check.passed] == []
+        assert content(new, "azar", found) == before
+        drop_everything(new, "azar")
+        done = restore_by_hand(site, new, dumped.set_id, user="rara")
+        assert done.returncode == 0, done.stderr
+        assert content(new, "azar", found) == before
+    finally:
+        for server in servers:
+            drop_everything(server, *databases(server))
+            server.psql("DROP ROLE IF EXISTS rara")

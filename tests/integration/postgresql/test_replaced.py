@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.client import clients
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.create import derived_name
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.restore_lock import restore_lock
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import _restore as postgresql_restore
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._access import Access
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql._create import derived_name
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import kept_data
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine, identifier
 
@@ -57,12 +59,12 @@ def test_it_is_removed_by_a_restore_or_without_one(server: PostgresqlServer, led
         assert restored.removed[0].bytes > 1_000_000
         assert databases(server) == {ledger, *alike, str(restored.kept)}
 
-        listed = _replaced.prune(engine(server, ledger), keep_days=None)
+        listed = kept_data.prune(engine(server, ledger).kept_data(), keep_days=None)
         assert [entry.name for entry in listed.left] == [restored.kept]
-        assert _replaced.prune(engine(server, ledger), keep_days=1).removed == []
-        assert len(_replaced.prune(engine(server, ledger), keep_days=0, check_mode=True).removed) == 1
+        assert kept_data.prune(engine(server, ledger).kept_data(), keep_days=1).removed == []
+        assert len(kept_data.prune(engine(server, ledger).kept_data(), keep_days=0, check_mode=True).removed) == 1
         assert databases(server) == {ledger, *alike, str(restored.kept)}
-        assert len(_replaced.prune(engine(server, ledger), keep_days=0).removed) == 1
+        assert len(kept_data.prune(engine(server, ledger).kept_data(), keep_days=0).removed) == 1
         assert databases(server) == {ledger, *alike}
     finally:
         unmake(server, *alike)
@@ -75,7 +77,7 @@ def test_nothing_is_removed_while_it_may_be_all_there_is(server: PostgresqlServe
         server.psql("CREATE DATABASE libro")
     if state == "closed":
         server.psql("ALTER DATABASE libro ALLOW_CONNECTIONS false")
-    pruned = _replaced.prune(engine(server, "libro"), keep_days=0)
+    pruned = kept_data.prune(engine(server, "libro").kept_data(), keep_days=0)
     assert len(pruned.failures) == 1
     assert isinstance(pruned.failures[0], Refused if state == "empty" else BackupError)
     assert f"libro{OLD}" in databases(server)
@@ -93,20 +95,84 @@ def test_what_is_in_use_or_being_restored_stays(server: PostgresqlServer, ledger
         while server.psql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{old}'") == "0":
             assert time.monotonic() < end
             time.sleep(0.05)
-        [entry] = _replaced.prune(engine(server, ledger), keep_days=0).left
+        [entry] = kept_data.prune(engine(server, ledger).kept_data(), keep_days=0).left
         assert " from " in str(entry.in_use)
     finally:
         looking.kill()
         looking.wait(10)
     server.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'")
     with engine(server, ledger)._connection as connection:
-        restoration = postgresql_restore.Restoration(connection, Access())
-        restoration.replaced()
-        restoration._lock()
-        try:
-            pruned = _replaced.prune(engine(server, ledger), keep_days=0)
+        connection.client = clients(connection.client_directory)[0]
+        with restore_lock(connection):
+            pruned = kept_data.prune(engine(server, ledger).kept_data(), keep_days=0)
             assert [type(error) for error in pruned.failures] == [LockHeld]
-        finally:
-            restoration._unlock()
     assert old in databases(server)
-    assert len(_replaced.prune(engine(server, ledger), keep_days=0).removed) == 1
+    assert len(kept_data.prune(engine(server, ledger).kept_data(), keep_days=0).removed) == 1
+
+
+def test_what_is_kept_stands_still_and_can_be_removed(site: Site) -> None:
+    """A subscription would go on filling it, and keep it from being dropped; so would a slot."""
+    with PostgresqlServer(15, settings={"wal_level": "logical", "shared_buffers": "32MB"}) as server:
+        for database in ("origen", "caso"):
+            server.psql(f"CREATE DATABASE {database}")
+            server.psql("CREATE TABLE t (i int PRIMARY KEY); CREATE TABLE u AS SELECT 1 AS i", database)
+        server.psql("CREATE PUBLICATION p FOR TABLE t", "origen")
+        server.psql("SELECT pg_create_logical_replication_slot('s', 'pgoutput')", "origen")
+        server.psql("SELECT pg_create_logical_replication_slot('de_caso', 'pgoutput')", "caso")
+        server.psql(
+            f"CREATE SUBSCRIPTION s CONNECTION 'host={server.socket} port={server.port} dbname=origen user=postgres'"
+            " PUBLICATION p WITH (create_slot = false)",
+            "caso",
+        )
+        server.psql(
+            "CREATE FUNCTION anota() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+            'CREATE EVENT TRIGGER "Vigía" ON ddl_command_end EXECUTE FUNCTION anota()',
+            "caso",
+        )
+        dumped = site.dump(engine(server, "caso"))
+        assert dumped.description is not None
+        assert [entry["name"] for entry in dumped.description.unrestorable] == ["s"]
+        restored = site.restore(engine(server, "caso"), dumped.set_id, replace=True)
+        kept = str(restored.kept)
+        assert [(entry.kind, entry.name) for entry in restored.left_out] == [("subscription", "s")]
+        told = " ".join(restored.warnings)
+        assert f"Subscriptions of what is kept ({kept}) were disabled there: s" in told
+        assert f"belong to what is kept ({kept}): de_caso" in told
+
+        assert f"Event triggers of what is kept ({kept}) were disabled there: Vigía." in told
+        assert server.psql("SELECT evtenabled FROM pg_event_trigger", kept) == "D"
+        assert server.psql("SELECT evtenabled FROM pg_event_trigger", "caso") == "O"
+
+        server.psql("INSERT INTO t SELECT generate_series(1, 60)", "origen")
+        time.sleep(2)
+        assert server.psql("SELECT subenabled FROM pg_subscription") == "f"
+        assert server.psql("SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL") == "0"
+        assert server.psql("SELECT count(*) FROM t", kept) == "0"
+        pruned = kept_data.prune(engine(server, "caso").kept_data(), keep_days=0)
+        assert (pruned.failures, [entry.name for entry in pruned.removed]) == ([], [kept])
+        assert databases(server) == {"origen", "caso"}
+
+
+def test_what_is_kept_lets_no_worker_in(server: PostgresqlServer, site: Site) -> None:
+    """An extension of that name: its workers look for it in every database that takes connections."""
+    shared = subprocess.run([server.program("pg_config"), "--sharedir"], capture_output=True, text=True, check=True)
+    home = Path(shared.stdout.strip()) / "extension"
+    if not os.access(home, os.W_OK):
+        pytest.skip("this user may not add an extension to the server's own")
+    files = {home / "pg_squeeze.control": "default_version = '0'\n", home / "pg_squeeze--0.sql": "SELECT 1;\n"}
+    try:
+        for path, text in files.items():
+            path.write_text(text)
+        server.psql("CREATE DATABASE libro")
+        server.psql("CREATE EXTENSION pg_squeeze; CREATE TABLE t AS SELECT 1 AS i", "libro")
+        dumped = site.dump(engine(server, "libro"))
+        restored = site.restore(engine(server, "libro"), dumped.set_id, replace=True)
+    finally:
+        for path in files:
+            path.unlink()
+    kept = str(restored.kept)
+    assert f"What is kept ({kept}) takes no connections" in " ".join(restored.warnings)
+    assert server.psql(f"SELECT datallowconn FROM pg_database WHERE datname = '{kept}'") == "f"
+    assert server.psql("SELECT i FROM t", "libro") == "1"
+    pruned = kept_data.prune(engine(server, "libro").kept_data(), keep_days=0)
+    assert (pruned.failures, [entry.name for entry in pruned.removed]) == ([], [kept])

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import pg_restore
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.conftest import running_server
 from tests.integration.postgresql.support import (
@@ -26,6 +25,7 @@ from tests.integration.postgresql.support import (
     engine,
     fingerprint,
     leftovers,
+    restore_by_hand,
 )
 
 BOOKS = "Contabilidad 2026 = ñ"
@@ -64,17 +64,7 @@ def test_the_sets_own_commands_restore_it_without_this_collection(
     dumped = site.dump(engine(server, books))
     drop_everything(server, books)
 
-    directory = site.path(dumped.set_id)
-    commands = json.loads((directory / "backup.json").read_text(encoding="utf-8"))["restore_by_hand"]
-    script = "\n".join(commands).replace("IDENTITY_FILE", str(site.identity))
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=directory,
-        env={**server.environment(), "PGUSER": server.user},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = restore_by_hand(site, server, dumped.set_id)
 
     assert done.returncode == 0, done.stderr
     assert differences(before, fingerprint(server, books)) == {}
@@ -174,7 +164,7 @@ def test_the_client_of_a_newer_version_serves_an_older_server(site: Site) -> Non
         site.restore(engine(server, "contable", client_directory=newer), dumped.set_id)
         assert differences(before, fingerprint(server, "contable")) == {}
 
-        # Any other error still counts, though pg_restore goes on after it.
+        # Any other error still counts.
         server.psql(
             "CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF current_database() <>"
             " 'contable' THEN RAISE 'cae'; END IF; RETURN 1; END $$;"
@@ -182,9 +172,8 @@ def test_the_client_of_a_newer_version_serves_an_older_server(site: Site) -> Non
             "contable",
         )
         dumped = site.dump(engine(server, "contable", client_directory=newer), source="otra")
-        with pytest.raises(ProcessFailed, match="cae"):
-            site.restore(engine(server, "copia", client_directory=newer), dumped.set_id)
-        assert databases(server) == {"contable"}
+        restored = site.restore(engine(server, "copia", client_directory=newer), dumped.set_id)
+        assert [(entry.kind, entry.name) for entry in restored.left_out] == [("index", "contable.t_f_idx")]
     finally:
         drop_everything(server, *databases(server))
 
@@ -292,9 +281,12 @@ def test_a_replica_is_dumped_and_says_what_it_cannot_read(server: PostgresqlServ
 
 
 @pytest.mark.slow
-def test_a_table_of_a_gibibyte(server17: PostgresqlServer, site: Site) -> None:
-    """Its rows are compared by the sum of their hashes, because they do not fit into one text."""
+def test_a_table_of_a_quarter_of_a_gibibyte(
+    server17: PostgresqlServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much a table holds: the limit of roles and schemas, which it exceeds, is not its own."""
     server = server17
+    monkeypatch.setattr(pg_restore, "_SMALL_PART_BYTES", 2**24)
     content = "SELECT count(*), sum(hashtextextended(g::text, 0)::numeric) FROM grande g"
     server.psql("CREATE DATABASE gigante")
     try:
@@ -302,10 +294,10 @@ def test_a_table_of_a_gibibyte(server17: PostgresqlServer, site: Site) -> None:
             "CREATE TABLE grande (id bigint PRIMARY KEY, uno text, dos text); ALTER TABLE grande SET"
             " (autovacuum_enabled = off); INSERT INTO grande SELECT i, repeat(md5(i::text), 3),"
             " md5((i * 7)::text) || repeat(' ', 200)"
-            " FROM generate_series(1, 2900000) i",
+            " FROM generate_series(1, 725000) i",
             "gigante",
         )
-        assert int(server.psql("SELECT pg_table_size('grande')", "gigante")) > 2**30
+        assert int(server.psql("SELECT pg_table_size('grande')", "gigante")) > 2**28
         before = server.psql(content, "gigante")
         dumped = site.dump(engine(server, "gigante"))
         server.psql("DROP DATABASE gigante")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import Site, databases, drop_everything, engine
 
@@ -103,3 +104,72 @@ def test_no_trace_of_a_password(
     assert marked.encode() not in text
     assert verifier.encode() not in text
     assert marked not in repr((dumped, restored))
+
+
+CANARY = "Cl4ve-Sup3r"
+# Every kind of object that can hold a secret, in a database called libro.
+EVERY_PLACE = """
+CREATE ROLE contadora LOGIN;
+ALTER DATABASE libro SET app.jwt_secret TO '§'; ALTER ROLE contadora IN DATABASE libro SET app.token TO '§\\dos';
+ALTER DATABASE libro SET search_path TO public, "§"; COMMENT ON DATABASE libro IS '§
+\\! touch §';
+CREATE FUNCTION f(i int DEFAULT length('§')) RETURNS int IMMUTABLE LANGUAGE plpgsql SET app.x TO '§' AS $$ BEGIN
+    IF current_database() <> 'libro' THEN PERFORM '§'; RAISE '§'; END IF; RETURN i; END $$;
+COMMENT ON FUNCTION f IS '§';
+CREATE FUNCTION rota(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+    IF current_database() <> 'libro' THEN EXECUTE 'SELECT § §'; END IF; RETURN i; END $$;
+CREATE TABLE t (i int CHECK (f(i) > 0 AND '§' <> ''), s text DEFAULT '§', g int GENERATED ALWAYS AS (f(i)) STORED);
+INSERT INTO t VALUES (1, '§'), (2, '§');
+CREATE INDEX por_f ON t (f(i), (s || '§')) WHERE s <> '§';
+CREATE INDEX por_rota ON t (rota(i)); CREATE STATISTICS e ON (s || '§'), i FROM t;
+CREATE VIEW v AS SELECT '§'::text AS x; CREATE MATERIALIZED VIEW m AS SELECT f(i), '§'::text FROM t;
+CREATE RULE r AS ON INSERT TO v DO INSTEAD INSERT INTO t VALUES (1, '§');
+CREATE FUNCTION tg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM '§'; RETURN NEW; END $$;
+CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.s <> '§') EXECUTE FUNCTION tg('§');
+CREATE POLICY p ON t USING (s <> '§'); CREATE DOMAIN d AS text DEFAULT '§' CHECK (VALUE <> '§');
+CREATE TYPE en AS ENUM ('§'); CREATE SUBSCRIPTION sub CONNECTION 'host=127.0.0.1 port=1 dbname=x password=§'
+    PUBLICATION "p" WITH (connect = false);
+CREATE FOREIGN DATA WRAPPER w OPTIONS (clave '§'); CREATE SERVER sv FOREIGN DATA WRAPPER w OPTIONS (password '§');
+CREATE USER MAPPING FOR contadora SERVER sv OPTIONS (password '§');
+CREATE FOREIGN TABLE ft (i int OPTIONS (clave '§')) SERVER sv OPTIONS (password '§');
+CREATE FUNCTION ev() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM '§'; END $$;
+CREATE EVENT TRIGGER et ON ddl_command_start EXECUTE FUNCTION ev();
+SELECT lo_from_bytea(0, '§');
+"""
+
+
+def test_no_secret_of_a_database_outside_its_payload(server: PostgresqlServer, site: Site) -> None:
+    """Not in backup.json, not in what a restore by hand is told, not in what a failing restore says."""
+    drop_everything(server, *databases(server))
+    server.psql("CREATE DATABASE libro")
+    try:
+        server.psql(EVERY_PLACE.replace("§", CANARY), "libro")
+        settings = (
+            "SELECT s.setrole::regrole, s.setconfig, shobj_description(b.oid, 'pg_database') FROM pg_database b"
+            " JOIN pg_db_role_setting s ON s.setdatabase = b.oid WHERE b.datname = '{}' ORDER BY 1"
+        )
+        dumped = site.dump(engine(server, "libro", content_digest=True))
+        restored = site.restore(engine(server, "copia"), dumped.set_id)
+        with pytest.raises(BackupError) as refused:
+            site.restore(engine(server, "otra"), dumped.set_id, strict=True)
+
+        assert {entry.kind for entry in restored.left_out} == {
+            "subscription",
+            "check constraint",
+            "generated column",
+            "index",
+            "rows of materialized view",
+        }
+        assert CANARY not in repr((dumped, restored, str(refused.value), refused.value.details))
+        for path in site.root.rglob("*"):
+            if path.is_file():
+                assert CANARY.encode() not in path.read_bytes(), path
+        assert server.psql(settings.format("copia")) == server.psql(settings.format("libro"))
+    finally:
+        for database in ("libro", "copia", "otra"):
+            if database in databases(server):
+                server.psql("DROP EVENT TRIGGER IF EXISTS et", database)
+        server.psql("ALTER SUBSCRIPTION sub SET (slot_name = NONE)", "libro")
+        server.psql("DROP SUBSCRIPTION sub", "libro")
+        drop_everything(server, *databases(server))
+        server.psql("DROP ROLE IF EXISTS contadora")

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql import (
+    table_selection,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     BackupError,
     NotFound,
     ProcessFailed,
     Refused,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._restoring import RestoreResult
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.postgresql import (
-    _selection as postgresql_selection,
-)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import RestoreResult
 from development.services.postgresql import PostgresqlServer
 from tests.integration.postgresql.support import (
     Site,
@@ -81,7 +81,7 @@ def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
     assert all(check.passed for check in restored.checks)
     into = identifier(INTO)
     for name, before in wanted.items():
-        plain = postgresql_selection.parse_table(name)
+        plain = table_selection.parse_table(name)
         assert plain is not None
         assert rows(server, f"{into}.{identifier(plain[1])}") == before, name
     # Partitions come with what they are parts of; generated columns, keys, indexes and sequences too.
@@ -98,7 +98,7 @@ def test_selected_tables_come_whole_and_the_rest_stays_as_it_was(
     assert server.psql(triggers, books) == "0"
     told = " | ".join(restored.warnings)
     assert "contable.hijo was part of contable.padre" in told
-    assert "Foreign keys to tables that were not chosen were left out: contable gallina gallina_huevo_fkey" in told
+    assert "Foreign keys to tables that were not chosen were left out: contable.gallina gallina_huevo_fkey" in told
     assert "without their triggers (1)" in told
     assert "without their rules (1)" in told
     assert "without their policies of row-level security (1)" in told
@@ -148,7 +148,7 @@ def test_the_tables_of_a_schema_come_with_their_partitions_and_without_ties(
     assert "The default of ventas.item.id was left out: public.turno is not the table's" in restored.warnings
     server17.psql("DROP SEQUENCE turno CASCADE", "libro")
     alone = restore(server17, site, small, tables=["public.enero"], into_schema="un_mes")
-    assert "public.enero was part of ventas.dia, and is a table by itself now" in alone.warnings
+    assert "public.enero was part of ventas.dia, and is now a table of its own" in alone.warnings
     assert server17.psql("SELECT count(*) FROM ventas.dia", "libro") == "1"
     assert server17.psql("SELECT relispartition FROM pg_class WHERE oid = 'un_mes.enero'::regclass", "libro") == "f"
 

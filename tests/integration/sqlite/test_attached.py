@@ -20,14 +20,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import find_engine
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import connection as sqlite_connection
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import online_backup
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.source import SqliteSource
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.target_file import TargetFile
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils._replaced_operations import prune_replaced
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._registry import make_engine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection, _copy
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._engine import SqliteEngine
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._target_file import TargetFile
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import prune_replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import kept_data
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.support import IS_ROOT, House, run_child
 from tests.integration.sqlite.support import ACCOUNTS, BALANCE, bank, contents, execute, files_of, query
 
@@ -215,15 +217,15 @@ def test_what_was_replaced_is_kept_and_removed_together(house: House, pair: Pair
     assert [contents(path) for path in kept] == old
     assert len({path.name.split("__replaced_")[1] for path in kept}) == 1
 
-    engine = make_engine("sqlite", pair.options, target=True)
-    assert sorted(entry.name for entry in engine.replaced()) == sorted(map(str, kept))
+    kept_files = find_engine("sqlite").kept(pair.options)
+    assert sorted(entry.name for entry in kept_files.replaced()) == sorted(map(str, kept))
     aside = pair.other.with_name("aside")
     pair.other.rename(aside)
-    assert [error.on for error in _replaced.prune(engine, keep_days=0).failures] == [str(pair.other)]
+    assert [error.on for error in kept_data.prune(kept_files, keep_days=0).failures] == [str(pair.other)]
     aside.rename(pair.other)
     note = pair.main.with_name("caja.db__swapping")
     note.touch(0o600)
-    (failure, _another) = _replaced.prune(engine, keep_days=0).failures
+    (failure, _another) = kept_data.prune(kept_files, keep_days=0).failures
     assert isinstance(failure, LockHeld)
     with pytest.raises(Refused, match="may be of two moments"):
         house.dump("sqlite", pair.options)
@@ -234,7 +236,7 @@ def test_what_was_replaced_is_kept_and_removed_together(house: House, pair: Pair
     report = prune_replaced({"keep_days": 0, "targets": targets}, check_mode=False)
     assert not report.failures
     assert not report.changed, "what another source works in was removed"
-    assert len(_replaced.prune(engine, keep_days=0).removed) == 2
+    assert len(kept_data.prune(kept_files, keep_days=0).removed) == 2
     assert list(pair.files()) == sorted([str(pair.main), str(pair.other)])
 
 
@@ -412,7 +414,7 @@ def test_a_file_is_named_once(house: House, pair: Pair) -> None:
 def test_one_that_is_locked_is_waited_for_only_so_long_and_nobody_waits_for_us(
     house: House, pair: Pair, monkeypatch: pytest.MonkeyPatch, held: str, journal_mode: str
 ) -> None:
-    monkeypatch.setattr(_connection, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 0.5)
     pair.fill((journal_mode, journal_mode))
     path, free = (pair.main, pair.other) if held == "main" else (pair.other, pair.main)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
@@ -455,7 +457,7 @@ def test_an_application_that_locks_in_another_order_does_not_wait_for_us_as_we_f
 def test_copies_that_hold_writers_off_for_too_long_are_given_up(
     house: House, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_copy, "LOCKED_SECONDS", 0.0)
+    monkeypatch.setattr(online_backup, "LOCKED_SECONDS", 0.0)
     pair.fill()
     with pytest.raises(BackupError, match="a copy with writers held off takes over"):
         house.dump("sqlite", pair.options)
@@ -475,7 +477,7 @@ def test_an_attached_database_that_lost_its_rows_makes_a_set_suspect(house: Hous
 
 def lying_set(house: House, pair: Pair, lie: Callable[[dict[str, t.Any]], None]) -> SetId | None:
     """A set that says something else of itself than what was dumped."""
-    engine = SqliteEngine(pair.options)
+    engine = SqliteSource(pair.options)
     dump = engine.dump
 
     def lying(*args: t.Any, **more: t.Any) -> t.Any:
@@ -485,7 +487,7 @@ def lying_set(house: House, pair: Pair, lie: Callable[[dict[str, t.Any]], None])
 
     engine.dump = lying  # type: ignore[method-assign]
     request = dataclasses.replace(house.request("sqlite", pair.options), engine=engine)
-    return _dumping.dump(request).set_id
+    return dumping.dump(request).set_id
 
 
 @pytest.mark.parametrize(

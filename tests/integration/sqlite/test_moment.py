@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.inspect import Found
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Interrupted
-from ansible_collections.infitulua.backup.plugins.module_utils._interruption import interruptible
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite._inspect import Found
+from ansible_collections.infitulua.backup.plugins.module_utils._system.interruption import interruptible
 from tests.integration.files.support import IS_ROOT, House, small_file_system, stub
 from tests.integration.sqlite.support import ACCOUNTS, BALANCE, bank, contents, execute, files_of, query, teller
 
@@ -168,9 +168,8 @@ def test_damage_that_is_found_ends_the_storing(house: House, home: Path, tmp_pat
     assert files_of(home) == ["bank.db"]
 
 
-def look_forever(connection: sqlite3.Connection, *, digests: bool) -> Found:
+def look_forever(connection: sqlite3.Connection, **_options: object) -> Found:
     """What a look at a very large database is like."""
-    del digests
     connection.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
     ).fetchone()
@@ -181,7 +180,7 @@ def test_storing_that_fails_ends_the_look(
     house: House, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bank(home / "bank.db", "wal", bulk=500)
-    monkeypatch.setattr(Found, "of", look_forever)
+    monkeypatch.setattr(Found, "read", look_forever)
     failing = '[ "$1" = --version ] && exec REAL "$@"; sleep 0.5; echo no more >&2; exit 3'
     with stub(tmp_path / "bin", "zstd", failing), pytest.raises(BackupError, match="zstd ended with exit status 3: no"):
         house.dump("sqlite", {"path": str(home / "bank.db")})
@@ -190,7 +189,7 @@ def test_storing_that_fails_ends_the_look(
 
 def test_being_told_to_stop_ends_the_look(house: House, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bank(home / "bank.db", "wal", bulk=500)
-    monkeypatch.setattr(Found, "of", look_forever)
+    monkeypatch.setattr(Found, "read", look_forever)
     threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     with pytest.raises(Interrupted), interruptible("back up", on="bank"):
         house.dump("sqlite", {"path": str(home / "bank.db")})

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import (
+    super_journal as sqlite_super_journal,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _super_journal
 from tests.integration.files.support import House
 from tests.integration.sqlite.support import bank, contents, files_of, left_by_a_killed_application, query
-from tests.unit.plugins.module_utils.engines.test_sqlite import tail
+from tests.unit.plugins.module_utils._engines.test_sqlite import tail
 
 # The second database would have to grow, which kills the application: the first is written by then, and no more.
 DIE_AMID_A_COMMIT = """
@@ -35,7 +37,7 @@ DIE_AMID_A_COMMIT = """
 @pytest.fixture
 def pair(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Two databases that a transaction was to change together when it died."""
-    monkeypatch.setattr(_super_journal, "SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_super_journal, "SECONDS", 0.2)
     one, other = home / "año uno.db", home / "dos.db"
     bank(one, "delete", bulk=10)
     bank(other, "delete", bulk=1000)

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import connection as sqlite_connection
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite import source_file
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.connection import SIDECARS
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.source import SqliteSource
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _connection, _source_file
-from ansible_collections.infitulua.backup.plugins.module_utils.engines.sqlite import _engine as sqlite_engine
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
 from tests.integration.files.support import IS_ROOT, House, run_child, small_file_system, stub
 from tests.integration.sqlite.support import (
     ACCOUNTS,
@@ -226,7 +228,7 @@ def test_a_database_that_somebody_has_open_is_not_replaced(house: House, home: P
 def test_a_locked_database_is_waited_for_only_so_long(
     house: House, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_connection, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 0.5)
     database = home / "bank.db"
     bank(database, "delete", bulk=10)
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as holder:
@@ -352,8 +354,8 @@ def test_a_full_scratch_directory_is_told_and_leaves_nothing(
         with pytest.raises(BackupError, match="bytes are free in"):
             house.dump("sqlite", options)
         # Enough when it was looked at, and taken by somebody else since.
-        monkeypatch.setattr(_source_file, "check_scratch", lambda _files: None)
-        with pytest.raises(BackupError, match=f"full in {scratch}"):
+        monkeypatch.setattr(source_file, "check_scratch", lambda _files: None)
+        with pytest.raises(BackupError, match=rf"no more room in {scratch} \(.*full"):
             house.dump("sqlite", options)
         assert os.listdir(scratch) == []
     assert not house.sets()
@@ -410,7 +412,7 @@ def test_a_restore_killed_anywhere_leaves_the_old_or_the_new(house: House, home:
         shutil.copytree(home, twin)
         found = contents(twin / "bank.db")
         assert found in (old, new)
-        kept = [name for name in files_of(home) if "__replaced_" in name and not name.endswith(sqlite_engine.SIDECARS)]
+        kept = [name for name in files_of(home) if "__replaced_" in name and not name.endswith(SIDECARS)]
         if found == new:
             assert contents(twin / kept[0]) == old
         restored = house.restore(dumped.set_id, "sqlite", {"path": str(database)}, replace=True)
@@ -514,7 +516,7 @@ def test_as_many_rows_with_one_other_value_are_other_content(house: House, home:
 def test_a_database_that_is_not_what_its_digests_say_does_not_replace_anything(house: House, home: Path) -> None:
     database = home / "typed.db"
     everything(database)
-    engine = sqlite_engine.SqliteEngine({"path": str(database), "content_digest": True})
+    engine = SqliteSource({"path": str(database), "content_digest": True})
     dump = engine.dump
 
     def lying(*args: t.Any, **more: t.Any) -> t.Any:
@@ -524,7 +526,7 @@ def test_a_database_that_is_not_what_its_digests_say_does_not_replace_anything(h
 
     engine.dump = lying  # type: ignore[method-assign]
     request = dataclasses.replace(house.request("sqlite", {"path": str(database)}), engine=engine)
-    made = _dumping.dump(request)
+    made = dumping.dump(request)
     with pytest.raises(SetInvalid, match="content digests: the content differs in typed"):
         house.restore(made.set_id, "sqlite", {"path": str(home / "again.db")})
     assert files_of(home) == ["typed.db"]

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._dump_operations import SourcesReport, dump_sources
-from ansible_collections.infitulua.backup.plugins.module_utils._selection import Selection
-from ansible_collections.infitulua.backup.plugins.module_utils._set_operations import list_sets
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
+    SourcesReport,
+    dump_sources,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import list_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
 from tests.integration.files.support import House
 
 TICKETS, NOTES = 2000, 20
@@ -74,7 +77,7 @@ class HelpDesk:
 
     def sets(self) -> dict[str, str | None]:
         """The help desk's sets, and why each is suspect."""
-        report = list_sets(self.medium, Selection(source="mesa"))
+        report = list_sets(self.medium, SetSelection(source="mesa"))
         assert report.failures == []
         return {entry["id"]: entry["suspect"] for entry in report.sets}
 
@@ -132,7 +135,7 @@ def test_a_database_that_lost_data_is_told_and_its_set_is_kept_as_suspect(
     assert "run again and accept mesa" in failure["message"]
     assert suspect in report.diff()["after"]
     assert (desk.sets()[good], desk.sets()[suspect] is None) == (None, False)
-    assert [str(set_id) for set_id in Selection(source="mesa", newest=True).choose(desk.medium)] == [good]
+    assert [str(set_id) for set_id in SetSelection(source="mesa", newest=True).choose(desk.medium)] == [good]
 
 
 def test_deleted_rows_count_though_the_file_keeps_its_size(desk: HelpDesk) -> None:

@@ -120,3 +120,16 @@ def test_unknown_command() -> None:
     assert answer.returncode == 127
     assert "no program 'no-such-program'" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_everything_that_the_machine_lacks_for_the_demo_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "system_path", lambda: str(tmp_path))
+    with pytest.raises(environment.EnvironmentUnavailableError) as caught:
+        environment.check_system("demo")
+    assert "sudo apt install bubblewrap openssh-client tar" in str(caught.value)
+    for program in environment.SYSTEM_PROGRAMS["demo"]:
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    environment.check_system("demo")

@@ -39,9 +39,17 @@ class Run:
         self.directory = directory
         callback.v2_playbook_on_start(SimpleNamespace(_file_name="/somewhere/playbooks/daily.yml"))
 
-    def task(self, outcome: dict[str, t.Any], *, action: str = DRILL, run_once: bool = False) -> SimpleNamespace:
+    def task(
+        self, outcome: dict[str, t.Any], *, action: str = DRILL, run_once: bool = False, **more: t.Any
+    ) -> SimpleNamespace:
         """A task's result."""
-        task = SimpleNamespace(action="as written", resolved_action=action, run_once=run_once, get_name=lambda: "task")
+        task = SimpleNamespace(
+            action="as written",
+            resolved_action=action,
+            run_once=run_once,
+            get_name=lambda: "task",
+            **{"check_mode": False, "args": {}, **more},
+        )
         return SimpleNamespace(_result=outcome, _task=task, _host=SimpleNamespace(get_name=lambda: "srv-1"))
 
     def end(self, *, failures: int = 0, unreachable: int = 0) -> None:
@@ -171,3 +179,17 @@ def test_another_playbook_of_the_same_run_goes_on_with_the_report(run: Run) -> N
     assert run.summary()["outcome"] == "unfinished"
     run.end()
     assert (run.summary()["playbooks"], run.summary()["counts"]["passed"]) == (["daily", "restore_drill"], 1)
+
+
+def test_what_another_host_drilled_is_counted_once(run: Run) -> None:
+    elsewhere = result(planned=["srv-1/a/20261122T030000Z"])
+    run.callback.v2_runner_on_ok(run.task(elsewhere, check_mode=True))
+    drilled = result(sets=[drill()], not_removed=["it stays"])
+    run.callback.v2_runner_on_ok(run.task(drilled, args={"record": False}))
+    delivered: dict[str, t.Any] = {"deliveries": [], "undelivered": []}
+    run.callback.v2_runner_on_ok(run.task(delivered, action="infitulua.backup.drill_delivery"))
+    run.callback.v2_runner_on_ok(run.task(result(sets=[drill()]), action="infitulua.backup.drill_delivery"))
+    run.end()
+    counts = run.summary()["counts"]
+    assert (counts["passed"], sum(counts.values())) == (1, 1)
+    assert run.summary()["not_removed"] == ["it stays"]

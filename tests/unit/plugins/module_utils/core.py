@@ -26,26 +26,33 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils import _dumping, _filters
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._filters import AGE, UNENCRYPTED, Encryption, Filters
-from ansible_collections.infitulua.backup.plugins.module_utils._pipeline import Command, Processes
-from ansible_collections.infitulua.backup.plugins.module_utils._progress import Progress
-from ansible_collections.infitulua.backup.plugins.module_utils._set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import SetReader
-from ansible_collections.infitulua.backup.plugins.module_utils._set_writer import SetWriter, Stream
-from ansible_collections.infitulua.backup.plugins.module_utils.engines._base import (
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import (
     Check,
     Dumped,
-    Engine,
     Examination,
+    KeptData,
+    LeftOut,
     RestoreWork,
+    SourceEngine,
+    TargetEngine,
     TargetState,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils.media._directory import (
-    DirectoryContents,
-    DirectoryMedium,
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
+from ansible_collections.infitulua.backup.plugins.module_utils._sets import filters
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.filters import (
+    AGE,
+    UNENCRYPTED,
+    Encryption,
+    Filters,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import SetReader
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer import SetWriter, Stream
+from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command, Processes
+from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 
 HOST = "srv-financiero"
 SOURCE = "contabilidad"
@@ -57,7 +64,7 @@ SMALL = {
 }
 
 
-class CommandsEngine(Engine):
+class CommandsEngine(SourceEngine, TargetEngine):
     """Dumps the output of commands; restores each stream into a file of a directory.
 
     Options: ``commands`` (part to argv), ``bytes`` (what it says its size is), ``content`` (how much of what
@@ -67,8 +74,6 @@ class CommandsEngine(Engine):
     """
 
     name = "commands"
-    source_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {"commands": {"type": "dict"}}
-    target_arguments: t.ClassVar[dict[str, dict[str, t.Any]]] = {"target": {"type": "path"}}
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self.commands: dict[str, list[str]] = options.get("commands") or SMALL
@@ -79,6 +84,7 @@ class CommandsEngine(Engine):
         self.fail_in = options.get("fail_in")
         self.log: list[str] = options.get("log", [])
         self.compress: bool = options.get("compress", True)
+        self.unrestorable: list[LeftOut] = options.get("unrestorable") or []
 
     @property
     def beside(self) -> Path:
@@ -105,8 +111,8 @@ class CommandsEngine(Engine):
             for part, argv in self.commands.items()
         ]
         writer.store_all(streams, jobs=jobs)
-        by_hand = [_filters.by_hand(f"data/{stream.name}.zst.age") + f" > {stream.name}" for stream in streams]
-        return Dumped(list(self.commands), self.content, {"parts": len(streams)}, [], by_hand)
+        by_hand = [filters.by_hand(f"data/{stream.name}.zst.age") + f" > {stream.name}" for stream in streams]
+        return Dumped(list(self.commands), self.content, {"parts": len(streams)}, [], by_hand, self.unrestorable)
 
     def inspect_target(self, work: RestoreWork) -> TargetState:
         self._step("inspect_target")
@@ -147,6 +153,9 @@ class CommandsEngine(Engine):
     def discard(self, work: RestoreWork) -> None:
         shutil.rmtree(self.beside, ignore_errors=True)
         self._step("discard")
+
+    def kept_data(self) -> KeptData:
+        raise NotImplementedError("no test asks")
 
     def _step(self, name: str) -> None:
         self.log.append(name)
@@ -196,7 +205,7 @@ def encrypted(*recipients: str) -> Filters:
     return Filters(Encryption(AGE, recipients))
 
 
-def request(medium: DirectoryMedium, **changes: t.Any) -> _dumping.DumpRequest:
+def request(medium: DirectoryMedium, **changes: t.Any) -> dumping.DumpRequest:
     """A request for a dump of the test's source; ``options`` go to the engine."""
     options = changes.pop("options", {})
     values: dict[str, t.Any] = {
@@ -208,12 +217,12 @@ def request(medium: DirectoryMedium, **changes: t.Any) -> _dumping.DumpRequest:
         "organization": "INFITULUÁ E.I.C.E.",
         "filters": plain(),
     }
-    return _dumping.DumpRequest(**{**values, **changes})
+    return dumping.DumpRequest(**{**values, **changes})
 
 
 def write_set(medium: DirectoryMedium, **changes: t.Any) -> SetId:
     """Dumps a new set."""
-    result = _dumping.dump(request(medium, **changes))
+    result = dumping.dump(request(medium, **changes))
     assert result.changed
     assert result.set_id is not None
     return result.set_id
@@ -221,8 +230,9 @@ def write_set(medium: DirectoryMedium, **changes: t.Any) -> SetId:
 
 def write_sets(medium: DirectoryMedium, *times: str, **changes: t.Any) -> list[SetId]:
     """Dumps one set and gives it, and copies of it under their own ids, these times."""
-    from ansible_collections.infitulua.backup.plugins.module_utils import _bag, _set_writer
-    from ansible_collections.infitulua.backup.plugins.module_utils._set_reader import read_description
+    from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
+    from ansible_collections.infitulua.backup.plugins.module_utils._sets import writer as set_writer
+    from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 
     first = write_set(medium, **changes)
     made = []
@@ -234,11 +244,11 @@ def write_sets(medium: DirectoryMedium, *times: str, **changes: t.Any) -> list[S
             for file in description.payload:
                 with partial.create(file.path) as copy, medium.contents(first).open(file.path) as original:
                     copy.write(original.read())
-            _set_writer.write_tag_files(
+            set_writer.write_tag_files(
                 partial,
                 description,
                 sizes={file.path: file.bytes for file in description.payload},
-                manifest=_bag.write_manifest({file.path: file.sha256 for file in description.payload}),
+                manifest=bag.write_manifest({file.path: file.sha256 for file in description.payload}),
             )
         made.append(set_id)
     medium.remove(first)

@@ -11,7 +11,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._drill_record import FAILED, NOT_DONE, PASSED, Drill
+from ansible_collections.infitulua.backup.plugins.module_utils import _printable
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import (
+    FAILED,
+    NOT_DONE,
+    PASSED,
+    Drill,
+)
 from ansible_collections.infitulua.backup.plugins.plugin_utils._drill_report import (
     SUCCEEDED,
     UNFINISHED,
@@ -48,7 +54,7 @@ def report(**facts: t.Any) -> DrillReport:
 
 def result(**lists: t.Any) -> dict[str, t.Any]:
     """What restore_drill returns."""
-    return {"sets": [], "failures": [], "left_out": [], "overdue": [], "planned": [], **lists}
+    return {"sets": [], "failures": [], "left_out": [], "overdue": [], "not_removed": [], "planned": [], **lists}
 
 
 def test_a_run_without_drills_has_an_empty_suite_and_is_itself_a_test_case() -> None:
@@ -135,15 +141,16 @@ def test_a_run_that_has_not_ended_is_an_error() -> None:
     assert made.summary()["outcome"] == UNFINISHED
 
 
-def test_overdue_sources_are_named_in_the_output_of_the_drills() -> None:
+def test_overdue_sources_and_what_could_not_be_removed_are_in_the_output_of_the_drills() -> None:
     overdue = [{"source": "a/b", "last_passed": None}]
-    suites = read_junit(report(overdue=overdue).to_junit())
-    assert suites["infitulua.backup.drills"].findtext("system-out") == "overdue: a/b, last passed: never"
+    suites = read_junit(report(overdue=overdue, not_removed=["it stays"]).to_junit())
+    told = suites["infitulua.backup.drills"].findtext("system-out")
+    assert told == "overdue: a/b, last passed: never\nnot removed: it stays"
 
 
 def test_characters_that_xml_cannot_hold_are_escaped_and_all_others_kept() -> None:
     text = printable(ODD)
-    assert text == ("a\\x00b \\x1b[31m \\r ]]> <&\"' \\ud800 \\udcff \\ufffe \\uffff \x7f \x85 ñ €\n\t\U0001f4be")
+    assert text == ("a\\x00b \\x1b[31m \\x0d ]]> <&\"' \\ud800 \\udcff \\ufffe \\uffff \\x7f \\x85 ñ €\n\t\U0001f4be")
 
 
 def test_files_with_odd_characters_everywhere_can_be_read_back() -> None:
@@ -171,5 +178,5 @@ def test_files_with_odd_characters_everywhere_can_be_read_back() -> None:
     assert found is not None
     assert found.get("message") == printable(ODD)
     summary = json.loads(made.to_json().encode("utf-8"))
-    assert summary["drills"][0]["message"] == ODD
-    assert summary["failures"][0]["subject"] == ODD
+    assert summary["drills"][0]["message"] == _printable.printable(ODD)
+    assert summary["failures"][0]["subject"] == _printable.printable(ODD)

@@ -1,0 +1,16 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends along with whoever imports this what files are archived with."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:  # Never loaded from here, but sent: Ansible reads import statements (see ``Registration``).
+    from ..files import source as _files_source
+
+    PARTS = (_files_source,)
+
+#: The engines that are sent.
+NAMES = ["files"]

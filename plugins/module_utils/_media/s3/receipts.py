@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Receipts: records that a set was audited in a bucket.
+
+``<state directory>/receipts/<16 digits of the bucket's SHA-256>/<host>/<source>/<time>.json``, mode 0600, on the host
+that audits. A receipt is bound to the set's exact content (the SHA-256 of its tag manifest) and to each object as it
+lay there: its version, its entity tag, its size. While these are there, nothing that anybody puts into the bucket
+changes what is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import durable
+
+from .journal import make_private
+from .listing import Place
+
+
+@dataclasses.dataclass(frozen=True)
+class Audited:
+    """One object as it lay when it was audited."""
+
+    version: str | None
+    etag: str
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """One set of which every byte was read in place.
+
+    :param audited: when, UTC, ISO 8601.
+    :param retry: which of the set's places it is at.
+    :param signed: whether a signature was demanded and found good.
+    """
+
+    id: str
+    medium: str
+    audited: str
+    tag_manifest_sha256: str
+    signed: bool
+    retry: str
+    objects: dict[str, Audited]
+
+    def lost(self, place: Place) -> list[str]:
+        """Return the paths of the objects that are no longer there as they were audited.
+
+        :param place: the objects at the set's place now.
+        """
+        return sorted(path for path, audited in self.objects.items() if not _is_there(audited, place, path))
+
+
+def _is_there(audited: Audited, place: Place, path: str) -> bool:
+    versions = place[path].every if path in place else []
+    return any((each.version, each.etag, each.size) == dataclasses.astuple(audited) for each in versions)
+
+
+class Receipts:
+    """The receipts of one bucket and prefix.
+
+    :param directory: made where it is missing, when the first one is written.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def read(self, set_id: SetId) -> Receipt | None:
+        """Return the receipt of one set. One that cannot be read is none: the set is audited again."""
+        try:
+            with open(self._path(set_id), encoding="utf-8") as stream:
+                values = json.load(stream)
+            objects = {path: Audited(**each) for path, each in values.pop("objects").items()}
+            receipt = Receipt(objects=objects, **values)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+        return receipt if receipt.id == str(set_id) and receipt.objects else None
+
+    def write(self, receipt: Receipt) -> None:
+        """Bring a receipt to the disk.
+
+        :raises BackupError: when that fails.
+        """
+        path = self._path(SetId.parse(receipt.id))
+        try:
+            make_private(os.path.dirname(path))
+            durable.replace_file(path, json.dumps(dataclasses.asdict(receipt), indent=1) + "\n", mode=0o600)
+        except OSError as error:
+            raise BackupError(
+                "write the receipt of an audit",
+                on=f"{receipt.id}, {path}",
+                why=describe_os_error(error),
+                next_step="Give a state_directory that this user can write, with free space, and audit again.",
+            ) from error
+
+    def forget(self, set_id: SetId) -> None:
+        """Remove the receipt of one set."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path(set_id))
+
+    def _path(self, set_id: SetId) -> str:
+        return os.path.join(self.directory, set_id.host, set_id.source, set_id.time + ".json")

@@ -1,0 +1,326 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Audit the copies in an object store, where anybody who has stolen a server's key can put objects.
+
+What counts as stored is what was read there, every byte, and is the very set that the reference (the vault) holds:
+that is what a receipt says, bound to the versions of the objects. What has no receipt is audited again each time. The
+rest of the objects there is reported, and never trusted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    AccessDenied,
+    BackupError,
+    Refused,
+    SetInvalid,
+    Unreadable,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.contents import S3Contents
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.listing import Listing, Place, is_claimed
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.receipts import Receipt
+from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
+
+from ..selection import SetSelection
+from ..sets_report import SetsReport
+from ..verify import set_verification
+
+# So many objects are named in a message; the rest is counted.
+_MOST_NAMED = 5
+# So many unknown sets are examined: whoever has put them there must not keep the audit from ending.
+_MOST_UNKNOWN = 200
+# So many objects of a place that somebody took are looked at, to leave out what our own upload left there.
+_MOST_LOOKED_AT = 50
+_NEXT = (
+    "Whoever has put it there has the key of the server {host}: make a new key at the provider, find out how the old"
+    " one got out, and delete those objects with an administrator's key (a delete marker is enough)."
+)
+
+
+@dataclasses.dataclass
+class AuditReport(SetsReport):
+    """What the module that audits sets returns.
+
+    :param missing: the sets of the reference of which no good copy is in the store.
+    :param remarks: other objects there that do no harm, each with ``id`` and ``message``.
+    """
+
+    missing: list[str] = dataclasses.field(default_factory=list)
+    remarks: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the module's return values."""
+        return {**super().result(), "missing": self.missing, "remarks": self.remarks}
+
+    def remark(self, subject: str, message: str) -> None:
+        """Note what should be known and is no failure."""
+        self.remarks.append({"id": subject, "message": message})
+
+
+def audit_sets(
+    store: Medium,
+    reference: Medium,
+    selection: SetSelection,
+    *,
+    status_file: str | None,
+    check_mode: bool,
+) -> AuditReport:
+    """Audit in an object store every chosen set of the reference that has no receipt that holds.
+
+    If no ids are given, the other objects in the store are examined too.
+
+    :raises BackupError: when one of the media cannot be listed.
+    """
+    if not isinstance(store, S3Medium):
+        raise Refused(
+            "audit sets",
+            on=store.describe(),
+            why="only an object store is audited",
+            next_step="Verify the sets of another medium with set_verify.",
+        )
+    audit = _Audit(store, reference, status_file, check_mode)
+    chosen = selection.choose(reference)
+    listing = store.listing(host=selection.host, source=selection.source)
+    for set_id in chosen:
+        try:
+            with contained("audit a set", on=str(set_id)):
+                audit.audit(set_id, listing.sets.get(set_id, {}))
+        except BackupError as error:
+            audit.report.fail(set_id, error)
+    if selection.ids is None:
+        audit.look_at_unknown({set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)})
+        audit.tell_strays(listing)
+    return audit.report
+
+
+class _Audit:
+    """One run of :func:`audit_sets`."""
+
+    def __init__(
+        self,
+        store: S3Medium,
+        reference: Medium,
+        status_file: str | None,
+        check_mode: bool,
+    ) -> None:
+        self.report = AuditReport()
+        self._store = store
+        self._reference = reference
+        self._status_file = status_file
+        self._check_mode = check_mode
+
+    def audit(self, set_id: SetId, places: dict[str, Place]) -> None:
+        """Audit one set of the reference."""
+        try:
+            expected = self._reference.contents(set_id)
+            content = bag.tag_manifest_digest(expected)
+            receipt = self._store.receipt(set_id, places)
+            if receipt is not None and receipt.tag_manifest_sha256 == content:
+                contents = self._store.audited(set_id, receipt)
+                self._note(set_id, receipt, changed=False)
+            else:
+                self._tell_lost(set_id, places)
+                found = self._read(set_id, places, content)
+                if found is None:
+                    return
+                contents = found
+            self._tell_others(set_id, places, contents, bag.expected_digests(expected))
+        except BackupError as error:
+            self.report.fail(set_id, error)
+
+    def look_at_unknown(self, unknown: dict[SetId, dict[str, Place]]) -> None:
+        """Look at what presents itself as sets that the reference does not hold, newest first."""
+        newest_first = sorted(unknown, key=lambda set_id: (set_id.time, set_id), reverse=True)
+        good = [set_id for set_id in newest_first[:_MOST_UNKNOWN] if self._is_whole(set_id, unknown[set_id])]
+        where = self._reference.describe()
+        by_source: dict[str, list[str]] = {}
+        for set_id in good:
+            by_source.setdefault(f"{set_id.host}/{set_id.source}", []).append(str(set_id))
+        for source, ids in sorted(by_source.items()):
+            self.report.remark(
+                source, f"there are sets that {where} does not hold and that have not been audited: {_named(ids)}"
+            )
+        left = newest_first[_MOST_UNKNOWN:]
+        if left:
+            names = _named([str(set_id) for set_id in left])
+            self.report.remark("", f"there are more sets that {where} does not hold; they were not examined: {names}")
+
+    def _is_whole(self, set_id: SetId, places: dict[str, Place]) -> bool:
+        """Whether an unknown set is one at all. What pretends to be one is reported as a failure."""
+        if not any(map(is_claimed, places.values())):
+            names = sorted(f"{self._store.where(set_id, retry)}{path}" for retry in places for path in places[retry])
+            self.report.remark(str(set_id), f"there are objects of an incomplete set: {_named(names)}")
+            return False
+        try:
+            receipt = self._store.receipt(set_id, places)
+            if receipt is not None:
+                self._tell_others(set_id, places, self._store.audited(set_id, receipt), None)
+                return False
+            if set_id.moment > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
+                raise _hostile(set_id, self._store, "there is a set with a time in the future")
+            self._store.find(set_id, places)
+        except BackupError as error:
+            self.report.fail(set_id, error)
+            return False
+        return True
+
+    def tell_strays(self, listing: Listing) -> None:
+        """Report objects that can be no part of a set."""
+        if listing.strays:
+            self.report.remark("", f"there are objects that belong to no set: {_named(listing.strays)}")
+
+    def _read(self, set_id: SetId, places: dict[str, Place], content: str) -> S3Contents | None:
+        """Read a set that has no receipt, and write the receipt; None where nothing good is there."""
+        if not any(map(is_claimed, places.values())):
+            self.report.missing.append(str(set_id))
+            return None
+        try:
+            contents = self._store.find(set_id, places, content=content)
+        except SetInvalid as error:
+            self.report.missing.append(str(set_id))
+            why = f"what is stored there is not the set that should be there: {error.why}"
+            raise _hostile(set_id, self._store, why, error.details) from error
+        except Unreadable as error:
+            raise self._withheld(set_id, error) from error
+        if self._check_mode:
+            self.report.sets.append({"id": str(set_id), "changed": True})
+            return contents
+        verification = self._verify(set_id, contents)
+        receipt = self._store.write_receipt(contents, verification)
+        self._note(set_id, receipt, changed=True, bytes=verification.bytes, seconds=verification.seconds)
+        return contents
+
+    def _verify(self, set_id: SetId, contents: S3Contents) -> set_verification.Verification:
+        progress = Progress(self._status_file, operation="audit", subject=str(set_id))
+        try:
+            progress.stage("reading back", total_bytes=sum(contents.sizes().values()))
+            verification, _description = set_verification.verify_contents(
+                contents,
+                set_id,
+                where=self._store.describe(),
+                allowed_signers=self._store.allowed_signers,
+                progress=progress.advance,
+            )
+        except SetInvalid as error:
+            self.report.missing.append(str(set_id))
+            raise BackupError(
+                "confirm a copy in the object store",
+                on=error.on,
+                why=error.why,
+                next_step="The store has damaged it, or whoever has the key of the server"
+                f" {set_id.host} has put it there; find out which. It is stored again if the server still has it.",
+                details=error.details,
+            ) from error
+        except AccessDenied as error:
+            raise self._withheld(set_id, error) from error
+        finally:
+            progress.finish()
+        return verification
+
+    def _withheld(self, set_id: SetId, error: BackupError) -> BackupError:
+        """Return what to tell of objects that the store does not give, so that another copy is wanted."""
+        if not self._store.may_read(set_id.host):
+            return error  # Then it is the key, and says nothing about the objects.
+        self.report.missing.append(str(set_id))
+        return _hostile(set_id, self._store, f"reading its objects is refused: {error.why}", error.details)
+
+    def _note(self, set_id: SetId, receipt: Receipt, *, changed: bool, **more: t.Any) -> None:
+        entry = {
+            "id": str(set_id),
+            "changed": changed,
+            "audited": receipt.audited,
+            "signed": receipt.signed,
+            "tag_manifest_sha256": receipt.tag_manifest_sha256,
+            "place": self._store.where(set_id, receipt.retry),
+        }
+        self.report.sets.append({**entry, **more})
+
+    def _tell_lost(self, set_id: SetId, places: dict[str, Place]) -> None:
+        lost = self._store.lost(set_id, places)
+        if lost:
+            self.report.fail(
+                set_id,
+                BackupError(
+                    "find an audited set again",
+                    on=f"{set_id} on {self._store.describe()}",
+                    why=f"these of its objects have since been deleted or changed: {_named(lost)}",
+                    next_step="Find out who removed them; the set is searched for, and stored again if possible.",
+                    details=lost,
+                ),
+            )
+
+    def _tell_others(
+        self, set_id: SetId, places: dict[str, Place], contents: S3Contents, digests: dict[str, str] | None
+    ) -> None:
+        """Report other objects in the set's places: added ones, newer versions, and those in a place of their own."""
+        own = places.get(contents.retry, {})
+        added = sorted(path for path in own if path not in contents.objects and own[path].live)
+        again = sorted(
+            path
+            for path, item in contents.objects.items()
+            if path in own and any(each.version != item.version for each in own[path].live)
+        )
+        hidden = sorted(path for path in contents.objects if path in own and not own[path].live)
+        for paths, what in (
+            (added, "there are foreign objects beside its own"),
+            (again, "some of its objects have newer versions, which are ignored"),
+            (hidden, "some of its objects have delete markers, but still exist"),
+        ):
+            if paths:
+                where = self._store.where(set_id, contents.retry)
+                self.report.remark(str(set_id), f"{what}: {_named([where + path for path in paths])}")
+        foreign = self._foreign(set_id, places, contents, digests or {})
+        if foreign:
+            raise _hostile(
+                set_id,
+                self._store,
+                f"there are foreign objects in one of its places: {_named(foreign)};"
+                f" the set itself is undamaged, at {self._store.where(set_id, contents.retry)}",
+                foreign,
+            )
+
+    def _foreign(
+        self, set_id: SetId, places: dict[str, Place], contents: S3Contents, digests: dict[str, str]
+    ) -> list[str]:
+        """Return the objects at other places of a set, without those that an upload of the set itself left there."""
+        found: list[str] = []
+        if not set(places) - {contents.retry}:
+            return []
+        expected = dict(digests)
+        for path in set(contents.objects) & {bag.TAG_MANIFEST, bag.SIGNATURE}:
+            with contents.open(path) as stream:
+                expected[path] = hashlib.sha256(stream.read(contents.objects[path].size)).hexdigest()
+        for retry in sorted(set(places) - {contents.retry}):
+            for path, versions in sorted(places[retry].items()):
+                if not versions.live:
+                    continue
+                known = expected.get(path) if len(found) < _MOST_LOOKED_AT else None
+                if not self._store.is_ours(set_id, retry, path, versions.live[0], known):
+                    found.append(self._store.where(set_id, retry) + path)
+        return found
+
+
+def _hostile(set_id: SetId, store: Medium, why: str, details: t.Sequence[str] = ()) -> BackupError:
+    return BackupError(
+        "confirm a copy in the object store",
+        on=f"{set_id} on {store.describe()}",
+        why=why,
+        next_step=_NEXT.format(host=set_id.host),
+        details=list(details),
+    )
+
+
+def _named(names: t.Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
+    return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are on the disk when we say so: written once, hashed on the way, fsynced with their directory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import types
+import typing as t
+
+from . import temporary_files
+from .pipes import write_all
+
+FILE_MODE = 0o440
+DIRECTORY_MODE = 0o750
+# How much may be dirty before the kernel is told to start writing, so that the final fsync has little left to do.
+_WRITEBACK_BYTES = 32 * 1024 * 1024
+
+
+class HashedFile:
+    """A new file, hashed while it is written.
+
+    :param path: must not exist yet.
+    :raises OSError: as open(2), write(2) and fsync(2) do.
+    """
+
+    def __init__(self, path: str, *, progress: t.Callable[[int], None] = lambda count: None) -> None:
+        self.path = path
+        self.bytes = 0
+        self._progress = progress
+        self._digest = hashlib.sha256()
+        self._flushed = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor: int | None = os.open(path, flags, FILE_MODE)
+        # Whatever the umask: who pulls sets reads them by their group. Some file systems have no modes.
+        with contextlib.suppress(OSError):
+            os.fchmod(self._descriptor, FILE_MODE)
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Write all of ``chunk``."""
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
+        view = memoryview(chunk)
+        self._digest.update(view)
+        length = len(view)
+        write_all(self._descriptor, view)
+        self.bytes += length
+        if self.bytes - self._flushed >= _WRITEBACK_BYTES:
+            # posix_fadvise(2): on Linux, DONTNEED starts writing dirty pages out and drops clean ones, so that a
+            # backup does not push the database's own pages out of memory.
+            os.posix_fadvise(self._descriptor, self._flushed, self.bytes - self._flushed, os.POSIX_FADV_DONTNEED)
+            self._flushed = self.bytes
+        self._progress(length)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was written so far, hexadecimal."""
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Bring the file to the disk (fsync) and close it."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def abandon(self) -> None:
+        """Close the file without waiting for the disk."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> HashedFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+def make_directory(path: str) -> None:
+    """Make one directory of :data:`DIRECTORY_MODE`, whatever the umask; a set-group-ID bit it inherits stays.
+
+    :raises OSError: as mkdir(2) does.
+    """
+    os.mkdir(path, DIRECTORY_MODE)
+    mode = os.lstat(path).st_mode
+    if stat.S_IMODE(mode) & ~stat.S_ISGID != DIRECTORY_MODE:
+        with contextlib.suppress(OSError):  # Some file systems have no modes.
+            os.chmod(path, DIRECTORY_MODE | (mode & stat.S_ISGID))
+
+
+def sync_directory(path: str) -> None:
+    """Flush a directory's entries to the disk (fsync(2): a new file needs this in addition to its own)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: str) -> None:
+    """Fsync every directory below ``path``, deepest first, and ``path`` itself."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for directory, _subdirectories, _files in os.walk(path, topdown=False, onerror=fail):
+        sync_directory(directory)
+
+
+def make_directories(path: str, *, below: str) -> None:
+    """Make ``path`` and its parents down from ``below`` (which exists), each entry brought to the disk."""
+    missing = []
+    current = path
+    while current != below and not os.path.isdir(current):
+        missing.append(current)
+        current = os.path.dirname(current)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            make_directory(directory)
+        sync_directory(os.path.dirname(directory))
+
+
+def replace_file(path: str, text: str, *, mode: int = 0o640, owner: tuple[int, int] | None = None) -> None:
+    """Write a small file so that a reader, or a crash, sees the old or the new text and nothing between.
+
+    :param owner: its user and group, -1 for this one's; the mode is then exact, whatever the umask.
+    :raises OSError: when it cannot.
+    """
+    descriptor, temporary = temporary_files.new_file(path, mode=mode if owner is None else 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+                os.fchmod(descriptor, mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_directory(os.path.dirname(path))

@@ -1,0 +1,298 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create and remove what one restore needs on a host, and clean up after interrupted ones."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore_workspace
+short_description: Create and remove the directories and one-time key of a restore
+version_added: 0.1.0
+description:
+  - For a restore, a set is delivered to the server, re-encrypted to a key that exists for this restore only. This
+    module creates the directories and the key, and removes them afterwards.
+  - It also removes the workspaces of interrupted restores, whose run was killed, whose host went down, or whose
+    connection was lost.
+  - Whether a run is still active can be determined only on the host where Ansible runs it. The workspace of a run on
+    another host is removed after O(unknown_hours).
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details: An existing workspace is refused, because it belongs to another restore.
+options:
+  state:
+    description:
+      - V(present) creates the workspace O(name), V(absent) removes it, and V(swept) only removes those of interrupted
+        restores.
+      - V(received) moves the delivered set from the restore's directory in the last of O(directories) to C(delivered)
+        in the restore's directory in the first one, which is out of reach of the account that receives deliveries, and
+        checks that it is what was sent.
+    type: str
+    choices: [present, received, absent, swept]
+    default: present
+  set:
+    description: With O(state=received), the id of the set that was delivered.
+    type: str
+  tag_manifest_sha256:
+    description: With O(state=received), the SHA-256 of the tag manifest that was sent, as returned by
+      M(infitulua.backup.set_copy).
+    type: str
+  name:
+    description: The restore's name, C(restore-<UTC time>-<number>).
+    type: str
+  run:
+    description: This run, from the lookup P(infitulua.backup.this_run#lookup).
+    type: dict
+    required: true
+  directories:
+    description:
+      - Existing directories, in each of which a directory O(name) with mode 0700 is created for the restore.
+      - The first one also records which run it belongs to.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: The directory.
+        type: path
+        required: true
+      owner:
+        description: The user and group that own the restore's directory.
+        type: str
+      subdirectories:
+        description: Names of directories to create in it.
+        type: list
+        elements: str
+        default: []
+  key_directory:
+    description:
+      - The directory for the one-time keys, C(<name>/identity). It should be in memory (C(/run)), so that no key is
+        ever written to a disk. It is created if missing.
+      - Without it, no key is created.
+    type: path
+  drill_directory:
+    description:
+      - The work directory of drills on this host. What interrupted drills have left there is removed together with the
+        workspaces of interrupted restores.
+      - It need not exist.
+    type: path
+  unknown_hours:
+    description: The age in hours at which a workspace is removed if it cannot be determined whether its run is still
+      active.
+    type: float
+    default: 24
+  sweep:
+    description:
+      - Whether to remove the workspaces of interrupted restores as well.
+      - If one cannot be removed, there is a warning or, with O(state=swept), a failure.
+    type: bool
+    default: true
+seealso:
+  - module: infitulua.backup.database_restore
+  - module: infitulua.backup.files_restore
+  - plugin: infitulua.backup.this_run
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Create the directories and the key for one restore
+  infitulua.backup.restore_workspace:
+    name: restore-20261122T171503Z-4711
+    directories:
+      - path: /var/lib/infitulua-backup
+      - path: /var/lib/infitulua-backup/restore
+        owner: infitulua-backup
+    key_directory: /run/infitulua-backup
+    run: "{{ lookup('infitulua.backup.this_run') }}"
+  register: workspace
+
+- name: Take over the delivered set
+  infitulua.backup.restore_workspace:
+    state: received
+    name: restore-20261122T171503Z-4711
+    directories:
+      - path: /var/lib/infitulua-backup
+      - path: /var/lib/infitulua-backup/restore
+    set: "{{ delivery.sets[0].id }}"
+    tag_manifest_sha256: "{{ delivery.sets[0].tag_manifest_sha256 }}"
+    run: "{{ lookup('infitulua.backup.this_run') }}"
+    sweep: false
+
+- name: Remove it
+  infitulua.backup.restore_workspace:
+    state: absent
+    name: restore-20261122T171503Z-4711
+    directories:
+      - path: /var/lib/infitulua-backup
+      - path: /var/lib/infitulua-backup/restore
+    key_directory: /run/infitulua-backup
+    run: "{{ lookup('infitulua.backup.this_run') }}"
+"""
+
+RETURN = r"""
+recipient:
+  description: The public part of the one-time key; null if none was created, and in check mode.
+  returned: success
+  type: str
+  sample: age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq
+delivered:
+  description: With O(state=received), the directory that the set is in, a directory medium; null otherwise.
+  returned: success
+  type: str
+  sample: /var/lib/infitulua-backup/restore-20261122T171503Z-4711/delivered
+removed:
+  description: The workspaces of interrupted restores and the directories of interrupted drills that were removed, or in
+    check mode would be.
+  returned: success
+  type: list
+  elements: str
+  sample: [restore-20261121T171503Z-815]
+not_removed:
+  description: Why others could not be removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+details:
+  description: Further lines.
+  returned: failure
+  type: list
+  elements: str
+  sample: []
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.sweep import sweep_dead_drills
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.workspace import Parent, Workspaces
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system.presence import is_directory
+from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "received", "absent", "swept"], "default": "present"},
+            "name": {"type": "str"},
+            "set": {"type": "str"},
+            "tag_manifest_sha256": {"type": "str"},
+            "run": {"type": "dict", "required": True},
+            "directories": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "owner": {"type": "str"},
+                    "subdirectories": {"type": "list", "elements": "str", "default": []},
+                },
+            },
+            "key_directory": {"type": "path", "no_log": False},
+            "drill_directory": {"type": "path"},
+            "unknown_hours": {"type": "float", "default": 24},
+            "sweep": {"type": "bool", "default": True},
+        },
+        required_if=[
+            ("state", "present", ["name"]),
+            ("state", "received", ["name", "set", "tag_manifest_sha256"]),
+            ("state", "absent", ["name"]),
+        ],
+        supports_check_mode=True,
+    )
+
+    def work() -> Answer:
+        return _prepare(module.params, check_mode=module.check_mode)
+
+    carry_out(module, "prepare a restore", on=module.params["name"] or "interrupted restores", work=work)
+
+
+def _prepare(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
+    workspaces = Workspaces(
+        parents=tuple(
+            Parent(directory["path"], directory["owner"], tuple(directory["subdirectories"]))
+            for directory in params["directories"]
+        ),
+        keys=params["key_directory"],
+        run=params["run"],
+        unknown_seconds=params["unknown_hours"] * 3600,
+    )
+    name, recipient, delivered, changed = params["name"], None, None, False
+    before = [name] if name and workspaces.is_there(name) else []
+    if params["state"] == "present":
+        changed = True
+        if not check_mode:
+            recipient = workspaces.make(name)
+    elif params["state"] == "received":
+        delivered = workspaces.delivered(name)
+        set_id = SetId.parse(params["set"])
+        changed = check_mode or workspaces.receive(name, set_id, params["tag_manifest_sha256"])
+    elif params["state"] == "absent":
+        changed = bool(before) if check_mode else workspaces.remove(name)
+    # Its own work comes first: what others left, and cannot be removed, keeps no restore from beginning or ending.
+    removed, left = _sweep(workspaces, check_mode=check_mode) if params["sweep"] else ([], [])
+    if params["sweep"] and params["drill_directory"]:
+        try:
+            with contained("look for interrupted drills", on=params["drill_directory"]):
+                if is_directory(params["drill_directory"]):
+                    sweep = sweep_dead_drills(params["drill_directory"], check_mode=check_mode)
+                    removed += sweep.removed
+                    left += [error.message for error in sweep.left]
+        except BackupError as error:
+            left.append(error.message)
+    after = [name] if params["state"] in ("present", "received") else []
+    result = {
+        "changed": changed or bool(removed),
+        "recipient": recipient,
+        "delivered": delivered,
+        "removed": removed,
+        "not_removed": left,
+        "diff": {
+            "before": "".join(f"{entry}\n" for entry in [*removed, *before]),
+            "after": "".join(f"{entry}\n" for entry in after),
+        },
+    }
+    if params["state"] == "swept":
+        return Answer(result, failure=" | ".join(left))
+    return Answer(result, left)
+
+
+def _sweep(workspaces: Workspaces, *, check_mode: bool) -> tuple[list[str], list[str]]:
+    """Remove what interrupted restores have left.
+
+    :returns: their names, and why others could not be removed.
+    """
+    removed, left = [], []
+    try:
+        abandoned = workspaces.abandoned()
+    except BackupError as error:
+        return [], [error.message]
+    for name in abandoned:
+        try:
+            with contained("remove what an interrupted restore has left", on=name):
+                if not check_mode:
+                    workspaces.remove(name)
+                removed.append(name)
+        except BackupError as error:
+            left.append(error.message)
+    return removed, left
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Audit the copies in an object store."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: set_audit
+short_description: Audit the copies of sets in an object store
+version_added: 0.1.0
+description:
+  - Determines which sets of a trusted medium, such as the vault, an object store really holds.
+  - Every byte of a set that was not audited before is read from the store, and compared with the manifests and with the
+    content on the trusted medium. With O(medium.allowed_signers_file), the signature is checked too.
+  - For a set that passes, a receipt is written on this host (to C(receipts) below O(medium.state_directory)), bound to
+    the set's content and to the version of each of its objects.
+  - A set with a receipt is not read again as long as those versions exist. Every other set is audited each time,
+    whatever the outcome of earlier audits.
+  - Modules that read the store on this host use exactly the object versions that the receipts name, whatever else is in
+    the store.
+  - Other objects are reported. Objects beside a set, or newer versions of its objects, do no harm and are remarks.
+    Objects that take the place of a set, or look like a set, are failures that name the server whose key put them
+    there.
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes
+  - infitulua.backup.medium
+  - infitulua.backup.selection
+attributes:
+  check_mode:
+    support: full
+    details: It reads only the tag files, not the payload, and writes no receipt.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  reference:
+    description:
+      - The directory of the vault, which determines the sets that the store must hold and their content.
+      - The sets are selected among those of the vault.
+    type: path
+    required: true
+  status_file:
+    description: Where progress is written as JSON, about once a second.
+    type: path
+seealso:
+  - module: infitulua.backup.set_copy
+  - module: infitulua.backup.set_verify
+"""
+
+EXAMPLES = r"""
+- name: Check which sets of the vault the cloud holds, and read those that have not been audited yet
+  infitulua.backup.set_audit:
+    medium:
+      type: s3
+      endpoint_url: https://s3.example.org
+      bucket: infitulua-backup
+      profile: infitulua-backup
+      allowed_signers_file: /etc/infitulua-backup/allowed_signers
+    reference: /srv/backup/vault
+    host: srv-financiero
+  register: audit
+
+- name: Store again what the cloud lacks
+  infitulua.backup.set_copy:
+    origin:
+      type: directory
+      path: /var/backups/infitulua
+    destination:
+      type: s3
+      endpoint_url: https://s3.example.org
+      bucket: infitulua-backup
+      profile: infitulua-backup
+    sets: "{{ audit.missing }}"
+    anew: true
+    verify: false
+  delegate_to: srv-financiero
+"""
+
+RETURN = r"""
+sets:
+  description: The sets that the store holds undamaged, as a receipt confirms (or in check mode would confirm).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The set's id.
+      type: str
+      sample: srv-financiero/contabilidad/20261122T030000Z
+    changed:
+      description: Whether its receipt is new.
+      type: bool
+      sample: true
+    audited:
+      description: When it was read from the store, UTC.
+      type: str
+      sample: "2026-11-22T03:50:00Z"
+    signed:
+      description: Whether a signature was required then and found good.
+      type: bool
+      sample: true
+    tag_manifest_sha256:
+      description: The SHA-256 of the set's tag manifest, which identifies its exact content.
+      type: str
+      sample: 4f1c0c7a35b1a3a6d6b0f7b4b7a5a3c1c3f0a9f0f1b4f0f9f0c1d2e3f4a5b6c7
+    place:
+      description: The common prefix of the keys of its objects.
+      type: str
+      sample: srv-financiero/contabilidad/20261122T030000Z/
+    bytes:
+      description: How many bytes were read and hashed, if its receipt is new.
+      type: int
+      sample: 73402100
+    seconds:
+      description: How long that took.
+      type: float
+      sample: 2.1
+missing:
+  description: The ids of the sets on the trusted medium of which the store holds no good copy.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+remarks:
+  description: Other objects in the store that do no harm, each with C(id) (empty if it belongs to no set) and
+    C(message).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+failures:
+  description: What is wrong in the store, each with the set's C(id), C(message) and C(details).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.audit.operation import (
+    AuditReport,
+    audit_sets,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
+    SELECTION_ARGUMENTS,
+    make_selection,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+
+
+def _audit(module: AnsibleModule) -> AuditReport:
+    params = module.params
+    reference = {"type": "directory", "path": params["reference"]}
+    with make_medium(params["medium"]) as store, make_medium(reference) as trusted:
+        return audit_sets(
+            store,
+            trusted,
+            make_selection(params),
+            status_file=params["status_file"],
+            check_mode=module.check_mode,
+        )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **SELECTION_ARGUMENTS,
+            "medium": {**medium_argument(), "required": True},
+            "reference": {"type": "path", "required": True},
+            "status_file": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+
+    def work() -> Answer:
+        report = _audit(module)
+        return Answer(report.result(), failure=report.message)
+
+    nothing: dict[str, list[object]] = {"sets": [], "missing": [], "remarks": [], "failures": []}
+    carry_out(module, "audit sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks of a step returned, as entries of the report."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory
+from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import Catalogue
+from ansible_collections.infitulua.backup.plugins.plugin_utils._outcome import Entry, Result, left_out_by, swept
+from ansible_collections.infitulua.backup.plugins.plugin_utils._report import size
+
+#: Results of a step's tasks by name. A task that did not run has none, or an empty one.
+Results = t.Mapping[str, Result]
+#: Policies of drills by which ``restore_drill`` itself says what is overdue.
+_BY_INTERVAL = ("interval", "full_interval")
+
+
+def backed_up(
+    results: Results, catalogue: Catalogue, *, check_mode: bool, encrypted: bool, sources: int
+) -> list[Entry]:
+    """Return what step 2 has done.
+
+    :param results: ``databases`` and ``files``, of the dumps; ``found``, of ``database_info``.
+    :param sources: how many the inventory names.
+    """
+    sets = [entry for name in ("databases", "files") for entry in _listed(results, name)]
+    remarks = [catalogue.worded(one) for name in ("databases", "files") for one in _listed(results, name, "remarks")]
+    return [
+        *_all({"what": "to_dump" if check_mode else "dumped"}, filter(_changed, sets)),
+        *_all({"what": "kept"}, (entry for entry in sets if not _changed(entry))),
+        *([_warning("; ".join(remarks))] if remarks else []),
+        *([] if sources else [_warning(catalogue["no_sources"])]),
+        *_all({"what": "gone", "id": ""}, _listed(results, "databases", "gone")),
+        *_unprotected(results.get("found") or {}, catalogue),
+        *([] if encrypted else [_warning(catalogue["unencrypted"])]),
+    ]
+
+
+def _unprotected(found: Result, catalogue: Catalogue) -> t.Iterator[Entry]:
+    """Name databases that no source covers, and servers that could not be looked into.
+
+    Step 4 reports what restores have kept.
+    """
+    for entry in found.get("unprotected") or ():
+        yield _warning(
+            catalogue.say(
+                "unprotected",
+                database=entry["name"],
+                engine=entry["engine"],
+                server=entry["server"],
+                size=size(entry["bytes"]),
+            )
+        )
+    for entry in found.get("unknown") or ():
+        why = catalogue.worded(entry["why"])
+        yield _warning(catalogue.say("unknown", engine=entry["engine"], server=entry["server"], why=why))
+    if not found.get("skipped") and "databases" not in found and found.get("msg"):
+        yield _warning(catalogue.say("not_looked", why=catalogue.worded(found["msg"])))
+
+
+def verified(
+    results: Results, variables: t.Mapping[str, t.Any], *, check_mode: bool, drill_host: str, elsewhere: bool
+) -> list[Entry]:
+    """Return what step 3 has done.
+
+    :param results: ``pulled``, ``verified``, ``drilled``, ``caught_up`` and ``in_vault``, of the tasks of these names,
+        and ``swept``.
+    :param variables: of the server.
+    :param drill_host: the host that drills.
+    :param elsewhere: whether that is not the systems computer.
+    """
+    lost = _inventory.lost_sources(variables, _listed(results, "in_vault"))
+    return [
+        *_all({"what": "to_pull" if check_mode else "pulled"}, filter(_changed, _listed(results, "pulled"))),
+        *_all({"what": "left_suspect"}, _listed(results, "pulled", "left_out")),
+        *_all({"what": "verified"}, _listed(results, "verified")),
+        *drilled(results, check_mode=check_mode, drill_host=drill_host, elsewhere=elsewhere),
+        *_all({"what": "lost_source", "id": ""}, lost),
+    ]
+
+
+def drilled(results: Results, *, check_mode: bool, drill_host: str, elsewhere: bool) -> list[Entry]:
+    """Return what trial restores have shown: those that passed, and sources whose last one is too long ago.
+
+    :param results: ``drilled`` and ``caught_up``, of ``restore_drill``, and ``swept``.
+    :param drill_host: the host that drills.
+    :param elsewhere: whether that is not the systems computer.
+    """
+    what = "drilled_elsewhere" if elsewhere else "drilled"
+    passed = [
+        {**entry, "what": what, "warnings": left_out_by(entry), "words": {"host": drill_host}}
+        for name in ("drilled", "caught_up")
+        for entry in _listed(results, name)
+    ]
+    planned = _listed(results, "drilled", "planned") if check_mode else []
+    return [
+        *passed,
+        *_all({"what": "drill_overdue"}, _listed(results, "drilled", "overdue")),
+        *([{"what": "to_drill", "subject": ", ".join(planned)}] if planned else []),
+        *swept([results.get(name) or {} for name in ("swept", "drilled", "caught_up")], check_mode=check_mode),
+    ]
+
+
+def lacking(looked: Result, vaulted: Result, *, check_mode: bool) -> list[str]:
+    """Return the ids of the sets that the vault holds and the cloud does not.
+
+    :param looked: what ``set_audit`` found; empty where there is no cloud, or it could not be looked at.
+    :param vaulted: what step 4 moved into the vault: in check mode that is not there yet, and counts as if it were.
+    """
+    if "missing" not in looked:
+        return []
+    moved = filter(_changed, vaulted.get("sets") or ()) if check_mode else ()
+    return list(dict.fromkeys([*looked["missing"], *(str(entry["id"]) for entry in moved)]))
+
+
+def stored(
+    results: Results,
+    catalogue: Catalogue,
+    *,
+    check_mode: bool,
+    has_cloud: bool,
+    drill_policy: str,
+) -> list[Entry]:
+    """Return what step 4 has done.
+
+    :param results: ``vaulted``, ``looked``, ``stored``, ``audited`` and ``replaced``, of the tasks of these names;
+        ``swept`` and ``swept_systems``.
+    """
+    audits = [results.get(name) or {} for name in ("looked", "audited")]
+    audited = [entry for audit in audits for entry in audit.get("sets") or ()]
+    remarks: list[Entry] = []
+    for remark in (remark for audit in audits for remark in audit.get("remarks") or ()):
+        remarks += [remark] if remark not in remarks else []
+    out_of_reach = _listed(results, "stored", "absent")
+    # With a policy of intervals, restore_drill says what is overdue.
+    in_vault = [] if drill_policy in _BY_INTERVAL else _listed(results.get("vaulted") or {}, "destination")
+    untried = [entry for entry in in_vault if entry["newest"] and entry["drill"] is None]
+    return [
+        *_all({"what": "to_vault" if check_mode else "vaulted"}, filter(_changed, _listed(results, "vaulted"))),
+        *_all({"what": "to_store" if check_mode else "stored"}, filter(_changed, _listed(results, "stored"))),
+        *_all({"what": "to_audit" if check_mode else "audited"}, filter(_changed, audited)),
+        *_all({"what": "cloud_remark"}, remarks),
+        *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
+        *_all({"what": "never_drilled", "warnings": []}, untried),
+        *_replaced(results.get("replaced") or {}, catalogue, check_mode=check_mode),
+        *swept([results.get("swept") or {}, results.get("swept_systems") or {}], check_mode=check_mode),
+        *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
+    ]
+
+
+def _replaced(result: Result, catalogue: Catalogue, *, check_mode: bool) -> t.Iterator[Entry]:
+    """Say what restores have replaced, and what of that is kept."""
+    for entry in result.get("replaced") or ():
+        removed = "to_remove_replaced" if check_mode else "replaced_removed"
+        yield {
+            "what": removed if entry["removed"] else "replaced_in_use" if entry["in_use"] else "replaced_kept",
+            "subject": entry["source"],
+            "bytes": entry["bytes"],
+            "words": {"name": entry["name"], "since": entry["since"], "user": entry["in_use"] or ""},
+        }
+    if not result.get("failed"):
+        for entry in result.get("failures") or ():
+            why = catalogue.worded(entry["message"])
+            yield _warning(catalogue.say("replaced_unseen", source=entry["source"], why=why))
+
+
+def _listed(results: Results, name: str, key: str = "sets") -> list[t.Any]:
+    return list((results.get(name) or {}).get(key) or ())
+
+
+def _all(more: t.Mapping[str, t.Any], entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[Entry]:
+    return [{**entry, **more} for entry in entries]
+
+
+def _changed(entry: t.Mapping[str, t.Any]) -> bool:
+    return bool(entry["changed"])
+
+
+def _warning(message: str) -> Entry:
+    return {"what": "warning", "message": message}

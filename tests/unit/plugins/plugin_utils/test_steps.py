@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks of each step returned becomes what its report says."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _steps
+from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
+from ansible_collections.infitulua.backup.plugins.plugin_utils._outcome import Result
+
+ENGLISH = catalogue("en")
+A, B = "srv/a/20261122T030000Z", "srv/b/20261122T030000Z"
+NOT_RUN: tuple[dict[str, t.Any], ...] = (
+    {},
+    {"skipped": True, "changed": False},
+    {"unreachable": True, "msg": "timed out"},
+)
+
+Entries = list[dict[str, t.Any]]
+
+
+def one(set_id: str, *, changed: bool = True, **facts: t.Any) -> dict[str, t.Any]:
+    return {"id": set_id, "source": set_id.split("/")[1], "bytes": 10, "changed": changed, **facts}
+
+
+def said(entries: Entries) -> list[tuple[str, str]]:
+    """What each entry is, and of what."""
+    return [(entry["what"], entry.get("id") or entry.get("subject") or entry.get("source", "")) for entry in entries]
+
+
+def messages(entries: Entries) -> list[str]:
+    return [entry["message"] for entry in entries if entry["what"] == "warning"]
+
+
+def backed_up(
+    results: _steps.Results, *, check_mode: bool = False, encrypted: bool = True, sources: int = 2
+) -> Entries:
+    return _steps.backed_up(results, ENGLISH, check_mode=check_mode, encrypted=encrypted, sources=sources)
+
+
+def verified(results: _steps.Results, *, check_mode: bool = False, drill_host: str = "pc") -> Entries:
+    variables = {"backup_databases": [{"name": "a"}, {"name": "b"}]}
+    return _steps.verified(
+        results, variables, check_mode=check_mode, drill_host=drill_host, elsewhere=drill_host != "pc"
+    )
+
+
+def stored(
+    results: _steps.Results,
+    *,
+    check_mode: bool = False,
+    has_cloud: bool = True,
+    drill_policy: str = "newest",
+) -> Entries:
+    return _steps.stored(results, ENGLISH, check_mode=check_mode, has_cloud=has_cloud, drill_policy=drill_policy)
+
+
+class TestBackUp:
+    def test_new_sets_are_told_apart_from_those_that_this_run_had_made_before(self) -> None:
+        results = {"databases": {"sets": [one(A, changed=False)]}, "files": {"sets": [one(B)]}}
+        assert said(backed_up(results)) == [("dumped", B), ("kept", A)]
+        assert said(backed_up(results, check_mode=True)) == [("to_dump", B), ("kept", A)]
+
+    @pytest.mark.parametrize("not_run", NOT_RUN)
+    def test_a_task_that_did_not_run_says_nothing(self, not_run: dict[str, t.Any]) -> None:
+        assert backed_up({"databases": not_run, "files": not_run}) == []
+
+    def test_remarks_are_one_warning(self) -> None:
+        results = {"databases": {"remarks": ["p"]}, "files": {"remarks": ["q"]}}
+        assert messages(backed_up(results)) == ["p; q"]
+
+    def test_a_server_without_sources_or_encryption_is_told(self) -> None:
+        assert messages(backed_up({}, sources=0)) == [ENGLISH["no_sources"]]
+        assert messages(backed_up({}, encrypted=False)) == [ENGLISH["unencrypted"]]
+
+    def test_a_database_that_is_gone_is_told_by_its_source(self) -> None:
+        gone = {"source": "a", "database": "old", "newest": A}
+        (entry,) = backed_up({"databases": {"gone": [gone]}})
+        assert entry == {**gone, "what": "gone", "id": ""}
+
+    def test_what_no_source_covers_is_told_and_what_could_not_be_looked_into(self) -> None:
+        found = {
+            "databases": [],
+            "unprotected": [{"name": "x", "engine": "mysql", "server": "db:3306", "bytes": 2048}],
+            "unknown": [{"engine": "mysql", "server": "db:3307", "why": "no answer"}],
+        }
+        covered, unknown = messages(backed_up({"found": found}))
+        assert covered.startswith("unprotected: no source covers the database x (mysql on db:3306, 2.0 kB).")
+        assert (
+            unknown
+            == "unknown whether db:3307 (mysql) has unprotected databases, because it could not be queried: no answer"
+        )
+
+    def test_that_nothing_could_be_looked_into_is_told(self) -> None:
+        told = ["unknown which databases are unprotected, because the search failed: no Python"]
+        assert messages(backed_up({"found": {"msg": "no Python"}})) == told
+        assert messages(backed_up({"found": {"msg": "not needed", "skipped": True}})) == []
+
+
+class TestVerify:
+    def test_each_set_is_told_as_far_as_it_came(self) -> None:
+        results = {
+            "pulled": {"sets": [one(A), one(B, changed=False)], "left_out": [{"id": "srv/c/1"}]},
+            "verified": {"sets": [one(A), one(B)]},
+            "drilled": {"sets": [one(A, warnings=["w"])]},
+            "caught_up": {"sets": [one(B)]},
+        }
+        assert said(verified(results)) == [
+            ("pulled", A),
+            ("left_suspect", "srv/c/1"),
+            ("verified", A),
+            ("verified", B),
+            ("drilled", A),
+            ("drilled", B),
+        ]
+
+    def test_what_a_drill_left_out_is_told_and_not_what_its_throw_away_server_was_like(self) -> None:
+        left_out = ["check of a.t: function public.f() does not exist"]
+        results = {"drilled": {"sets": [one(A, warnings=["w"], left_out=left_out)]}}
+        assert verified(results)[0]["warnings"] == [f"A restore will leave out {left_out[0]}"]
+
+    def test_a_drill_on_another_host_says_where(self) -> None:
+        (entry,) = verified({"drilled": {"sets": [one(A)]}}, drill_host="otro")
+        assert (entry["what"], entry["words"]) == ("drilled_elsewhere", {"host": "otro"})
+
+    def test_what_would_be_drilled_is_told_in_check_mode_only(self) -> None:
+        results = {"drilled": {"sets": [], "planned": [A, B]}}
+        assert said(verified(results, check_mode=True)) == [("to_drill", f"{A}, {B}")]
+        assert verified(results) == []
+
+    def test_a_source_without_a_drill_in_time_is_told(self) -> None:
+        results = {"drilled": {"overdue": [{"source": "a", "last_passed": None}]}}
+        assert said(verified(results)) == [("drill_overdue", "a")]
+
+    def test_what_dead_drills_left_is_told(self) -> None:
+        assert said(verified({"swept": {"removed": ["restore-1"]}})) == [("swept", "restore-1")]
+
+    def test_a_source_that_has_sets_and_is_not_in_the_inventory_is_told(self) -> None:
+        results = {"in_vault": {"sets": [one(A), one("srv/old/20261122T030000Z")]}}
+        assert said(verified(results)) == [("lost_source", "old")]
+
+
+class TestStore:
+    def test_each_set_is_told_as_far_as_it_came(self) -> None:
+        results: dict[str, Result] = {
+            "vaulted": {"sets": [one(A), one(B, changed=False)]},
+            "stored": {"sets": [one(A)]},
+            "looked": {"sets": [one(B)], "missing": [A]},
+            "audited": {"sets": [one(A), one(B, changed=False)]},
+        }
+        assert said(stored(results)) == [("vaulted", A), ("stored", A), ("audited", B), ("audited", A)]
+        assert said(stored(results, check_mode=True))[2:] == [("to_audit", B), ("to_audit", A)]
+
+    def test_a_remark_on_the_cloud_is_told_once(self) -> None:
+        remark = {"id": A, "message": "an object of nobody"}
+        results = {"looked": {"remarks": [remark]}, "audited": {"remarks": [remark]}}
+        assert said(stored(results)) == [("cloud_remark", A)]
+
+    def test_what_the_cloud_lacks_and_the_disk_has_no_more_is_told(self) -> None:
+        assert said(stored({"stored": {"sets": [one(B)], "absent": [A]}})) == [("stored", B), ("not_in_cloud", "")]
+        assert stored({"stored": {"absent": [A, B]}})[0]["message"] == f"{A}, {B}"
+
+    def test_the_newest_set_is_told_where_it_was_never_restored(self) -> None:
+        in_vault = {"sets": [one(A, newest=False, drill=None), one(B, newest=True, drill=None)]}
+        assert said(stored({"vaulted": {"destination": in_vault}})) == [("never_drilled", B)]
+        # Then restore_drill says what is overdue.
+        assert stored({"vaulted": {"destination": in_vault}}, drill_policy="interval") == []
+        drilled = {"sets": [one(B, newest=True, drill={"outcome": "passed"})]}
+        assert stored({"vaulted": {"destination": drilled}}) == []
+
+    @pytest.mark.parametrize(
+        ("entry", "check_mode", "what"),
+        [
+            ({"removed": True, "in_use": None}, False, "replaced_removed"),
+            ({"removed": True, "in_use": None}, True, "to_remove_replaced"),
+            ({"removed": False, "in_use": "joe"}, False, "replaced_in_use"),
+            ({"removed": False, "in_use": None}, False, "replaced_kept"),
+        ],
+    )
+    def test_what_restores_replaced_is_told(self, entry: dict[str, t.Any], check_mode: bool, what: str) -> None:
+        result = {"replaced": [{**entry, "source": "a", "bytes": 5, "name": "a__1", "since": "2026-11-22"}]}
+        (told,) = stored({"replaced": result}, check_mode=check_mode)
+        assert (told["what"], told["words"]["user"]) == (what, entry["in_use"] or "")
+
+    def test_where_nothing_is_removed_what_could_not_be_seen_is_a_warning(self) -> None:
+        result: dict[str, t.Any] = {"failures": [{"source": "a", "message": "no answer"}]}
+        assert messages(stored({"replaced": result})) == [
+            "a: could not list the data that restores have kept: no answer"
+        ]
+        # Otherwise the task has failed, and tells it.
+        assert stored({"replaced": {**result, "failed": True}}) == []
+
+    def test_what_dead_restores_left_on_either_host_is_told_together(self) -> None:
+        results = {"swept": {"removed": ["r1"]}, "swept_systems": {"removed": ["r1", "r2"]}}
+        assert said(stored(results)) == [("swept", "r1, r2")]
+
+    def test_that_there_is_no_cloud_is_told(self) -> None:
+        assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]
+
+
+class TestLacking:
+    def test_it_is_what_the_audit_misses(self) -> None:
+        assert _steps.lacking({"missing": [A]}, {"sets": [one(B)]}, check_mode=False) == [A]
+
+    def test_in_check_mode_what_would_be_moved_into_the_vault_counts(self) -> None:
+        vaulted = {"sets": [one(B), one("srv/c/1", changed=False)]}
+        assert _steps.lacking({"missing": [A]}, vaulted, check_mode=True) == [A, B]
+
+    @pytest.mark.parametrize("looked", NOT_RUN)
+    def test_where_the_cloud_was_not_looked_at_nothing_is_known(self, looked: dict[str, t.Any]) -> None:
+        assert _steps.lacking(looked, {"sets": [one(B)]}, check_mode=True) == []
