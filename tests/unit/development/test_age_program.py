@@ -111,7 +111,7 @@ def test_damaged_input_is_refused(implementation: list[str], damage: str, key_fi
         "cut": whole[:-1],
         "cut at a chunk's border": whole[: body + 65552],
         "flipped": whole[: body + 70000] + bytes([whole[body + 70000] ^ 1]) + whole[body + 70001 :],
-        "header": whole[:40] + b"A" + whole[41:],
+        "header": whole[:40] + (b"B" if whole[40:41] == b"A" else b"A") + whole[41:],
         "no age file": b"root:x:0:0:root:/root:/bin/bash\n" * 100,
         "empty": b"",
     }[damage]

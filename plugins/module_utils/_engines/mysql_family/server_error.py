@@ -21,6 +21,8 @@ _SYNTAX_ERROR = re.compile(r"^(ERROR 1064\b[^:]*:).*")
 
 #: Another session held a lock for too long.
 LOCK_WAIT_TIMEOUT: t.Final = 1205
+#: The server is being shut down, or has ended.
+SERVER_LOST: t.Final = frozenset({1053, 2006, 2013, 2055})
 #: A view (a table), a routine, a trigger, an event of this name is there.
 IS_THERE: t.Final = frozenset({1050, 1304, 1359, 1537})
 

@@ -12,7 +12,7 @@ import re
 import time
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement, programs
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command
 
@@ -21,6 +21,7 @@ from ..trial.instance import Instance, NotAvailable, log_end
 from .client import Connection
 from .dialect import Dialect
 from .objects import TABLE, VIEW
+from .server_error import SERVER_LOST, error_number
 from .session import Session, qualified
 
 ADMINISTRATOR = "root"
@@ -205,6 +206,9 @@ class ThrowAwayServer(Instance):
     def troubles(self) -> str:
         """Return the end of the server's log."""
         return log_end(self._log)
+
+    def is_lost(self, error: BackupError) -> bool:
+        return error_number(error) in SERVER_LOST
 
     def foretold(self, left_out: t.Sequence[LeftOut]) -> t.Sequence[LeftOut]:
         elsewhere = self.description.engine_facts.get("elsewhere", {})

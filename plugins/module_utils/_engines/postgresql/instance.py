@@ -12,7 +12,7 @@ import re
 import time
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import ProcessFailed
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed
 from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement, programs
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command
 
@@ -22,6 +22,7 @@ from .client import Connection, choose_for_restore, clients, quote_conninfo
 from .fixed_settings import COMPUTING
 from .raw_names import printable
 from .session import Session
+from .session_failed import server_lost
 from .target import PostgresqlTarget
 
 _SUPERUSER = "postgres"
@@ -228,6 +229,9 @@ class PostgresqlInstance(Instance):
             if found["state"] in _SHARED_STATES and _HOST_WORDS.search(found["text"]):
                 return found["text"]
         return None
+
+    def is_lost(self, error: BackupError) -> bool:
+        return server_lost(error)
 
     def ask(self, query: str) -> str:
         with Connection(self.target) as connection:

@@ -11,6 +11,7 @@ import os
 import types
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
 
@@ -111,6 +112,11 @@ class Instance(abc.ABC):
     def shortage(self) -> str | None:
         """Return what the set needs and this host lacks, by the server's own error codes; None: nothing."""
         return None
+
+    def is_lost(self, error: BackupError) -> bool:
+        """Whether a client failed because its server had ended, of which the server's log tells why, perhaps later."""
+        del error
+        return False
 
     def foretold(self, left_out: t.Sequence[LeftOut]) -> t.Sequence[LeftOut]:
         """Return those of the objects that were left out here that a restore into a real server would leave out too."""

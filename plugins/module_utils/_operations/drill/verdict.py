@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.trial.instance import (
@@ -25,8 +24,6 @@ from .limits import shortage_in
 from .record import FAILED, NOT_DONE, Drill, now
 from .request import DrillRequest
 
-# How clients say that their connection has ended by itself.
-_LOST = re.compile(r"(?i)server closed the connection|connection to server was lost|lost connection|has gone away")
 _LOG_SECONDS = 5
 
 
@@ -80,7 +77,8 @@ def shortage_behind(error: BackupError, instance: Instance | None) -> str | None
 
     A client may tell that its server is lost before the server's log tells why: that is waited for.
     """
-    end = time.monotonic() + (_LOG_SECONDS if _LOST.search(error.why) else 0)
+    is_lost = instance is not None and instance.is_lost(error)
+    end = time.monotonic() + (_LOG_SECONDS if is_lost else 0)
     while True:
         lack = shortage_in(error.why, *error.details, instance.troubles() if instance is not None else "")
         lack = instance.shortage() if lack is None and instance is not None else lack
