@@ -405,7 +405,8 @@ def test_without_versions_the_named_objects_are_the_set_and_what_was_altered_is_
     put_payload(institution, altered)
     first, second = institution.step4()
     assert {entry["id"] for entry in first.sets} == {str(kept), str(added)}
-    assert {entry["id"] for entry in first.remarks} == {str(added)}
+    assert {entry["id"] for entry in first.remarks} == {str(added), ""}
+    assert "the bucket keeps none" in next(entry["message"] for entry in first.remarks if not entry["id"])
     assert first.missing == [str(altered)]
     assert "deleted or changed" in first.failures[0]["message"]
     assert [entry["id"] for entry in second.sets] == [str(altered)]

@@ -65,10 +65,12 @@ class Listing:
 
     :param sets: each id's places, by retry.
     :param strays: keys of objects there that cannot be part of a set.
+    :param newest: the object stored last, with its version; None: there is none.
     """
 
     sets: dict[SetId, dict[str, Place]] = dataclasses.field(default_factory=dict)
     strays: list[str] = dataclasses.field(default_factory=list)
+    newest: Version | None = None
 
 
 def new_retry() -> str:
@@ -96,7 +98,10 @@ def read_listing(store: Store, prefix: str, *, root: str, on: str) -> Listing:
     :raises BackupError: when the key may not list, or the store does not answer.
     """
     listing = Listing()
-    for key, versions in sorted(_read_versions(store, prefix, on).items()):
+    found = _read_versions(store, prefix, on)
+    stored = (version for versions in found.values() for version in versions.every)
+    listing.newest = max(stored, key=lambda version: version.modified, default=None)
+    for key, versions in sorted(found.items()):
         parts = key[len(root) :].split("/", 3)
         match = _TIME_AND_RETRY.fullmatch(parts[2]) if len(parts) == 4 else None
         if match and parts[3] and is_name(parts[0]) and is_name(parts[1]) and is_time(match.group(1)):

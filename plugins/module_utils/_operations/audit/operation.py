@@ -47,6 +47,11 @@ _NEXT = (
     " one got out, and delete those objects with an administrator's key (a delete marker is enough)."
 )
 
+_NO_VERSIONS = (
+    "what was stored last has no version: the bucket keeps none, or the systems computer's key may not list them."
+    " Without versions, whoever has a server's key can replace the copies there. Turn versioning on at the provider."
+)
+
 
 @dataclasses.dataclass
 class AuditReport(SetsReport):
@@ -101,6 +106,7 @@ def audit_sets(
     if selection.ids is None:
         audit.look_at_unknown({set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)})
         audit.tell_strays(listing)
+        audit.tell_versions(listing)
     return audit.report
 
 
@@ -179,6 +185,11 @@ class _Audit:
         """Report objects that can be no part of a set."""
         if listing.strays:
             self.report.remark("", f"there are objects that belong to no set: {_named(listing.strays)}")
+
+    def tell_versions(self, listing: Listing) -> None:
+        """Report a bucket in which a put replaces what was there, without a trace."""
+        if listing.newest is not None and listing.newest.version is None:
+            self.report.remark("", _NO_VERSIONS)
 
     def _read(self, set_id: SetId, places: dict[str, Place], content: str) -> S3Contents | None:
         """Read a set that has no receipt, and write the receipt; None where nothing good is there."""
