@@ -195,6 +195,10 @@ FINDINGS = {
     "there are objects that belong to no set: {output_names}": (
         "hay objetos que no son de ninguna copia: {output_names}"
     ),
+    "Every set of {text_place} was read there before.": ("Todo lo que hay en {text_place} ya se había leído allí."),
+    "These sets of {text_place} were never read there: {output_names}.": (
+        "En {text_place} hay copias que nunca se han leído allí: {output_names}."
+    ),
     "what was stored last has no version: the bucket keeps none, or the systems computer's key may not list them."
     " Without versions, whoever has a server's key can replace the copies there. Turn versioning on at the provider.": (
         "lo último que se guardó no tiene versión: el depósito no guarda versiones, o la llave del computador de"

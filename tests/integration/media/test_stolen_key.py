@@ -519,3 +519,17 @@ def test_a_key_that_may_read_nothing_makes_no_set_missing(institution: Instituti
         report = institution.audit()
     assert (report.missing, [entry["id"] for entry in report.failures]) == ([], [str(set_id)])
     assert "if it can read none, grant it that permission" in report.failures[0]["message"]
+
+
+def test_where_the_store_refuses_the_key_it_is_said_what_was_never_read_there(institution: Institution) -> None:
+    stored = institution.back_up("stored", 1)
+    institution.step4()
+    institution.options = {"secret_key": "no-longer-valid"}
+    with pytest.raises(BackupError) as known:
+        institution.audit()
+    assert f"Every set of {institution.vault.describe()} was read there before." in known.value.message
+    waiting = institution.back_up("waiting", 2)
+    with pytest.raises(BackupError) as unknown:
+        institution.audit()
+    assert unknown.value.message.endswith(f"were never read there: '{waiting}'.")
+    assert str(stored) not in unknown.value.message

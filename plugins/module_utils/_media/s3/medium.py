@@ -191,6 +191,10 @@ class S3Medium(Medium):
         receipt = self._receipts.read(set_id)
         return receipt if receipt and not receipt.lost(places.get(receipt.retry, {})) else None
 
+    def has_receipt(self, set_id: SetId) -> bool:
+        """Whether a set was audited here once; the store is not asked."""
+        return self._receipts.read(set_id) is not None
+
     def lost(self, set_id: SetId, places: t.Mapping[str, Place]) -> list[str]:
         """Return the objects that a receipt names and that are not there any more as they were audited."""
         receipt = self._receipts.read(set_id)

@@ -96,7 +96,10 @@ def audit_sets(
         )
     audit = _Audit(store, reference, status_file, check_mode)
     chosen = selection.choose(reference)
-    listing = store.listing(host=selection.host, source=selection.source)
+    try:
+        listing = store.listing(host=selection.host, source=selection.source)
+    except BackupError as error:
+        raise error.with_next_step(f"{error.next_step} {audit.what_is_known(chosen)}") from error
     for set_id in chosen:
         try:
             with contained("audit a set", on=str(set_id)):
@@ -125,6 +128,14 @@ class _Audit:
         self._reference = reference
         self._status_file = status_file
         self._check_mode = check_mode
+
+    def what_is_known(self, chosen: t.Sequence[SetId]) -> str:
+        """Return what the receipts say of the sets of the reference, where the store itself cannot be asked."""
+        unread = [str(set_id) for set_id in chosen if not self._store.has_receipt(set_id)]
+        where = self._reference.describe()
+        if not unread:
+            return f"Every set of {where} was read there before."
+        return f"These sets of {where} were never read there: {_named(unread)}."
 
     def audit(self, set_id: SetId, places: dict[str, Place]) -> None:
         """Audit one set of the reference."""
