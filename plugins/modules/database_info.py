@@ -191,7 +191,7 @@ databases:
       type: str
       sample: 17.2 (Debian 17.2-1)
     bytes:
-      description: Its size, as measured by its engine; null if this account may not see it.
+      description: Its size, as measured by its engine; null if this account may not see it, or it cannot be told.
       type: int
       sample: 524288000
     encoding:

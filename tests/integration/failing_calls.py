@@ -59,6 +59,9 @@ TALK = "socket,connect,sendto,recvfrom,sendmsg,recvmsg,pipe2,clone,clone3,vfork"
 ERRORS = ("EIO", "EMFILE", "ENOSPC", "ENOMEM", "EACCES")
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)")
 _OUTPUT = ("0<", "1<", "2<")
+# Ansible's own words, with which it writes the answer: where that fails, no module can say so, and Ansible takes it for
+# failed.
+_CANNOT_ANSWER = re.compile(r"print\('\\n%s' % json\.dumps\(.*\n[ ~^]*\n?OSError: ")
 _MESSAGE = re.compile(r"Could not .+ \(.+\): .+\. .+", re.DOTALL)
 Answer = dict[str, t.Any]
 
@@ -102,6 +105,8 @@ def run(module: str, options: dict[str, t.Any], *tracer: str) -> Answer:
         timeout=120,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
+    if done.returncode and not done.stdout and _CANNOT_ANSWER.search(done.stderr):
+        return {"failed": True, "msg": "Could not answer (stdout): what wrote the answer failed. Run again."}
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     assert isinstance(answer, dict)

@@ -172,17 +172,23 @@ def drill_sets(
 def conclude_drill(
     drill: Drill, medium: Medium, set_aside: bool, report: DrillsReport, record: DrillRecord | None
 ) -> None:
-    """Do what follows from a drill, and write it down; that it cannot be written down is reported, and stops no other.
+    """Write a drill down, and do what follows from it.
+
+    One that cannot be written down counts as not done, and stops no other; unless it failed: that is not forgotten.
 
     :param record: None: it is written down elsewhere.
     """
-    report_drill(drill, medium, set_aside, report)
+    lost: BackupError | None = None
     if record is not None:
         try:
             record.add(drill)
         except BackupError as error:
-            lost = dataclasses.replace(drill, outcome=NOT_DONE, message=error.message, details=error.details)
-            report.failures.append(dataclasses.asdict(lost))
+            lost = error
+    if lost is None or drill.outcome == FAILED:
+        report_drill(drill, medium, set_aside, report)
+    if lost is not None:
+        unknown = dataclasses.replace(drill, outcome=NOT_DONE, message=lost.message, details=lost.details)
+        report.failures.append(dataclasses.asdict(unknown))
 
 
 def report_drill(drill: Drill, medium: Medium, set_aside: bool, report: DrillsReport) -> None:

@@ -88,15 +88,9 @@ def remove_drill_directory(directory: str) -> None:
 
     :raises BackupError: when something stays.
     """
-    # What was restored may forbid its owner to look into it. Somebody may still put links there, until all has ended.
-    for _current, subdirectories, _files, above in os.fwalk(directory):
-        for name in subdirectories:
-            with contextlib.suppress(OSError):
-                found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
-                try:
-                    os.chmod(f"/proc/self/fd/{found}", 0o700)
-                finally:
-                    os.close(found)
+    # What was restored may forbid its owner to look into it.
+    with contextlib.suppress(OSError):
+        _open_to_owner(directory)
     if not temporary_files.remove_tree(directory):
         raise _left(directory, _obstacle(directory))
     try:
@@ -107,6 +101,18 @@ def remove_drill_directory(directory: str) -> None:
         raise _left(directory, describe_os_error(error)) from error
     except BackupError as error:
         raise _left(directory, error.why) from error
+
+
+def _open_to_owner(directory: str) -> None:
+    # Somebody may still put links there, until all has ended.
+    for _current, subdirectories, _files, above in os.fwalk(directory):
+        for name in subdirectories:
+            with contextlib.suppress(OSError):
+                found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+                try:
+                    os.chmod(f"/proc/self/fd/{found}", 0o700)
+                finally:
+                    os.close(found)
 
 
 def _obstacle(directory: str) -> str:

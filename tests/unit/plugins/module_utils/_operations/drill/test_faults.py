@@ -1,0 +1,58 @@
+# Copyright (c) 2026 INFITULUÁ E.I.C.E. backup collection maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call that fails at the end of a drill costs neither the other drills nor what is known of the set."""
+
+from __future__ import annotations
+
+import errno
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.operation import (
+    DrillsReport,
+    conclude_drill,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import (
+    FAILED,
+    NOT_DONE,
+    PASSED,
+    Drill,
+    DrillRecord,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.sweep import remove_drill_directory
+
+
+class FullDisk(DrillRecord):
+    """A record that nothing can be added to."""
+
+    def add(self, drill: Drill) -> None:
+        raise BackupError("record a drill", on=drill.id, why="No space left on device", next_step="Drill again.")
+
+
+@pytest.mark.parametrize(("outcome", "told"), [(PASSED, [NOT_DONE]), (FAILED, [FAILED, NOT_DONE])])
+def test_a_drill_that_cannot_be_written_down_did_not_pass(tmp_path: Path, outcome: str, told: list[str]) -> None:
+    report = DrillsReport()
+    drill = Drill("srv/a/20261122T030000Z", outcome, "2026-11-22T04:00:00Z", "the vault", message="why")
+    with DirectoryMedium(path=str(tmp_path)) as medium:
+        conclude_drill(drill, medium, False, report, FullDisk(str(tmp_path)))
+    assert report.sets == []
+    assert [entry["outcome"] for entry in report.failures] == told
+
+
+def test_what_cannot_be_looked_through_is_removed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / "drill-abc"
+    (directory / "i" / "tree").mkdir(parents=True)
+    (tmp_path / "drill-abc.lock").touch()
+
+    def cannot_be_listed(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fwalk", cannot_be_listed)
+    remove_drill_directory(str(directory))
+    assert list(tmp_path.iterdir()) == []
