@@ -54,3 +54,25 @@ def test_what_a_definer_may_no_longer_do_costs_no_other_object(product: Product,
     # What it may do is what it might before.
     assert "EXECUTE" not in product.sql("SHOW GRANTS FOR pobre@localhost")
     product.assert_nothing_left(site, sets=1)
+
+
+# Nothing but programs: no table tells whether they were put in place before.
+PROGRAMS_ONLY = (
+    "CREATE FUNCTION f() RETURNS int DETERMINISTIC RETURN 1; CREATE FUNCTION h() RETURNS int DETERMINISTIC RETURN 2;"
+    " CREATE USER pobre@localhost; GRANT ALL ON solo.* TO pobre@localhost;"
+    " CREATE DEFINER=pobre@localhost VIEW de_funcion AS SELECT f() AS z; CREATE VIEW sobre AS SELECT z FROM de_funcion;"
+    " CREATE VIEW buena AS SELECT h() AS z;"
+    " REVOKE ALL ON solo.* FROM pobre@localhost; GRANT EXECUTE ON FUNCTION solo.h TO pobre@localhost"
+)
+
+
+def test_a_database_of_programs_alone_comes_back_without_what_its_definer_may_not(product: Product, site: Site) -> None:
+    product.sql("CREATE DATABASE solo")
+    product.sql(PROGRAMS_ONLY, "solo")
+    dumped = site.dump(product.engine("solo"))
+    for _time in range(2):
+        restored = site.restore(product.engine("solo"), dumped.set_id, replace=True)
+        assert [(entry.kind, entry.name) for entry in restored.left_out] == [("view", "sobre")], restored.left_out
+        assert product.sql("SELECT f() + h() + z FROM buena", "solo") == "5"
+        assert "EXECUTE ON FUNCTION" in product.sql("SHOW GRANTS FOR pobre@localhost")
+    product.assert_nothing_left(site, sets=1)

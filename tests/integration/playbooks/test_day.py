@@ -91,7 +91,10 @@ def test_check_mode_says_what_a_run_would_do_and_changes_nothing(house: House) -
     run = house.institution.run("daily", "--check", "-e", "backup_run_id=dia-2")
     assert run.status == 0, run.output
     assert any(f"{FINANCE}/contabilidad: se haría una copia" in line for line in run.report)
-    assert house.institution.run("step1_prepare_media", "--check").status == 0
+    rehearsed = house.institution.run("step1_prepare_media", "--check")
+    assert rehearsed.status == 0, rehearsed.output
+    assert any("se dispondrían" in line for line in rehearsed.report), rehearsed.report
+    assert not any("dispuestos" in line for line in rehearsed.report), rehearsed.report
     assert house.listing() == before
     assert house.sets_in_cloud() == in_cloud
 

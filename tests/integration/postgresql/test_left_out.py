@@ -106,10 +106,13 @@ def test_what_only_resolves_in_its_own_path_comes_back(
 
 # Of BY_PATH, what needs nothing but the path.
 PATH_ONLY = """
-CREATE SCHEMA "mis cuentas"; ALTER DATABASE libro SET search_path TO "mis cuentas", public;
-SET search_path TO "mis cuentas", public;
+CREATE SCHEMA "mis cuentas"; ALTER DATABASE libro SET search_path TO "$user", "mis cuentas", "a$do$path$", public;
+CREATE SCHEMA "a$do$path$";
+CREATE FUNCTION "a$do$path$".de_dolar(x numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT x';
+SET search_path TO "mis cuentas", "a$do$path$", public;
 CREATE FUNCTION redondo(x numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$ SELECT round(x, 2) $$;
-CREATE FUNCTION iva(x numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN redondo(x * 0.19); END $$;
+CREATE FUNCTION iva(x numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+    RETURN redondo(de_dolar(x) * 0.19); END $$;
 CREATE FUNCTION propia() RETURNS int LANGUAGE sql SET search_path = public AS 'SELECT 1';
 CREATE TABLE a_factura (i int PRIMARY KEY, v numeric, g numeric GENERATED ALWAYS AS (iva(v)) STORED,
     CONSTRAINT vale CHECK (redondo(iva(v)) >= 0));

@@ -277,9 +277,9 @@ def _first_wildcard(name: str) -> int:
 
 
 def is_on_routine(grant: str, name: str) -> bool:
-    """Whether a statement gives a right on a routine of this name."""
+    """Whether a statement gives a right on a routine of this name, of which servers show it in lower case."""
     match = _GRANT.fullmatch(grant)
-    return match is not None and is_of_routine(grant) and unquote(match["object"]) == name
+    return match is not None and is_of_routine(grant) and unquote(match["object"]).casefold() == name.casefold()
 
 
 def is_of_routine(grant: str) -> bool:

@@ -22,13 +22,13 @@ _MARK = "infitulua_by_hand"
 # A statement about each function that is neither the server's nor an extension's; without single quotes, for the shell.
 # No event trigger sees it.
 _EACH_FUNCTION = """\
-SET session_replication_role = replica; DO $do$ DECLARE f regprocedure; BEGIN \
+SET session_replication_role = replica; DO {do} DECLARE f regprocedure; BEGIN \
 FOR f IN SELECT p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang \
 WHERE l.lanname NOT IN ($$c$$, $$internal$$) AND p.prokind <> $$a$$ \
 AND p.pronamespace::regnamespace::text NOT IN ($$pg_catalog$$, $$information_schema$$) \
 AND NOT EXISTS (SELECT FROM pg_depend d \
 WHERE d.classid = $$pg_proc$$::regclass AND d.objid = p.oid AND d.deptype = $$e$$) \
-AND {condition} LOOP EXECUTE format($$ALTER ROUTINE %s {change}$$, f{value}); END LOOP; END $do$"""
+AND {condition} LOOP EXECUTE format($$ALTER ROUTINE %s {change}$$, f{value}); END LOOP; END {do}"""
 _HAS_PATH = "EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE $${pattern}$$)"
 
 
@@ -87,14 +87,16 @@ def _give_path(facts: t.Mapping[str, t.Any], target: str, own_path: str) -> list
 
     Without it, what is computed by functions that name no schemas could not be, and tables would come without rows.
     """
-    # A name that ends its quotes would be more than a name.
-    if not facts["objects"].get("functions") or "$" in own_path:
+    if not facts["objects"].get("functions"):
         return []
     path = ", ".join(filter(None, [own_path, _MARK]))
+    # A name that ended its quotes would be more than a name.
+    quotes = _quotes("path", path)
     give = _EACH_FUNCTION.format(
+        do=_quotes("do", path),
         condition="NOT " + _HAS_PATH.format(pattern="search\\_path=%"),
         change="SET search_path = %s",
-        value=f", $${path}$$",
+        value=f", {quotes}{path}{quotes}",
     )
     return [
         "# Until the rows are there, functions look for names without a schema in the database's own search_path:",
@@ -106,6 +108,13 @@ def _take_path(facts: t.Mapping[str, t.Any], target: str) -> list[str]:
     if not facts["objects"].get("functions"):
         return []
     take = _EACH_FUNCTION.format(
-        condition=_HAS_PATH.format(pattern=f"search\\_path=%{_MARK}"), change="RESET search_path", value=""
+        do="$do$", condition=_HAS_PATH.format(pattern=f"search\\_path=%{_MARK}"), change="RESET search_path", value=""
     )
     return [f"psql --no-psqlrc {target} --command={shlex.quote(take)}"]
+
+
+def _quotes(tag: str, text: str) -> str:
+    """Return dollar quotes that do not end within a text (PostgreSQL manual, "Dollar-Quoted String Constants")."""
+    while f"${tag}$" in text:
+        tag += "_"
+    return f"${tag}$"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family.grants import is_on_routine
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family.refusals import reason
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family.server_error import (
     client_failed,
@@ -65,3 +66,17 @@ def test_why_an_object_is_not_made(why: str, number: int | None, expected: str |
 )
 def test_names_lose_their_database(statement: str, expected: str) -> None:
     assert without_database(statement, "w") == expected
+
+
+@pytest.mark.parametrize(
+    ("grant", "is_on_it"),
+    [
+        ("GRANT EXECUTE ON FUNCTION `caso`.`sumaiva` TO `ana`@`%`", True),
+        ("GRANT EXECUTE, ALTER ROUTINE ON PROCEDURE `caso`.`SumaIva` TO `ana`@`%` WITH GRANT OPTION", True),
+        ("GRANT EXECUTE ON FUNCTION `caso`.`otra` TO `ana`@`%`", False),
+        ("GRANT SELECT ON `caso`.`SumaIva` TO `ana`@`%`", False),
+        ("GRANT EXECUTE ON `caso`.* TO `ana`@`%`", False),
+    ],
+)
+def test_rights_on_a_routine_go_with_it(grant: str, is_on_it: bool) -> None:
+    assert is_on_routine(grant, "SumaIva") is is_on_it
