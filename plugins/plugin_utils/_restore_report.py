@@ -117,7 +117,8 @@ def not_found(found: t.Mapping[str, t.Any], asked: Asked, variables: Variables, 
     """Say that no medium has what was asked for, and what went wrong on the way; parameters as of :func:`report`."""
     request = Request.read(asked)
     candidates = request.candidates(variables)
-    said = text["why_find"] % {
+    said = text["why_find_set" if request.set_id else "why_find"] % {
+        "set": request.set_id,
         "server": request.server,
         "source": request.source,
         "at": text["not_after"] % {"at": request.at} if request.at else "",

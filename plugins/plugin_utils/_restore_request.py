@@ -101,7 +101,7 @@ def refusal(asked: Asked, hosts: t.Mapping[str, Variables], groups: t.Mapping[st
     """
     request = Request.read(asked)
     servers = list(groups.get("servers", ()))
-    if not request.ticket.strip():
+    if not any(map(str.isalnum, request.ticket)):
         return text["no_ticket"]
     if request.server not in servers:
         return text["no_restore_server"] % {"servers": ", ".join(servers)}

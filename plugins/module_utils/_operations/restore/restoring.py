@@ -48,7 +48,7 @@ class RestoreRequest:
     """One set to restore.
 
     :param engine: bound to the target.
-    :param ticket: the help-desk ticket that asks for it; a restore without one is refused.
+    :param ticket: the help-desk ticket that asks for it; a restore without one (a letter or digit) is refused.
     :param replace: whether a target that holds data may be replaced (it is kept under a dated name).
     :param jobs: streams at a time.
     :param spool: a local directory for a set that comes from a remote medium.
@@ -107,7 +107,7 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
     :raises SetInvalid: when the set is bad, of another engine, or not what it says once restored.
     :raises BackupError: when anything fails; the target is then as it was.
     """
-    if not request.ticket.strip():
+    if not any(map(str.isalnum, request.ticket)):
         raise Refused(
             "restore",
             on=str(request.set_id),

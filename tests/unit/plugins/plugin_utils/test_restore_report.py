@@ -139,6 +139,10 @@ def test_what_was_not_considered_in_the_cloud_is_told() -> None:
             {"place": "vault", "at": "20261101T000000Z"},
             "no hay copia de srv/till hasta 20261101T000000Z en: {vault}. no connection",
         ),
+        (
+            {"place": "vault", "set": "srv/till/20261101T000000Z"},
+            "no hay ninguna copia srv/till/20261101T000000Z en: {vault}. no connection",
+        ),
     ],
 )
 def test_a_search_that_found_nothing_names_where_it_looked_and_what_went_wrong(

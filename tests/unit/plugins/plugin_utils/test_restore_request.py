@@ -52,6 +52,7 @@ def test_what_was_asked_for_properly_is_not_refused(request_: dict[str, t.Any]) 
     [
         ({"ticket": None}, "no_ticket"),
         ({"ticket": "  "}, "no_ticket"),
+        ({"ticket": "***"}, "no_ticket"),
         ({"server": "srw"}, "no_restore_server"),
         ({"server": "pc"}, "no_restore_server"),
         ({"source": ""}, "no_restore_source"),
