@@ -111,7 +111,7 @@ class TestNothingIsTouched:
         assert core.tree(target.parent) == before
         assert set(restore.log) <= {"inspect_target"}
 
-    @pytest.mark.parametrize("ticket", ["", "  ", "\t\n"])
+    @pytest.mark.parametrize("ticket", ["", "  ", "\t\n", "***"])
     def test_without_a_ticket(self, restore: Restore, ticket: str) -> None:
         with pytest.raises(Refused, match="no help-desk ticket was given"):
             restore.run(ticket=ticket)
