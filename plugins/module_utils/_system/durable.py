@@ -94,10 +94,15 @@ class HashedFile:
 def make_directory(path: str) -> None:
     """Make one directory of :data:`DIRECTORY_MODE`, whatever the umask; a set-group-ID bit it inherits stays.
 
-    :raises OSError: as mkdir(2) does.
+    :raises OSError: as mkdir(2) does; there is none then.
     """
     os.mkdir(path, DIRECTORY_MODE)
-    mode = os.lstat(path).st_mode
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+        raise
     if stat.S_IMODE(mode) & ~stat.S_ISGID != DIRECTORY_MODE:
         with contextlib.suppress(OSError):  # Some file systems have no modes.
             os.chmod(path, DIRECTORY_MODE | (mode & stat.S_ISGID))

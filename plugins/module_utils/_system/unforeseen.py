@@ -15,6 +15,7 @@ import datetime
 import os
 import secrets
 import traceback
+import types
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Unreadable, describe_os_error
@@ -66,7 +67,8 @@ def unforeseen(action: str, *, on: str, error: Exception, blame: type[BackupErro
     """
     place = _write_down(error)
     told = f"the traceback is in {place}" if place else "its traceback could not be written down"
-    if isinstance(error, ImportError):  # The code itself cannot be read: what it was to work on is not to blame.
+    # The code itself cannot be read, or was read in part: what it was to work on is not to blame.
+    if isinstance(error, (ImportError, NameError)) or isinstance(getattr(error, "obj", None), types.ModuleType):
         blame = BackupError
     if isinstance(error, (OSError, MemoryError)):
         kind = Unreadable if is_passing(error) else BackupError
