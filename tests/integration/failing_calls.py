@@ -61,7 +61,7 @@ _LINE = re.compile(r"^(\d+) +(\w+)\((.*)")
 _OUTPUT = ("0<", "1<", "2<")
 # Ansible's own words, with which it writes the answer: where that fails, no module can say so, and Ansible takes it for
 # failed.
-_CANNOT_ANSWER = re.compile(r"print\('\\n%s' % json\.dumps\(.*\n[ ~^]*\n?OSError: ")
+_CANNOT_ANSWER = re.compile(r"print\('\\n%s' % json\.dumps\(.*\n[ ~^]*\n?\w+Error: \[Errno ")
 _MESSAGE = re.compile(r"Could not .+ \(.+\): .+\. .+", re.DOTALL)
 Answer = dict[str, t.Any]
 

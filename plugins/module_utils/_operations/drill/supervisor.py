@@ -258,9 +258,14 @@ def _locked_name(directory: str) -> tuple[int, str]:
     """Return a name in the work directory and its lock, held before anything has the name: a sweep would remove it."""
     while True:
         lock, path = tempfile.mkstemp(prefix=PREFIX, suffix=LOCK, dir=directory)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.fstat(lock).st_nlink:  # No sweep was faster.
-            return lock, path[: -len(LOCK)]
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink:  # No sweep was faster.
+                return lock, path[: -len(LOCK)]
+        except OSError:
+            os.close(lock)
+            os.unlink(path)
+            raise
         os.close(lock)
 
 

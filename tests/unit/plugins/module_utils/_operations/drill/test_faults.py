@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import typing as t
 from pathlib import Path
@@ -25,7 +26,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill
     Drill,
     DrillRecord,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.request import DrillRequest, Limits
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.supervisor import Supervisor
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.sweep import remove_drill_directory
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 
 class FullDisk(DrillRecord):
@@ -55,4 +59,31 @@ def test_what_cannot_be_looked_through_is_removed_all_the_same(tmp_path: Path, m
 
     monkeypatch.setattr(os, "fwalk", cannot_be_listed)
     remove_drill_directory(str(directory))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drill_that_cannot_be_locked_is_not_done_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = DrillRequest(
+        open_medium=lambda: DirectoryMedium(path=str(tmp_path)),
+        medium_name="the vault",
+        identity_files=(),
+        allowed_signers=None,
+        work_directory=str(tmp_path),
+        user="nobody",
+        programs_directory=None,
+        queries=(),
+        limits=Limits(seconds=60, bytes=None, memory_bytes=1024**3),
+        jobs=1,
+    )
+    supervisor = Supervisor(request)
+
+    def no_more_locks(*_arguments: t.Any) -> t.NoReturn:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_more_locks)
+    found = supervisor.drill(SetId("srv", "a", "20261122T030000Z"))
+    assert found.outcome == NOT_DONE
+    assert "No locks available" in str(found.message)
     assert list(tmp_path.iterdir()) == []
