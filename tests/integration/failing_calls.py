@@ -105,7 +105,7 @@ def run(module: str, options: dict[str, t.Any], *tracer: str) -> Answer:
         timeout=120,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
-    if done.returncode and not done.stdout and _CANNOT_ANSWER.search(done.stderr):
+    if done.returncode and _CANNOT_ANSWER.search(done.stderr):
         return {"failed": True, "msg": "Could not answer (stdout): what wrote the answer failed. Run again."}
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     answer = json.loads(done.stdout.strip().splitlines()[-1])
