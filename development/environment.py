@@ -355,7 +355,10 @@ def ensure(profile: str) -> None:
 def variables(base: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables with which a process runs inside the environment."""
     result = dict(os.environ if base is None else base)
-    result.pop("PYTHONHOME", None)
+    # Unbuffered, Python reads a module that Ansible pipes to it byte by byte; and code that is compiled again each time
+    # makes every start slow.
+    for name in ("PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+        result.pop(name, None)
     result["PATH"] = os.pathsep.join([str(VENV / "bin"), outside_path()])
     result["VIRTUAL_ENV"] = str(VENV)
     result["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
