@@ -133,3 +133,9 @@ def test_everything_that_the_machine_lacks_for_the_demo_is_said_at_once(
         (tmp_path / program).write_text("#!/bin/sh\n")
         (tmp_path / program).chmod(0o755)
     environment.check_system("demo")
+
+
+def test_what_slows_every_start_of_python_down_is_left_out() -> None:
+    given = {"PATH": "/bin", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHOME": "/", "KEPT": "1"}
+    made = environment.variables(given)
+    assert {name for name in made if name in given} == {"PATH", "KEPT"}
