@@ -220,8 +220,7 @@ def main() -> None:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         store = None
         if not given.no_cloud:
-            names = [f"srv-{number:02d}" for number in range(1, max(given.servers) + 1)]
-            store = stack.enter_context(ObjectStore(root / "cloud", writers=names))
+            store = stack.enter_context(ObjectStore(root / "cloud"))
         for count in sorted(set(given.servers)):
             directory = root / f"of-{count}"
             directory.mkdir()
