@@ -134,6 +134,15 @@ remarks:
   type: list
   elements: dict
   sample: []
+keeps_versions:
+  description:
+    - Whether the object that was stored last has a version.
+    - If not, the bucket keeps none, or the key may not list them. Without versions, whoever has a server's key can
+      replace what is stored.
+    - Null if the bucket holds nothing of this host.
+  returned: success
+  type: bool
+  sample: true
 failures:
   description: What is wrong in the store, each with the set's C(id), C(message) and C(details).
   returned: always

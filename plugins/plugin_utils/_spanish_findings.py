@@ -199,12 +199,6 @@ FINDINGS = {
     "These sets of {text_place} were never read there: {output_names}.": (
         "En {text_place} hay copias que nunca se han leído allí: {output_names}."
     ),
-    "what was stored last has no version: the bucket keeps none, or the systems computer's key may not list them."
-    " Without versions, whoever has a server's key can replace the copies there. Turn versioning on at the provider.": (
-        "lo último que se guardó no tiene versión: el depósito no guarda versiones, o la llave del computador de"
-        " sistemas no puede verlas. Sin versiones, quien tenga la llave de un servidor puede reemplazar las copias que"
-        " hay allí. Active las versiones donde el proveedor."
-    ),
     "there are sets that {text_place} does not hold and that have not been audited: {output_names}": (
         "hay copias que no están en {text_place} y que no se han auditado: {output_names}"
     ),

@@ -134,6 +134,7 @@ def stored(
     remarks: list[Entry] = []
     for remark in (remark for audit in audits for remark in audit.get("remarks") or ()):
         remarks += [remark] if remark not in remarks else []
+    no_versions = any(audit.get("keeps_versions") is False for audit in audits)
     out_of_reach = _listed(results, "stored", "absent")
     # With a policy of intervals, restore_drill says what is overdue.
     in_vault = [] if drill_policy in _BY_INTERVAL else _listed(results.get("vaulted") or {}, "destination")
@@ -143,6 +144,7 @@ def stored(
         *_all({"what": "to_store" if check_mode else "stored"}, filter(_changed, _listed(results, "stored"))),
         *_all({"what": "to_audit" if check_mode else "audited"}, filter(_changed, audited)),
         *_all({"what": "cloud_remark"}, remarks),
+        *([{"what": "cloud_without_versions"}] if no_versions else []),
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
         *_replaced(results.get("replaced") or {}, catalogue, check_mode=check_mode),

@@ -47,11 +47,6 @@ _NEXT = (
     " one got out, and delete those objects with an administrator's key (a delete marker is enough)."
 )
 
-_NO_VERSIONS = (
-    "what was stored last has no version: the bucket keeps none, or the systems computer's key may not list them."
-    " Without versions, whoever has a server's key can replace the copies there. Turn versioning on at the provider."
-)
-
 
 @dataclasses.dataclass
 class AuditReport(SetsReport):
@@ -59,14 +54,21 @@ class AuditReport(SetsReport):
 
     :param missing: the sets of the reference of which no good copy is in the store.
     :param remarks: other objects there that do no harm, each with ``id`` and ``message``.
+    :param keeps_versions: whether what was stored last has a version; None: nothing is there.
     """
 
     missing: list[str] = dataclasses.field(default_factory=list)
     remarks: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    keeps_versions: bool | None = None
 
     def result(self) -> dict[str, t.Any]:
         """Return the module's return values."""
-        return {**super().result(), "missing": self.missing, "remarks": self.remarks}
+        return {
+            **super().result(),
+            "missing": self.missing,
+            "remarks": self.remarks,
+            "keeps_versions": self.keeps_versions,
+        }
 
     def remark(self, subject: str, message: str) -> None:
         """Note what should be known and is no failure."""
@@ -100,6 +102,8 @@ def audit_sets(
         listing = store.listing(host=selection.host, source=selection.source)
     except BackupError as error:
         raise error.with_next_step(f"{error.next_step} {audit.what_is_known(chosen)}") from error
+    if listing.newest is not None:
+        audit.report.keeps_versions = listing.newest.version is not None
     for set_id in chosen:
         try:
             with contained("audit a set", on=str(set_id)):
@@ -109,7 +113,6 @@ def audit_sets(
     if selection.ids is None:
         audit.look_at_unknown({set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)})
         audit.tell_strays(listing)
-        audit.tell_versions(listing)
     return audit.report
 
 
@@ -196,11 +199,6 @@ class _Audit:
         """Report objects that can be no part of a set."""
         if listing.strays:
             self.report.remark("", f"there are objects that belong to no set: {_named(listing.strays)}")
-
-    def tell_versions(self, listing: Listing) -> None:
-        """Report a bucket in which a put replaces what was there, without a trace."""
-        if listing.newest is not None and listing.newest.version is None:
-            self.report.remark("", _NO_VERSIONS)
 
     def _read(self, set_id: SetId, places: dict[str, Place], content: str) -> S3Contents | None:
         """Read a set that has no receipt, and write the receipt; None where nothing good is there."""

@@ -161,6 +161,12 @@ class TestStore:
         results = {"looked": {"remarks": [remark]}, "audited": {"remarks": [remark]}}
         assert said(stored(results)) == [("cloud_remark", A)]
 
+    @pytest.mark.parametrize("keeps", [True, None, False])
+    def test_a_cloud_without_versions_is_told(self, keeps: bool | None) -> None:
+        results: dict[str, Result] = {"looked": {"keeps_versions": None}, "audited": {"keeps_versions": keeps}}
+        told = [entry["what"] for entry in stored(results)]
+        assert told == (["cloud_without_versions"] if keeps is False else [])
+
     def test_what_the_cloud_lacks_and_the_disk_has_no_more_is_told(self) -> None:
         assert said(stored({"stored": {"sets": [one(B)], "absent": [A]}})) == [("stored", B), ("not_in_cloud", "")]
         assert stored({"stored": {"absent": [A, B]}})[0]["message"] == f"{A}, {B}"
