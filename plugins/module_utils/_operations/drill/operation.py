@@ -174,7 +174,7 @@ def conclude_drill(
 ) -> None:
     """Write a drill down, and do what follows from it.
 
-    One that cannot be written down counts as not done, and stops no other; unless it failed: that is not forgotten.
+    One that passed and cannot be written down counts as not done. Why another did not pass is reported all the same.
 
     :param record: None: it is written down elsewhere.
     """
@@ -184,7 +184,7 @@ def conclude_drill(
             record.add(drill)
         except BackupError as error:
             lost = error
-    if lost is None or drill.outcome == FAILED:
+    if lost is None or drill.outcome != PASSED:
         report_drill(drill, medium, set_aside, report)
     if lost is not None:
         unknown = dataclasses.replace(drill, outcome=NOT_DONE, message=lost.message, details=lost.details)

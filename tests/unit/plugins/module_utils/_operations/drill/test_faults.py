@@ -36,17 +36,21 @@ class FullDisk(DrillRecord):
     """A record that nothing can be added to."""
 
     def add(self, drill: Drill) -> None:
-        raise BackupError("record a drill", on=drill.id, why="No space left on device", next_step="Drill again.")
+        raise BackupError("record a drill", on=drill.id, why="the disk is full", next_step="Drill again.")
 
 
-@pytest.mark.parametrize(("outcome", "told"), [(PASSED, [NOT_DONE]), (FAILED, [FAILED, NOT_DONE])])
+@pytest.mark.parametrize(
+    ("outcome", "told"), [(PASSED, ["disk"]), (FAILED, ["why", "disk"]), (NOT_DONE, ["why", "disk"])]
+)
 def test_a_drill_that_cannot_be_written_down_did_not_pass(tmp_path: Path, outcome: str, told: list[str]) -> None:
     report = DrillsReport()
     drill = Drill("srv/a/20261122T030000Z", outcome, "2026-11-22T04:00:00Z", "the vault", message="why")
     with DirectoryMedium(path=str(tmp_path)) as medium:
         conclude_drill(drill, medium, False, report, FullDisk(str(tmp_path)))
     assert report.sets == []
-    assert [entry["outcome"] for entry in report.failures] == told
+    assert [word in entry["message"] for word, entry in zip(told, report.failures)] == [True] * len(told)
+    assert [entry["outcome"] for entry in report.failures][-1] == NOT_DONE
+    assert len(report.failures) == len(told)
 
 
 def test_what_cannot_be_looked_through_is_removed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
