@@ -98,6 +98,10 @@ record_problems:
 import dataclasses
 import math
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused

@@ -254,6 +254,10 @@ unknown:
   sample: []
 """
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.discover.operation import (

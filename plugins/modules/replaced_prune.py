@@ -188,6 +188,10 @@ failures:
       sample: []
 """
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out

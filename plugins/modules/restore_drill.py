@@ -368,6 +368,10 @@ not_removed:
   sample: []
 """
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument

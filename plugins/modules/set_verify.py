@@ -146,6 +146,10 @@ dated_after_now:
   sample: []
 """
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument

@@ -17,7 +17,7 @@ import sysconfig
 import typing as t
 import zipfile
 
-from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement
+from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement, payload
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command
 
 _PACKAGE = "ansible_collections.infitulua.backup.plugins.module_utils"
@@ -58,7 +58,10 @@ class Code:
         :param launcher: of ``confinement.confined``, with this code as :data:`CODE`; nothing: not confined.
         """
         code = CODE if launcher else f"/proc/self/fd/{self.descriptor}"
-        boot = f"import sys; sys.path.insert(0, {code!r}); from {module} import main; main()"
+        boot = (
+            f"import sys; sys.path.insert(0, {code!r}); from {payload.__name__} import compile_once; compile_once();"
+            f" from {module} import main; main()"
+        )
         return Command(
             [_PYTHON, "-I", "-S", "-B", "-c", boot, *arguments],
             launcher=launcher,
