@@ -117,7 +117,7 @@ class Institution:
             "ansible_python_interpreter": sys.executable,
             "ansible_remote_tmp": str(self.directory / "ansible" / "tmp"),
             "backup_language": self.language,
-            "backup_become": False,
+            "ansible_become": False,
             "backup_reach": "directory",
             "backup_escrow_recipient": escrow,
             "backup_disk_minimum_free_bytes": 100_000_000,

@@ -12,7 +12,6 @@ ALL_HOSTS: t.Final = frozenset(
     {
         "backup_organization",
         "backup_language",
-        "backup_become",
         "backup_escrow_recipient",
         "backup_cloud",
         "backup_cloud_access_key",

@@ -137,7 +137,7 @@ def test_a_wrong_password_for_sudo_is_a_failure_in_the_report(tmp_path: Path, pl
     institution.build()
     # As another user: who is one already asks nobody.
     become = {
-        "backup_become": True,
+        "ansible_become": True,
         "ansible_become_user": "nobody",
         "ansible_become_exe": str(sudo),
         "ansible_become_password": "equivocada",
