@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -12,10 +13,12 @@ import operator
 import time
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import instances
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
@@ -145,6 +148,7 @@ def drill_sets(
     report.planned = [str(set_id) for set_id in chosen]
     if not check_mode and chosen:
         supervisor = Supervisor(make_drill_request(params, medium))
+        _load_engines(medium, chosen)
         end = time.monotonic() + params["budget_minutes"] * 60 if params["budget_minutes"] is not None else None
 
         def ended(drill: Drill) -> None:
@@ -167,6 +171,16 @@ def drill_sets(
             entries.sort(key=lambda entry: order.get(entry["id"], -1))
     report.overdue = overdue_sources(selection.choose(medium), record, params["interval_days"])
     return report
+
+
+def _load_engines(medium: Medium, sets: t.Sequence[SetId]) -> None:
+    """Load what these sets are restored into once, and not again in the process of each drill."""
+    if medium.local is None or len(sets) == 1:
+        return
+    for set_id in sets:
+        # What is wrong with a set, its drill tells.
+        with contextlib.suppress(BackupError), contained("read a set", on=str(set_id)):
+            instances.load(read_description(set_id, medium.contents(set_id)).engine)
 
 
 def conclude_drill(

@@ -14,7 +14,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
 from ..restore import kept_data
-from ..restore.operation import checked_keep_days, describe_replaced
 from ..sources import MANY_ARGUMENTS, target_databases
 
 # What says where a target's data is, by any engine: the data there is in use, and not a leftover of a restore.
@@ -76,7 +75,7 @@ def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Replac
 
     :raises Refused: when ``keep_days`` is not a number of days.
     """
-    keep_days = checked_keep_days(params["keep_days"])
+    keep_days = kept_data.checked_keep_days(params["keep_days"])
     report = ReplacedReport()
     wanted: list[tuple[str, str, dict[str, t.Any]]] = []
     for target in params["targets"]:
@@ -107,7 +106,7 @@ def prune_replaced(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Replac
             report.replaced.append(
                 {
                     "source": name,
-                    **describe_replaced(entry),
+                    **kept_data.describe_replaced(entry),
                     "in_use": entry.in_use,
                     "removed": removed,
                 }

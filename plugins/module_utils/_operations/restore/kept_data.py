@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import KeptData, Replaced
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import TIME_FORMAT
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
@@ -66,6 +66,26 @@ def prune(
         else:
             pruned.removed.append(entry)
     return pruned
+
+
+def describe_replaced(entry: Replaced) -> dict[str, t.Any]:
+    """Return what a module returns of something that a restore has kept."""
+    return {"name": entry.name, "since": entry.since, "bytes": entry.bytes}
+
+
+def checked_keep_days(days: int | None) -> int | None:
+    """For how many days what was replaced is kept; None: for ever.
+
+    :raises Refused: when it is less than none.
+    """
+    if days is not None and days < 0:
+        raise Refused(
+            "keep what was replaced",
+            on=f"{days} days",
+            why="a time is not negative",
+            next_step="Give 0 to keep nothing, or leave it out to keep everything.",
+        )
+    return days
 
 
 def _is_due(entry: Replaced, keep_days: int | None, now: datetime.datetime) -> bool:

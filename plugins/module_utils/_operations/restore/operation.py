@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import Replaced, TargetState
+from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import TargetState
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import find_engine
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium
@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ..known_sets import DATED_AFTER_NOW, SUSPECT, UNREADABLE, KnownSet
 from ..options import spool_directory
 from ..selection import SetSelection
+from .kept_data import checked_keep_days, describe_replaced
 from .restoring import RestoreRequest, RestoreResult
 
 # How long a restore may take where nothing is said: far longer than any that goes on.
@@ -125,26 +126,6 @@ def describe_restore(result: RestoreResult) -> dict[str, t.Any]:
             "after": f"{result.target}: {result.set_id}\n",
         },
     }
-
-
-def describe_replaced(entry: Replaced) -> dict[str, t.Any]:
-    """Return what a module returns of something that a restore has kept."""
-    return {"name": entry.name, "since": entry.since, "bytes": entry.bytes}
-
-
-def checked_keep_days(days: int | None) -> int | None:
-    """For how many days what was replaced is kept; None: for ever.
-
-    :raises Refused: when it is less than none.
-    """
-    if days is not None and days < 0:
-        raise Refused(
-            "keep what was replaced",
-            on=f"{days} days",
-            why="a time is not negative",
-            next_step="Give 0 to keep nothing, or leave it out to keep everything.",
-        )
-    return days
 
 
 def _limit(seconds: int | None, source_bytes: int) -> int:
