@@ -199,6 +199,13 @@ options:
             mode usually needs no copy.
           - When not given, the directory of each database.
         type: path
+  survey:
+    description:
+      - Also look for databases that no source covers, once the sources have been backed up. What is found is returned
+        as RV(survey).
+      - A mapping with C(local) and C(ignore), as M(infitulua.backup.database_info) takes them.
+      - The module does not fail because of that, not even if the mapping is wrong.
+    type: dict
 seealso:
   - module: infitulua.backup.database_restore
   - module: infitulua.backup.set_verify
@@ -348,6 +355,15 @@ gone:
       description: The id of the source's newest set.
       type: str
       sample: srv-financiero/servidor.nomina/20261122T030000Z
+survey:
+  description:
+    - What no source covers.
+    - It has C(unprotected), C(unknown) and C(ignored) as M(infitulua.backup.database_info) returns them, or C(msg), why
+      it could not be looked for.
+  returned: with O(survey), if any source could be looked at
+  type: dict
+  sample: {"unprotected": [{"engine": "mariadb", "server": "/run/mysqld/mysqld.sock", "name": "tienda", "bytes": 1024}],
+    "unknown": [], "ignored": []}
 remarks:
   description: Remarks about the list of sources, apart from the warnings of each set.
   returned: when the sources could be looked at
@@ -365,15 +381,23 @@ dated_after_now:
   sample: []
 """
 
+import typing as t
+
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import database_sources
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import source_arguments
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.discover.operation import (
+    SURVEY_ARGUMENTS,
+    survey,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
     DUMP_ARGUMENTS,
     SOURCE_ARGUMENTS,
@@ -382,6 +406,20 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import MANY_ARGUMENTS
 from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
+from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
+
+
+def _survey(params: dict[str, t.Any], warnings: list[str]) -> dict[str, t.Any]:
+    checked = ArgumentSpecValidator(SURVEY_ARGUMENTS).validate(params["survey"])
+    if checked.error_messages:
+        return {"msg": "; ".join(checked.error_messages)}
+    try:
+        with contained("list databases", on=params["host"]):
+            report = survey({**params, **checked.validated_parameters})
+    except BackupError as error:
+        return {"msg": error.message}
+    warnings += report.warnings
+    return {"unprotected": report.unprotected, "unknown": report.unknown, "ignored": report.ignored}
 
 
 def main() -> None:
@@ -397,6 +435,7 @@ def main() -> None:
             **DUMP_ARGUMENTS,
             "medium": {**medium_argument(), "required": True},
             "sources": {"type": "list", "elements": "dict", "required": True, "options": source},
+            "survey": {"type": "dict"},
         },
         supports_check_mode=True,
     )
@@ -404,7 +443,9 @@ def main() -> None:
     def work() -> Answer:
         lower_priority(module.params)
         report = dump_sources(module.params, check_mode=module.check_mode)
-        return Answer({**report.result(), "gone": report.gone_sources()}, report.all_warnings(), report.message)
+        warnings = list(report.all_warnings())
+        found = {"survey": _survey(module.params, warnings)} if module.params["survey"] is not None else {}
+        return Answer({**report.result(), "gone": report.gone_sources(), **found}, warnings, report.message)
 
     nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "gone": []}
     carry_out(module, "back up databases", on=module.params["host"], work=work, nothing=nothing)

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
 
-from .discovery import Discovery
+from .discovery import Discovery, FoundDatabase
 
 if t.TYPE_CHECKING:
     from .base import KeptData, SourceEngine, TargetEngine
@@ -136,6 +136,16 @@ class ServerRegistration(Registration):
     def account(cls) -> type[Account]:
         """Return how the server keeps the account that backs up: ``<Name>Account`` of ``backup_account.py``."""
         return t.cast("type[Account]", cls._part("backup_account", "Account"))
+
+    @classmethod
+    def is_unused(cls, options: t.Mapping[str, t.Any], database: FoundDatabase) -> bool:
+        """Whether it is a database that every server of this engine has, and that holds nothing.
+
+        :param options: of a source, without its database.
+        :raises BackupError: when the server cannot be asked.
+        """
+        del options, database
+        return False
 
     @classmethod
     def discover(cls, options: t.Mapping[str, t.Any], *, sizes: bool = False) -> Discovery:

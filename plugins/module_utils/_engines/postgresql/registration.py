@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import typing as t
+
+from ..discovery import FoundDatabase
 from ..registration import ServerRegistration
 from .options import NAME, SOURCE_ARGUMENTS, TARGET_ARGUMENTS
 
@@ -16,3 +19,8 @@ class Postgresql(ServerRegistration):
     source_arguments = SOURCE_ARGUMENTS
     target_arguments = TARGET_ARGUMENTS
     account_options = ("bypass_row_security",)
+
+    @classmethod
+    def is_unused(cls, options: t.Mapping[str, t.Any], database: FoundDatabase) -> bool:
+        """Whether it is the database ``postgres``, which clients connect to by default, and holds nothing."""
+        return bool(cls._module("discovery").is_unused(options, database))

@@ -64,32 +64,31 @@ def differences(own: float, others: t.Mapping[str, float]) -> list[Difference]:
 
 
 def difference_from_record(
-    directory: str, host: str, now: datetime.datetime, *, sources: t.Sequence[str] | None = None
+    directory: str, sources: t.Mapping[str, t.Sequence[str]], now: datetime.datetime
 ) -> tuple[Difference | None, list[BackupError]]:
     """How far this host's clock is behind the last drills that it wrote down, and what of them cannot be read.
 
     :param directory: the record of drills.
-    :param host: whose drills count.
-    :param sources: only these sources', since nobody writes on in the record of one that is gone; ``name.*`` stands for
-        all that begin so. None: every source's.
+    :param sources: whose drills count, by host: nobody writes on in the record of a source that is gone. ``name.*``
+        stands for all that begin so.
     :returns: None for the difference where this host's clock is not behind.
     """
     record = DrillRecord(directory)
     ahead = [0]
-    try:
-        names = record.sources(host)
-    except BackupError as error:
-        return None, [error]
     problems = []
-    for source in names:
-        if sources is not None and not any(_is_meant(source, name) for name in sources):
-            continue
+    for host, names in sources.items():
         try:
-            last = record.of_source(host, source)[-1:]
+            recorded = [source for source in record.sources(host) if any(_is_meant(source, name) for name in names)]
         except BackupError as error:
             problems.append(error)
             continue
-        ahead += [round((drill.moment - now).total_seconds()) for drill in last]
+        for source in recorded:
+            try:
+                last = record.of_source(host, source)[-1:]
+            except BackupError as error:
+                problems.append(error)
+                continue
+            ahead += [round((drill.moment - now).total_seconds()) for drill in last]
     seconds = max(ahead)
     return (_difference(OWN_RECORD, seconds) if seconds > UNREMARKABLE else None), problems
 

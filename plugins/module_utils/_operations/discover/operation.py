@@ -13,9 +13,9 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.discovery import Discovery, FoundDatabase
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.kept_name import INFIX as KEPT_INFIX
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import discoveries
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.postgresql.discovery import is_unused
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import (
     DATABASE_ENGINES,
+    SERVER_ENGINES,
     find_engine,
     source_arguments,
 )
@@ -29,6 +29,20 @@ from ..dump.operation import SOURCE_ARGUMENTS, make_directory
 from ..selection import SetSelection
 from ..sources import MANY_ARGUMENTS, expand
 
+SURVEY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "local": {"type": "bool", "default": True},
+    "ignore": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "database": {"type": "str", "default": "*"},
+            "server": {"type": "str", "default": "*"},
+            "engine": {"type": "str", "choices": discoveries.NAMES},
+            "reason": {"type": "str", "required": True},
+        },
+    },
+}
 INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "host": {"type": "str", "required": True},
     "medium": {**medium_argument(), "required": True},
@@ -43,18 +57,7 @@ INFO_ARGUMENTS: dict[str, dict[str, t.Any]] = {
             **MANY_ARGUMENTS,
         },
     },
-    "local": {"type": "bool", "default": True},
-    "ignore": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "database": {"type": "str", "default": "*"},
-            "server": {"type": "str", "default": "*"},
-            "engine": {"type": "str", "choices": discoveries.NAMES},
-            "reason": {"type": "str", "required": True},
-        },
-    },
+    **SURVEY_ARGUMENTS,
 }
 # What is a source's and says nothing of the server that it is on.
 _OF_DATABASE = ("database", *MANY_ARGUMENTS)
@@ -246,9 +249,10 @@ class Survey:
             return _SYSTEM
         if database.template:
             return _TEMPLATE
-        if source is None and database.engine == "postgresql":
+        if source is None:
             try:
-                return _SYSTEM if is_unused(server.options, database) else _USER
+                unused = SERVER_ENGINES[database.engine].is_unused(server.options, database)
+                return _SYSTEM if unused else _USER
             except BackupError as error:
                 self._unknown(database.engine, f"{database.name} on {server.discovery.server}", error.why)
         return _USER
