@@ -20,7 +20,7 @@ class FilterModule:
             "drill_hosts": _inventory.drill_hosts,
             "known_hosts": _inventory.known_hosts,
             "lost_sources": _lost_sources,
-            "recorded_names": _sources.recorded_names,
+            "recorded_sources": _sources.recorded_sources,
             "restore_places": _sources.restore_places,
             "signers": _inventory.signers,
             "trial_servers": _inventory.trial_servers,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _outcome, _report, _steps
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _clocks, _outcome, _report, _steps
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
 
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -25,13 +25,14 @@ class FilterModule:
             "backed_up": _backed_up,
             "drilled": _steps.drilled,
             "failures": _failures,
-            "lacking": _steps.lacking,
+            "never_stored": _steps.never_stored,
             "noted_at_end": _noted_at_end,
             "noted_failure": _noted_failure,
             "report": _show,
             "stored": _stored,
             "swept": _outcome.swept,
             "verified": _steps.verified,
+            "wrong_clocks": _clocks.wrong_clocks,
         }
 
 

@@ -35,17 +35,13 @@ options:
   record_directory:
     description: The directory with this host's record of drills, whose last entries are also compared with its clock.
     type: path
-  record_host:
-    description: The host whose drills count.
-    type: str
   record_sources:
     description:
-      - The sources whose drills count; when not given, all of them. V(name.*) means all sources that begin with
-        C(name.).
+      - The sources whose drills count, as a mapping of hosts to lists of their sources. V(name.*) means all sources
+        that begin with C(name.).
       - Name only sources that are still drilled. A wrong date in the record of any other source would never be
         corrected.
-    type: list
-    elements: str
+    type: dict
 seealso:
   - module: infitulua.backup.set_info
 """
@@ -56,12 +52,15 @@ EXAMPLES = r"""
     reference: "{{ now(utc=true).isoformat() }}"
   register: server
 
-- name: Compare it with the systems computer's
+- name: Compare it with the systems computer's, and that one with its record
   infitulua.backup.clock_info:
     reference: "{{ now(utc=true).isoformat() }}"
     others:
       server: "{{ server.ahead_seconds }}"
       control_node: 0
+    record_directory: /var/lib/infitulua-backup/drills
+    record_sources:
+      srv-financiero: [contabilidad, usuarios]
   delegate_to: computador-sistemas
   register: clocks
 """
@@ -121,10 +120,9 @@ def main() -> None:
             "reference": {"type": "str", "required": True},
             "others": {"type": "dict", "default": {}},
             "record_directory": {"type": "path"},
-            "record_host": {"type": "str"},
-            "record_sources": {"type": "list", "elements": "str"},
+            "record_sources": {"type": "dict"},
         },
-        required_together=[("record_directory", "record_host")],
+        required_together=[("record_directory", "record_sources")],
         supports_check_mode=True,
     )
 
@@ -135,10 +133,7 @@ def main() -> None:
         problems: list[str] = []
         if module.params["record_directory"]:
             of_record, unread = difference_from_record(
-                module.params["record_directory"],
-                module.params["record_host"],
-                now,
-                sources=module.params["record_sources"],
+                module.params["record_directory"], _lists(module.params["record_sources"]), now
             )
             found += [of_record] if of_record else []
             problems = [problem.message for problem in unread]
@@ -169,6 +164,20 @@ def _numbers(others: dict[str, object]) -> dict[str, float]:
             why=str(error),
             next_step="Give for each clock a number of seconds, as this module returns it as ahead_seconds.",
         ) from error
+
+
+def _lists(sources: dict[str, object]) -> dict[str, list[str]]:
+    found = {}
+    for host, names in sources.items():
+        if not isinstance(names, list):
+            raise Refused(
+                "compare clocks",
+                on=f"record_sources, {host}",
+                why="it is not a list",
+                next_step="Give for each host the list of its sources, as the filter recorded_sources returns it.",
+            )
+        found[host] = [str(name) for name in names]
+    return found
 
 
 if __name__ == "__main__":

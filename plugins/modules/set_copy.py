@@ -42,6 +42,11 @@ options:
     type: list
     elements: str
     default: []
+  except_those_in:
+    description:
+      - The directory of a medium on this host, such as the vault. The sets that it holds are left out too.
+      - It is listed first, and returned as RV(excepted) even if O(origin) cannot be reached.
+    type: path
   only_fit:
     description:
       - Whether to skip those of O(sets) that O(origin) does not hold (RV(absent)) or that are suspect (RV(left_out)).
@@ -53,7 +58,7 @@ options:
     type: bool
     default: false
   drill_record_directory:
-    description: The record of drills for O(list_destination), as in M(infitulua.backup.set_info).
+    description: The record of drills for the two lists, as in M(infitulua.backup.set_info).
     type: path
   move:
     description:
@@ -207,6 +212,28 @@ absent:
   type: list
   elements: str
   sample: []
+excepted:
+  description:
+    - What M(infitulua.backup.set_info) returns for O(except_those_in), O(host) and O(source).
+    - A set there that cannot be read is not left out.
+  returned: with O(except_those_in), if it can be listed
+  type: dict
+  contains:
+    sets:
+      description: The sets, as M(infitulua.backup.set_info) returns them.
+      type: list
+      elements: dict
+      sample: []
+    failures:
+      description: The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
+      type: list
+      elements: dict
+      sample: []
+    dated_after_now:
+      description: The ids of those that are dated more than five minutes in the future.
+      type: list
+      elements: str
+      sample: []
 destination:
   description:
     - What M(infitulua.backup.set_info) would now return for O(destination), O(host) and O(source); in check mode,
@@ -250,12 +277,16 @@ dated_after_now:
   sample: []
 """
 
+import typing as t
+
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.operation import CopiesReport, copy_sets
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.reencryption import Reencryption
@@ -270,8 +301,17 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.outer
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
+Listed = dict[str, t.Any]
+_NOTHING: Listed = {"sets": [], "failures": [], "dated_after_now": [], "left_out": [], "absent": []}
 
-def _copy(module: AnsibleModule) -> tuple[CopiesReport, dict[str, dict[str, object]]]:
+
+def _list(params: Listed, medium: Medium) -> Listed:
+    there = SetSelection(host=params["host"], source=params["source"])
+    listed = list_sets(medium, there, drill_record=params["drill_record_directory"]).result()
+    return {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+
+
+def _copy(module: AnsibleModule, excepted: t.Iterable[str]) -> tuple[CopiesReport, Listed]:
     """Copy, and list the destination where that is asked for."""
     params = module.params
     with make_medium(params["origin"]) as origin, make_medium(params["destination"]) as destination:
@@ -279,7 +319,7 @@ def _copy(module: AnsibleModule) -> tuple[CopiesReport, dict[str, dict[str, obje
             origin,
             destination,
             make_selection(params),
-            except_sets=frozenset(SetId.parse(text) for text in params["except_sets"]),
+            except_sets=frozenset(SetId.parse(text) for text in excepted),
             options=CopyOptions(
                 move=params["move"],
                 verify=params["verify"],
@@ -296,11 +336,7 @@ def _copy(module: AnsibleModule) -> tuple[CopiesReport, dict[str, dict[str, obje
             check_mode=module.check_mode,
             only_fit=params["only_fit"],
         )
-        if not params["list_destination"]:
-            return report, {}
-        there = SetSelection(host=params["host"], source=params["source"])
-        listed = list_sets(destination, there, drill_record=params["drill_record_directory"]).result()
-        return report, {"destination": {name: listed[name] for name in ("sets", "failures", "dated_after_now")}}
+        return report, {"destination": _list(params, destination)} if params["list_destination"] else {}
 
 
 def main() -> None:
@@ -311,6 +347,7 @@ def main() -> None:
             "origin": {**medium_argument(), "required": True},
             "destination": {**medium_argument(), "required": True},
             "except_sets": {"type": "list", "elements": "str", "default": []},
+            "except_those_in": {"type": "path"},
             "only_fit": {"type": "bool", "default": False},
             "list_destination": {"type": "bool", "default": False},
             "drill_record_directory": {"type": "path"},
@@ -330,13 +367,23 @@ def main() -> None:
     )
 
     def work() -> Answer:
-        report, listed = _copy(module)
+        params = module.params
+        left_out = list(params["except_sets"])
+        excepted: Listed = {}
+        if params["except_those_in"] is not None:
+            with make_medium({"type": "directory", "path": params["except_those_in"]}) as medium:
+                there = _list(params, medium)
+            left_out += [entry["id"] for entry in there["sets"]]
+            excepted["excepted"] = there
+        try:
+            report, listed = _copy(module, left_out)
+        except BackupError as error:
+            return Answer({"details": error.details, **_NOTHING, **excepted}, failure=error.message)
         copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
         diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
-        return Answer({"diff": diff, **report.result(), **listed}, failure=report.message)
+        return Answer({"diff": diff, **report.result(), **listed, **excepted}, failure=report.message)
 
-    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "left_out": [], "absent": []}
-    carry_out(module, "copy sets", on=module.params["destination"]["type"], work=work, nothing=nothing)
+    carry_out(module, "copy sets", on=module.params["destination"]["type"], work=work, nothing=_NOTHING)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.compare_clocks import operation
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import Catalogue
 
 _DAY = 86400
@@ -16,30 +18,61 @@ _IN_DAYS = 2 * _DAY
 _IN_MINUTES = 10 * _MINUTE
 
 
+#: What ``clock_info`` returned on a host; empty where it was not asked.
+Clock = t.Mapping[str, t.Any]
+
+
+def wrong_clocks(server_clock: Clock, systems_clock: Clock) -> list[str]:
+    """Return which clocks differ by minutes from the systems computer's: ``server``, ``control_node``, ``record``."""
+    found = [*_of_server(server_clock, systems_clock), *_of_systems_computer(systems_clock)]
+    return [difference["clock"] for difference in found if difference["serious"]]
+
+
+def _of_server(server_clock: Clock, systems_clock: Clock) -> list[dict[str, t.Any]]:
+    """Return how the server's clock differs from the systems computer's, both compared with the control node's."""
+    if "ahead_seconds" not in server_clock or "ahead_seconds" not in systems_clock:
+        return []
+    found = operation.differences(systems_clock["ahead_seconds"], {"server": server_clock["ahead_seconds"]})
+    return [dataclasses.asdict(difference) for difference in found]
+
+
+def _of_systems_computer(systems_clock: Clock) -> list[dict[str, t.Any]]:
+    return list(systems_clock.get("differences") or ())
+
+
 def entries(
-    server_clock: t.Mapping[str, t.Any],
-    comparison: t.Mapping[str, t.Any],
+    server_clock: Clock,
+    systems_clock: Clock,
     server: str,
     systems_computer: str,
     catalogue: Catalogue,
+    *,
+    parts: t.Collection[str] = ("server", "systems"),
 ) -> tuple[list[dict[str, t.Any]], list[dict[str, t.Any]]]:
     """Return the warnings, and the failures: differences of minutes.
 
-    :param server_clock: what ``clock_info`` returned on the server.
-    :param comparison: what it returned on the systems computer.
+    :param parts: of whose clocks: the ``server``'s, and the ``systems`` computer's with that of the control node.
     """
     warnings: list[dict[str, t.Any]] = []
     serious: list[dict[str, t.Any]] = []
-    for found in comparison.get("differences") or ():
+    differences: list[dict[str, t.Any]] = []
+    answers: list[Clock] = []
+    if "server" in parts:
+        differences += _of_server(server_clock, systems_clock)
+        answers.append(server_clock)
+    if "systems" in parts:
+        differences += _of_systems_computer(systems_clock)
+        answers.append(systems_clock)
+    for found in differences:
         message = catalogue.say(
             _key(found),
             clock=catalogue["clock_of_control_node"] if found["clock"] == "control_node" else server,
             difference=_duration(abs(found["seconds"])),
             systems=systems_computer,
-            time=comparison["time"],
+            time=systems_clock["time"],
         )
         (serious if found["serious"] else warnings).append({"message": message})
-    for answer in (server_clock, comparison):
+    for answer in answers:
         # A host that could not be reached is reported by its other failures.
         failed = [answer["msg"]] if "msg" in answer and not answer.get("unreachable") else []
         for why in [*failed, *(answer.get("record_problems") or ())]:

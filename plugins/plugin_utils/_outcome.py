@@ -17,7 +17,8 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import
 Entry = dict[str, t.Any]
 #: What a task returned; empty where it did not run.
 Result = t.Mapping[str, t.Any]
-#: What a host has noted: ``done``, ``failures``, ``finished`` (the steps) and ``clocks`` (whether these were reported).
+#: What a host has noted: ``done``, ``failures``, ``finished`` (the steps) and ``clocks`` (of which these were
+#: reported, see ``_clocks.entries``).
 Noted = t.Mapping[str, t.Any]
 
 
@@ -45,8 +46,8 @@ def at_the_end(noted: Noted, end: t.Mapping[str, t.Any], catalogue: Catalogue) -
     :param noted: so far.
     :param end: ``step``, ``server`` and ``systems_computer``; ``done`` and ``failures``, what the step itself has to
         tell; ``own_results`` and ``delegated_results``, what tasks on the server and on the systems computer
-        returned; ``known_misdated``, ids; ``wrong_clocks``, which of ``server``, ``control_node`` and ``record`` are
-        wrong; ``server_clock`` and ``clock_comparison``, as ``clock_info`` returned them.
+        returned; ``known_misdated``, ids; ``server_clock`` and ``systems_clock``, as ``clock_info`` returned them, the
+        second told only where ``tells_systems_clock``, by one server of all.
     """
     known, unknown = _misdated(end)
     done = [*end["done"], *({**entry, "what": "known_misdated"} for entry in known)]
@@ -56,25 +57,32 @@ def at_the_end(noted: Noted, end: t.Mapping[str, t.Any], catalogue: Catalogue) -
         *_out_of_reach(end["own_results"], "unreachable"),
         *_out_of_reach(end["delegated_results"], "systems_computer"),
     ]
-    if not noted.get("clocks"):
-        warnings, serious = _clocks.entries(
-            end["server_clock"], end["clock_comparison"], end["server"], end["systems_computer"], catalogue
-        )
-        done = [*warnings, *done]
-        failures = [*serious, *failures]
+    told = set(noted.get("clocks", ()))
+    parts = {"server"} if end["server_clock"] and end["systems_clock"] else set()
+    parts |= {"systems"} if end["systems_clock"] and end["tells_systems_clock"] else set()
+    warnings, serious = _clocks.entries(
+        end["server_clock"],
+        end["systems_clock"],
+        end["server"],
+        end["systems_computer"],
+        catalogue,
+        parts=parts - told,
+    )
+    done = [*warnings, *done]
+    failures = [*serious, *failures]
     of = {"step": end["step"], "server": end["server"]}
     return {
         "done": [*noted.get("done", ()), *({**entry, **of} for entry in done)],
         "failures": [*noted.get("failures", ()), *({**entry, **of} for entry in failures)],
         "finished": [*noted.get("finished", ()), end["step"]],
-        "clocks": bool(noted.get("clocks") or end["clock_comparison"]),
+        "clocks": sorted(told | parts),
     }
 
 
 def _misdated(end: t.Mapping[str, t.Any]) -> tuple[list[Entry], list[Entry]]:
     """Return the sets that are dated after now: those that the institution knows of, and the others."""
     # What a host takes for now whose clock is known to be wrong, says nothing of the date of a set.
-    wrong = set(end["wrong_clocks"])
+    wrong = set(_clocks.wrong_clocks(end["server_clock"], end["systems_clock"]))
     results = [] if "server" in wrong else list(end["own_results"])
     results += [] if wrong & {"control_node", "record"} else list(end["delegated_results"])
     ids = dict.fromkeys(set_id for result in results for set_id in result.get("dated_after_now") or ())

@@ -36,11 +36,17 @@ def ambiguous_names(databases: t.Iterable[Source], files: t.Iterable[Source]) ->
     return [] if unique else names
 
 
-def recorded_names(databases: t.Iterable[Source], files: t.Iterable[Source]) -> list[str]:
-    """Return the names that drills of a server's sources are recorded under, as ``clock_info`` takes them."""
-    databases = list(databases)
-    names = [str(entry["name"]) for entry in [*databases, *files]]
-    return [*names, *(f"{_beginning(entry)}*" for entry in databases if "databases" in entry)]
+def recorded_sources(servers: t.Iterable[str], hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
+    """Return the names that drills of these servers' sources are recorded under, as ``clock_info`` takes them.
+
+    :param hosts: all hosts of the inventory, with their variables.
+    """
+    found = {}
+    for server in servers:
+        databases = list(hosts[server].get("backup_databases") or ())
+        names = [str(entry["name"]) for entry in [*databases, *(hosts[server].get("backup_files") or ())]]
+        found[server] = [*names, *(f"{_beginning(entry)}*" for entry in databases if "databases" in entry)]
+    return found
 
 
 def _beginning(entry: Source) -> str:

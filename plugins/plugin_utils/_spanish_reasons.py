@@ -761,4 +761,5 @@ REASONS = {
     "two databases would take the same changes; create it anew where it is wanted (CREATE SUBSCRIPTION)": (
         "dos bases de datos recibirían los mismos cambios; créela de nuevo donde haga falta (CREATE SUBSCRIPTION)"
     ),
+    "it is not a list": "no es una lista",
 }

@@ -965,4 +965,7 @@ STEPS = {
     "Give for each clock a number of seconds, as this module returns it as ahead_seconds.": (
         "Dé para cada reloj un número de segundos, tal como este módulo lo devuelve en ahead_seconds."
     ),
+    "Give for each host the list of its sources, as the filter recorded_sources returns it.": (
+        "Dé para cada equipo la lista de sus fuentes, tal como la devuelve el filtro recorded_sources."
+    ),
 }

@@ -23,7 +23,7 @@ def backed_up(
 ) -> list[Entry]:
     """Return what step 2 has done.
 
-    :param results: ``databases`` and ``files``, of the dumps; ``found``, of ``database_info``.
+    :param results: ``databases`` and ``files``, of the dumps; ``found``, what ``database_info`` has, or a dump beside.
     :param sources: how many the inventory names.
     """
     sets = [entry for name in ("databases", "files") for entry in _listed(results, name)]
@@ -57,7 +57,7 @@ def _unprotected(found: Result, catalogue: Catalogue) -> t.Iterator[Entry]:
     for entry in found.get("unknown") or ():
         why = catalogue.worded(entry["why"])
         yield _warning(catalogue.say("unknown", engine=entry["engine"], server=entry["server"], why=why))
-    if not found.get("skipped") and "databases" not in found and found.get("msg"):
+    if not found.get("skipped") and "unknown" not in found and found.get("msg"):
         yield _warning(catalogue.say("not_looked", why=catalogue.worded(found["msg"])))
 
 
@@ -66,13 +66,12 @@ def verified(
 ) -> list[Entry]:
     """Return what step 3 has done.
 
-    :param results: ``pulled``, ``verified``, ``drilled``, ``caught_up`` and ``in_vault``, of the tasks of these names,
-        and ``swept``.
+    :param results: ``pulled``, ``verified``, ``drilled`` and ``caught_up``, of the tasks of these names, and ``swept``.
     :param variables: of the server.
     :param drill_host: the host that drills.
     :param elsewhere: whether that is not the systems computer.
     """
-    lost = _inventory.lost_sources(variables, _listed(results, "in_vault"))
+    lost = _inventory.lost_sources(variables, _listed(results.get("pulled") or {}, "excepted"))
     return [
         *_all({"what": "to_pull" if check_mode else "pulled"}, filter(_changed, _listed(results, "pulled"))),
         *_all({"what": "left_suspect"}, _listed(results, "pulled", "left_out")),
@@ -104,16 +103,20 @@ def drilled(results: Results, *, check_mode: bool, drill_host: str, elsewhere: b
     ]
 
 
-def lacking(looked: Result, vaulted: Result, *, check_mode: bool) -> list[str]:
-    """Return the ids of the sets that the vault holds and the cloud does not.
+def never_stored(first: Result, again: Result) -> list[Entry]:
+    """Return the failures of storing in the cloud that trying once more did not mend.
 
-    :param looked: what ``set_audit`` found; empty where there is no cloud, or it could not be looked at.
-    :param vaulted: what step 4 moved into the vault: in check mode that is not there yet, and counts as if it were.
+    :param first: what ``set_copy`` returned for what had just come into the vault; empty where nothing had.
+    :param again: what it returned for what an audit had missed then; empty where nothing was. Its own failures are told
+        by whoever ran it.
     """
-    if "missing" not in looked:
-        return []
-    moved = filter(_changed, vaulted.get("sets") or ()) if check_mode else ()
-    return list(dict.fromkeys([*looked["missing"], *(str(entry["id"]) for entry in moved)]))
+    if first.get("unreachable"):
+        return []  # Which is told as such.
+    failures = [{**failure, "kind": "store"} for failure in first.get("failures") or ()]
+    if not failures and "msg" in first and "sets" not in again:
+        failures = [{"message": first["msg"], "kind": "store"}]
+    tried = {entry["id"] for name in ("sets", "failures") for entry in again.get(name) or ()}
+    return [failure for failure in failures if failure.get("id") not in tried]
 
 
 def stored(
@@ -126,8 +129,8 @@ def stored(
 ) -> list[Entry]:
     """Return what step 4 has done.
 
-    :param results: ``vaulted``, ``looked``, ``stored``, ``audited`` and ``replaced``, of the tasks of these names;
-        ``swept`` and ``swept_systems``.
+    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited`` and ``replaced``, of the tasks of
+        these names; ``swept`` and ``swept_systems``.
     """
     audits = [results.get(name) or {} for name in ("looked", "audited")]
     audited = [entry for audit in audits for entry in audit.get("sets") or ()]
@@ -135,13 +138,16 @@ def stored(
     for remark in (remark for audit in audits for remark in audit.get("remarks") or ()):
         remarks += [remark] if remark not in remarks else []
     no_versions = any(audit.get("keeps_versions") is False for audit in audits)
-    out_of_reach = _listed(results, "stored", "absent")
+    in_cloud = [entry for name in ("stored", "stored_again") for entry in _listed(results, name)]
+    out_of_reach = dict.fromkeys(
+        set_id for name in ("stored", "stored_again") for set_id in _listed(results, name, "absent")
+    )
     # With a policy of intervals, restore_drill says what is overdue.
     in_vault = [] if drill_policy in _BY_INTERVAL else _listed(results.get("vaulted") or {}, "destination")
     untried = [entry for entry in in_vault if entry["newest"] and entry["drill"] is None]
     return [
         *_all({"what": "to_vault" if check_mode else "vaulted"}, filter(_changed, _listed(results, "vaulted"))),
-        *_all({"what": "to_store" if check_mode else "stored"}, filter(_changed, _listed(results, "stored"))),
+        *_all({"what": "to_store" if check_mode else "stored"}, filter(_changed, in_cloud)),
         *_all({"what": "to_audit" if check_mode else "audited"}, filter(_changed, audited)),
         *_all({"what": "cloud_remark"}, remarks),
         *([{"what": "cloud_without_versions"}] if no_versions else []),

@@ -288,7 +288,7 @@ def prepare_clock_info(directory: Path) -> dict[str, t.Any]:
     later = {"id": "srv/a/20261122T030000Z", "outcome": "passed", "medium": "m"}
     later["drilled"] = host_clock.write(now + datetime.timedelta(days=1))
     (directory / "drills" / "srv" / "a.jsonl").write_text(json.dumps(later) + "\n")
-    record = {"record_directory": str(directory / "drills"), "record_host": "srv"}
+    record = {"record_directory": str(directory / "drills"), "record_sources": {"srv": ["a"]}}
     return {"reference": now.isoformat(), **record}
 
 

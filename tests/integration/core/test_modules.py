@@ -222,6 +222,33 @@ def test_one_call_copies_and_tells_what_the_destination_holds(
     assert [(entry["id"], entry["drill"]) for entry in spoiled["sets"]] == [(str(second), None)]
 
 
+def test_what_another_directory_holds_is_left_out_and_listed_even_where_the_origin_is_gone(
+    medium: DirectoryMedium, vault: DirectoryMedium, ansible: Ansible, tmp_path: Path
+) -> None:
+    first, second = core.write_sets(medium, "20261121T030000Z", "20261122T030000Z")
+    assert ansible("set_copy", origin=on(medium), destination=on(vault), sets=[str(first)]).result["changed"]
+    (tmp_path / "incoming").mkdir()
+    asked = {
+        "destination": {"type": "directory", "path": str(tmp_path / "incoming")},
+        "host": core.HOST,
+        "except_those_in": vault.root,
+        "drill_record_directory": str(tmp_path / "drills"),
+    }
+    listed = ansible("set_info", medium=on(vault), drill_record_directory=asked["drill_record_directory"]).result
+    expected = {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    gone = ansible("set_copy", origin={"type": "directory", "path": str(tmp_path / "gone")}, **asked)
+    assert gone.failed
+    assert (gone.result["sets"], gone.result["excepted"]) == ([], expected)
+    answer = ansible("set_copy", origin=on(medium), **asked).result
+    assert [entry["id"] for entry in answer["sets"]] == [str(second)]
+    assert answer["excepted"] == expected
+    # What nobody can read there is wanted again.
+    core.overwrite(Path(vault.path(first), "backup.json"), b"{}")
+    again = ansible("set_copy", origin=on(medium), **asked).result
+    assert [(entry["id"], entry["changed"]) for entry in again["sets"]] == [(str(first), True), (str(second), False)]
+    assert [entry["id"] for entry in again["excepted"]["failures"]] == [str(first)]
+
+
 def test_one_set_that_cannot_be_copied_does_not_stop_the_others(
     medium: DirectoryMedium, vault: DirectoryMedium, ansible: Ansible
 ) -> None:

@@ -19,7 +19,7 @@ from development.demonstration.institution import Institution
 from development.services.postgresql import PostgresqlServer
 
 SERVER = "srv-financiero"
-MOST_TASKS = 25
+MOST_TASKS = 22
 # More than are backed up side by side.
 MANY = 4
 ODD = 'Año "1"'

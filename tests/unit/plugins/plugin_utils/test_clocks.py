@@ -13,22 +13,26 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils import _clocks
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
 
 ENGLISH = catalogue("en")
-AGREED = {"ahead_seconds": 0.1}
+SYSTEMS_CLOCK: dict[str, t.Any] = {"time": "2026-11-22T03:00:00Z", "ahead_seconds": -7.0, "differences": []}
+AGREED = {"ahead_seconds": -7.1}
 
 
 def entries(
-    comparison: dict[str, t.Any], server_clock: dict[str, t.Any] | None = None
+    systems_clock: dict[str, t.Any], server_clock: dict[str, t.Any] | None = None
 ) -> tuple[list[dict[str, t.Any]], list[dict[str, t.Any]]]:
-    return _clocks.entries(AGREED if server_clock is None else server_clock, comparison, "srv", "pc", ENGLISH)
+    return _clocks.entries(AGREED if server_clock is None else server_clock, systems_clock, "srv", "pc", ENGLISH)
 
 
-def difference(clock: str, seconds: int) -> dict[str, t.Any]:
+def clocks(clock: str, seconds: int) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """The systems computer's clock and the server's, where one of them, or the record, is off."""
+    if clock == "server":
+        return SYSTEMS_CLOCK, {"ahead_seconds": seconds - 7.0}
     found = {"clock": clock, "seconds": seconds, "serious": abs(seconds) > 300}
-    return {"time": "2026-11-22T03:00:00Z", "differences": [found]}
+    return {**SYSTEMS_CLOCK, "differences": [found]}, AGREED
 
 
 def test_clocks_that_agree_are_not_told() -> None:
-    assert entries({"time": "2026-11-22T03:00:00Z", "differences": [], "record_problems": []}) == ([], [])
+    assert entries({**SYSTEMS_CLOCK, "record_problems": []}) == ([], [])
     assert entries({}, {}) == ([], [])
 
 
@@ -42,15 +46,18 @@ def test_clocks_that_agree_are_not_told() -> None:
     ],
 )
 def test_a_difference_of_minutes_is_a_failure(clock: str, seconds: int, told: str) -> None:
-    warnings, failures = entries(difference(clock, seconds))
+    warnings, failures = entries(*clocks(clock, seconds))
     assert warnings == []
     assert [failure["kind"] for failure in failures] == ["clock"]
     assert told in failures[0]["message"]
+    systems_clock, server_clock = clocks(clock, seconds)
+    assert _clocks.wrong_clocks(server_clock, systems_clock) == [clock]
 
 
 def test_a_small_difference_is_a_warning() -> None:
-    warnings, failures = entries(difference("server", -90))
+    warnings, failures = entries(*clocks("server", -90))
     assert failures == []
+    assert _clocks.wrong_clocks(*reversed(clocks("server", -90))) == []
     message = "the clock of srv is 90 s behind the one of pc, where it is 2026-11-22T03:00:00Z"
     assert warnings == [{"what": "warning", "message": message}]
 

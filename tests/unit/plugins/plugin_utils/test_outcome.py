@@ -16,7 +16,10 @@ ENGLISH = catalogue("en")
 ABOUT = {"step": "step2", "server": "srv", "kind": "dump", "host": "srv", "paths": "", "subject": "one, two"}
 OF_STEP = {"step": "step2", "server": "srv"}
 LATE = "srv/one/20990101T000000Z"
-AHEAD = {"clock": "server", "seconds": 9000, "serious": True}
+SYSTEMS_CLOCK = {"time": "2026-11-22T03:00:00Z", "ahead_seconds": 0.2}
+AHEAD = {"ahead_seconds": 9000.2}
+DIFFERENCE = {"clock": "control_node", "seconds": 9000, "serious": True}
+CONTROL_NODE_AHEAD = {**SYSTEMS_CLOCK, "differences": [DIFFERENCE]}
 
 
 def end(**facts: t.Any) -> dict[str, t.Any]:
@@ -26,9 +29,9 @@ def end(**facts: t.Any) -> dict[str, t.Any]:
         "own_results": [],
         "delegated_results": [],
         "known_misdated": [],
-        "wrong_clocks": [],
         "server_clock": {},
-        "clock_comparison": {},
+        "systems_clock": {},
+        "tells_systems_clock": True,
     }
     return {**OF_STEP, "systems_computer": "pc", **nothing, **facts}
 
@@ -84,33 +87,39 @@ def test_one_that_the_institution_knows_of_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("clocks", "told"),
     [
-        ([], ["own", "delegated"]),
-        (["server"], ["delegated"]),
-        (["control_node"], ["own"]),
-        (["record"], ["own"]),
-        (["server", "record"], []),
+        ({}, ["own", "delegated"]),
+        ({"server_clock": AHEAD, "systems_clock": SYSTEMS_CLOCK}, ["delegated"]),
+        ({"systems_clock": CONTROL_NODE_AHEAD}, ["own"]),
+        ({"systems_clock": {**SYSTEMS_CLOCK, "differences": [{**DIFFERENCE, "clock": "record"}]}}, ["own"]),
+        ({"server_clock": AHEAD, "systems_clock": CONTROL_NODE_AHEAD}, []),
     ],
 )
-def test_a_host_with_a_wrong_clock_says_nothing_of_dates(wrong: list[str], told: list[str]) -> None:
+def test_a_host_with_a_wrong_clock_says_nothing_of_dates(clocks: dict[str, t.Any], told: list[str]) -> None:
     own, delegated = {"dated_after_now": ["own"]}, {"dated_after_now": ["delegated"]}
-    noted = at_the_end(own_results=[own], delegated_results=[delegated], wrong_clocks=wrong)
-    assert [failure["id"] for failure in noted["failures"]] == told
+    noted = at_the_end(own_results=[own], delegated_results=[delegated], **clocks)
+    assert [failure["id"] for failure in noted["failures"] if failure["kind"] == "misdated"] == told
 
 
 def test_the_step_that_looked_at_the_clocks_tells_of_them_and_no_later_one() -> None:
-    compared = {"time": "2026-11-22T03:00:00Z", "differences": [AHEAD]}
-    noted = at_the_end(clock_comparison=compared)
-    assert [failure["kind"] for failure in noted["failures"]] == ["clock"]
-    later = _outcome.at_the_end(noted, end(step="step3", clock_comparison=compared), ENGLISH)
+    clocks = {"server_clock": AHEAD, "systems_clock": CONTROL_NODE_AHEAD}
+    noted = at_the_end(**clocks)
+    assert [failure["kind"] for failure in noted["failures"]] == ["clock", "clock"]
+    later = _outcome.at_the_end(noted, end(step="step3", **clocks), ENGLISH)
     assert later["failures"] == noted["failures"]
 
 
 def test_clocks_that_the_first_step_could_not_look_at_are_told_by_the_next() -> None:
-    compared = {"time": "2026-11-22T03:00:00Z", "differences": [AHEAD]}
-    later = _outcome.at_the_end(at_the_end(), end(step="step3", clock_comparison=compared), ENGLISH)
+    noted = at_the_end(systems_clock=SYSTEMS_CLOCK)
+    later = _outcome.at_the_end(noted, end(step="step3", server_clock=AHEAD, systems_clock=SYSTEMS_CLOCK), ENGLISH)
     assert [(failure["step"], failure["kind"]) for failure in later["failures"]] == [("step3", "clock")]
+
+
+def test_of_many_servers_one_tells_of_the_clock_of_the_systems_computer() -> None:
+    clocks = {"server_clock": AHEAD, "systems_clock": CONTROL_NODE_AHEAD}
+    (failure,) = at_the_end(tells_systems_clock=False, **clocks)["failures"]
+    assert "the clock of srv is 150 min ahead of the one of pc" in failure["message"]
 
 
 def test_what_dead_restores_left_is_told_once_for_all_hosts() -> None:

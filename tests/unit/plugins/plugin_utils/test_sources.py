@@ -43,12 +43,11 @@ def test_two_sources_of_one_name_are_told_with_all_names(
 
 
 def test_an_entry_for_several_databases_is_recorded_under_the_name_of_each() -> None:
-    assert _sources.recorded_names([ALL_OF_SERVER, {"name": "a"}], [{"name": "u"}]) == [
-        "contable",
-        "a",
-        "u",
-        "contable.*",
-    ]
+    hosts: dict[str, dict[str, t.Any]] = {
+        "srv": {"backup_databases": [ALL_OF_SERVER, {"name": "a"}], "backup_files": [{"name": "u"}]},
+        "new": {"backup_databases": None},
+    }
+    assert _sources.recorded_sources(["srv", "new"], hosts) == {"srv": ["contable", "a", "u", "contable.*"], "new": []}
 
 
 def test_a_place_has_nothing_of_how_its_source_is_backed_up() -> None:

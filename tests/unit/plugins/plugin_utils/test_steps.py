@@ -141,7 +141,7 @@ class TestVerify:
         assert said(verified({"swept": {"removed": ["restore-1"]}})) == [("swept", "restore-1")]
 
     def test_a_source_that_has_sets_and_is_not_in_the_inventory_is_told(self) -> None:
-        results = {"in_vault": {"sets": [one(A), one("srv/old/20261122T030000Z")]}}
+        results = {"pulled": {"excepted": {"sets": [one(A), one("srv/old/20261122T030000Z")]}}}
         assert said(verified(results)) == [("lost_source", "old")]
 
 
@@ -169,7 +169,10 @@ class TestStore:
 
     def test_what_the_cloud_lacks_and_the_disk_has_no_more_is_told(self) -> None:
         assert said(stored({"stored": {"sets": [one(B)], "absent": [A]}})) == [("stored", B), ("not_in_cloud", "")]
-        assert stored({"stored": {"absent": [A, B]}})[0]["message"] == f"{A}, {B}"
+        assert stored({"stored": {"absent": [A]}, "stored_again": {"absent": [A, B]}})[0]["message"] == f"{A}, {B}"
+
+    def test_what_only_a_second_try_has_stored_is_told(self) -> None:
+        assert said(stored({"stored": {"sets": []}, "stored_again": {"sets": [one(A)]}})) == [("stored", A)]
 
     def test_the_newest_set_is_told_where_it_was_never_restored(self) -> None:
         in_vault = {"sets": [one(A, newest=False, drill=None), one(B, newest=True, drill=None)]}
@@ -209,14 +212,29 @@ class TestStore:
         assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]
 
 
-class TestLacking:
-    def test_it_is_what_the_audit_misses(self) -> None:
-        assert _steps.lacking({"missing": [A]}, {"sets": [one(B)]}, check_mode=False) == [A]
+class TestNeverStored:
+    FAILED: t.ClassVar[Result] = {
+        "msg": "2 sets",
+        "sets": [],
+        "failures": [{"id": A, "message": "no answer"}, {"id": B, "message": "reset"}],
+    }
 
-    def test_in_check_mode_what_would_be_moved_into_the_vault_counts(self) -> None:
-        vaulted = {"sets": [one(B), one("srv/c/1", changed=False)]}
-        assert _steps.lacking({"missing": [A]}, vaulted, check_mode=True) == [A, B]
+    def test_what_a_second_try_has_stored_or_told_of_is_not_told_again(self) -> None:
+        again = {"sets": [one(A)], "failures": [{"id": B, "message": "reset"}]}
+        assert _steps.never_stored(self.FAILED, again) == []
+        (failure,) = _steps.never_stored(self.FAILED, {"sets": [one(A)]})
+        assert failure == {"id": B, "message": "reset", "kind": "store"}
 
-    @pytest.mark.parametrize("looked", NOT_RUN)
-    def test_where_the_cloud_was_not_looked_at_nothing_is_known(self, looked: dict[str, t.Any]) -> None:
-        assert _steps.lacking(looked, {"sets": [one(B)]}, check_mode=True) == []
+    @pytest.mark.parametrize("again", NOT_RUN)
+    def test_where_the_audit_missed_nothing_or_did_not_answer_it_is_told(self, again: dict[str, t.Any]) -> None:
+        assert [failure["id"] for failure in _steps.never_stored(self.FAILED, again)] == [A, B]
+        crashed = {"msg": "MODULE FAILURE"}
+        assert _steps.never_stored(crashed, again) == [{"message": "MODULE FAILURE", "kind": "store"}]
+        assert _steps.never_stored(crashed, {"sets": [one(A)]}) == []
+
+    @pytest.mark.parametrize("first", [*NOT_RUN, {"sets": [one(A)], "failures": []}])
+    def test_without_a_failure_there_is_nothing_to_tell(self, first: dict[str, t.Any]) -> None:
+        assert _steps.never_stored(first, {}) == []
+
+    def test_a_server_out_of_reach_is_told_as_such(self) -> None:
+        assert _steps.never_stored({"unreachable": True, "msg": "timed out"}, {}) == []
