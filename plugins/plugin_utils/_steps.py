@@ -103,20 +103,22 @@ def drilled(results: Results, *, check_mode: bool, drill_host: str, elsewhere: b
     ]
 
 
-def never_stored(first: Result, again: Result) -> list[Entry]:
-    """Return the failures of storing in the cloud that trying once more did not mend.
+def never_stored(results: Results) -> list[Entry]:
+    """Return the failures of storing in the cloud that neither an audit nor trying once more has mended.
 
-    :param first: what ``set_copy`` returned for what had just come into the vault; empty where nothing had.
-    :param again: what it returned for what an audit had missed then; empty where nothing was. Its own failures are told
-        by whoever ran it.
+    :param results: ``stored``, of what had just come into the vault; ``looked``, of the audit; ``stored_again``, of
+        what that had missed, whose own failures are told by whoever ran it.
     """
-    if first.get("unreachable"):
+    first, looked, again = (results.get(name) or {} for name in ("stored", "looked", "stored_again"))
+    if first.get("unreachable") or first.get("failed"):
         return []  # Which is told as such.
     failures = [{**failure, "kind": "store"} for failure in first.get("failures") or ()]
-    if not failures and "msg" in first and "sets" not in again:
+    is_whole = "missing" in looked and not looked["missing"]
+    if not failures and "msg" in first and not is_whole and "sets" not in again:
         failures = [{"message": first["msg"], "kind": "store"}]
-    tried = {entry["id"] for name in ("sets", "failures") for entry in again.get(name) or ()}
-    return [failure for failure in failures if failure.get("id") not in tried]
+    known = [*(looked.get("sets") or ()), *(again.get("sets") or ()), *(again.get("failures") or ())]
+    mended = {entry["id"] for entry in known}
+    return [failure for failure in failures if failure.get("id") not in mended]
 
 
 def stored(

@@ -221,20 +221,29 @@ class TestNeverStored:
 
     def test_what_a_second_try_has_stored_or_told_of_is_not_told_again(self) -> None:
         again = {"sets": [one(A)], "failures": [{"id": B, "message": "reset"}]}
-        assert _steps.never_stored(self.FAILED, again) == []
-        (failure,) = _steps.never_stored(self.FAILED, {"sets": [one(A)]})
+        assert _steps.never_stored({"stored": self.FAILED, "stored_again": again}) == []
+        (failure,) = _steps.never_stored({"stored": self.FAILED, "stored_again": {"sets": [one(A)]}})
         assert failure == {"id": B, "message": "reset", "kind": "store"}
 
-    @pytest.mark.parametrize("again", NOT_RUN)
-    def test_where_the_audit_missed_nothing_or_did_not_answer_it_is_told(self, again: dict[str, t.Any]) -> None:
-        assert [failure["id"] for failure in _steps.never_stored(self.FAILED, again)] == [A, B]
-        crashed = {"msg": "MODULE FAILURE"}
-        assert _steps.never_stored(crashed, again) == [{"message": "MODULE FAILURE", "kind": "store"}]
-        assert _steps.never_stored(crashed, {"sets": [one(A)]}) == []
+    def test_what_an_audit_has_found_there_is_no_failure(self) -> None:
+        looked: Result = {"sets": [one(B)], "missing": []}
+        assert [entry["id"] for entry in _steps.never_stored({"stored": self.FAILED, "looked": looked})] == [A]
+        assert _steps.never_stored({"stored": {"msg": "MODULE FAILURE"}, "looked": looked}) == []
+
+    @pytest.mark.parametrize("nothing", NOT_RUN)
+    def test_where_nobody_has_looked_since_it_is_told(self, nothing: dict[str, t.Any]) -> None:
+        later = {"looked": nothing, "stored_again": nothing}
+        assert [failure["id"] for failure in _steps.never_stored({"stored": self.FAILED, **later})] == [A, B]
+        crashed: Result = {"msg": "MODULE FAILURE"}
+        told = [{"message": "MODULE FAILURE", "kind": "store"}]
+        assert _steps.never_stored({"stored": crashed, **later}) == told
+        assert _steps.never_stored({"stored": crashed, "looked": {"missing": [A]}}) == told
+        assert _steps.never_stored({"stored": crashed, "stored_again": {"sets": [one(A)]}}) == []
 
     @pytest.mark.parametrize("first", [*NOT_RUN, {"sets": [one(A)], "failures": []}])
     def test_without_a_failure_there_is_nothing_to_tell(self, first: dict[str, t.Any]) -> None:
-        assert _steps.never_stored(first, {}) == []
+        assert _steps.never_stored({"stored": first}) == []
 
-    def test_a_server_out_of_reach_is_told_as_such(self) -> None:
-        assert _steps.never_stored({"unreachable": True, "msg": "timed out"}, {}) == []
+    @pytest.mark.parametrize("how", ["unreachable", "failed"])
+    def test_what_was_noted_when_it_happened_is_not_told_again(self, how: str) -> None:
+        assert _steps.never_stored({"stored": {how: True, "msg": "timed out"}}) == []
