@@ -79,13 +79,13 @@ ahead_seconds:
 differences:
   description:
     - The clocks in O(others) that differ from this host's by more than 60 seconds, and, under the name V(record), its
-      record of drills if that is more than 60 seconds ahead of its clock.
+      record of a host's drills if that is more than 60 seconds ahead of its clock.
     - C(clock) is the name, C(seconds) how far it is ahead of this host's clock (negative if it is behind), and
-      C(serious) whether the difference is more than 300 seconds.
+      C(serious) whether the difference is more than 300 seconds. C(host) is the host of the drills.
   returned: success
   type: list
   elements: dict
-  sample: [{clock: server, seconds: 34560000, serious: true}]
+  sample: [{clock: server, seconds: 34560000, serious: true, host: null}]
 record_problems:
   description: The parts of the record of drills that could not be read, and so were not compared.
   returned: success
@@ -105,8 +105,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.compare_clocks.operation import (
-    difference_from_record,
     differences,
+    differences_from_record,
     seconds_after,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
@@ -132,10 +132,10 @@ def main() -> None:
         found = differences(ahead, _numbers(module.params["others"]))
         problems: list[str] = []
         if module.params["record_directory"]:
-            of_record, unread = difference_from_record(
+            of_record, unread = differences_from_record(
                 module.params["record_directory"], _lists(module.params["record_sources"]), now
             )
-            found += [of_record] if of_record else []
+            found += of_record
             problems = [problem.message for problem in unread]
         return Answer(
             {

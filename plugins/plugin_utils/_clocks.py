@@ -22,22 +22,29 @@ _IN_MINUTES = 10 * _MINUTE
 Clock = t.Mapping[str, t.Any]
 
 
-def wrong_clocks(server_clock: Clock, systems_clock: Clock) -> list[str]:
-    """Return which clocks differ by minutes from the systems computer's: ``server``, ``control_node``, ``record``."""
-    found = [*_of_server(server_clock, systems_clock), *_of_systems_computer(systems_clock)]
+def wrong_clocks(server_clock: Clock, systems_clock: Clock, server: str) -> list[str]:
+    """Return which clocks differ by minutes from the systems computer's, as far as a server is concerned.
+
+    :returns: any of ``server``, ``control_node`` and ``record``, of this server's drills.
+    """
+    found = [*_of_server(server_clock, systems_clock, server), *_of_control_node(systems_clock)]
     return [difference["clock"] for difference in found if difference["serious"]]
 
 
-def _of_server(server_clock: Clock, systems_clock: Clock) -> list[dict[str, t.Any]]:
-    """Return how the server's clock differs from the systems computer's, both compared with the control node's."""
+def _of_server(server_clock: Clock, systems_clock: Clock, server: str) -> list[dict[str, t.Any]]:
+    """Return how a server's clock, and the record of its drills, differ from the systems computer's clock.
+
+    Both clocks were compared with the control node's.
+    """
+    of_record = [found for found in systems_clock.get("differences") or () if found.get("host") == server]
     if "ahead_seconds" not in server_clock or "ahead_seconds" not in systems_clock:
-        return []
+        return of_record
     found = operation.differences(systems_clock["ahead_seconds"], {"server": server_clock["ahead_seconds"]})
-    return [dataclasses.asdict(difference) for difference in found]
+    return [*(dataclasses.asdict(difference) for difference in found), *of_record]
 
 
-def _of_systems_computer(systems_clock: Clock) -> list[dict[str, t.Any]]:
-    return list(systems_clock.get("differences") or ())
+def _of_control_node(systems_clock: Clock) -> list[dict[str, t.Any]]:
+    return [found for found in systems_clock.get("differences") or () if found.get("host") is None]
 
 
 def entries(
@@ -51,17 +58,18 @@ def entries(
 ) -> tuple[list[dict[str, t.Any]], list[dict[str, t.Any]]]:
     """Return the warnings, and the failures: differences of minutes.
 
-    :param parts: of whose clocks: the ``server``'s, and the ``systems`` computer's with that of the control node.
+    :param parts: of what: the ``server``'s clock and the record of its drills; the ``systems`` computer's clock and the
+        control node's.
     """
     warnings: list[dict[str, t.Any]] = []
     serious: list[dict[str, t.Any]] = []
     differences: list[dict[str, t.Any]] = []
     answers: list[Clock] = []
     if "server" in parts:
-        differences += _of_server(server_clock, systems_clock)
+        differences += _of_server(server_clock, systems_clock, server)
         answers.append(server_clock)
     if "systems" in parts:
-        differences += _of_systems_computer(systems_clock)
+        differences += _of_control_node(systems_clock)
         answers.append(systems_clock)
     for found in differences:
         message = catalogue.say(

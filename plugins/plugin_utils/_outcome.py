@@ -82,7 +82,7 @@ def at_the_end(noted: Noted, end: t.Mapping[str, t.Any], catalogue: Catalogue) -
 def _misdated(end: t.Mapping[str, t.Any]) -> tuple[list[Entry], list[Entry]]:
     """Return the sets that are dated after now: those that the institution knows of, and the others."""
     # What a host takes for now whose clock is known to be wrong, says nothing of the date of a set.
-    wrong = set(_clocks.wrong_clocks(end["server_clock"], end["systems_clock"]))
+    wrong = set(_clocks.wrong_clocks(end["server_clock"], end["systems_clock"], end["server"]))
     results = [] if "server" in wrong else list(end["own_results"])
     results += [] if wrong & {"control_node", "record"} else list(end["delegated_results"])
     ids = dict.fromkeys(set_id for result in results for set_id in result.get("dated_after_now") or ())

@@ -50,14 +50,19 @@ datetime.datetime = Datetime
 """
 
 
-def with_clock_off(house: House, directory: Path, days: int) -> Institution:
-    """The same institution, where the finance server's clock is wrong."""
+def python_with_clock_off(directory: Path, days: int) -> str:
+    """The path of a Python whose clock is wrong."""
     directory.mkdir()
     (directory / "sitecustomize.py").write_text(WRONG_CLOCK.format(seconds=days * 86400), encoding="utf-8")
     interpreter = directory / "python"
     interpreter.write_text(f'#!/bin/sh\nPYTHONPATH={directory} exec {sys.executable} "$@"\n', encoding="utf-8")
     interpreter.chmod(0o755)
-    return institution_with(house, {"ansible_python_interpreter": str(interpreter)})
+    return str(interpreter)
+
+
+def with_clock_off(house: House, directory: Path, days: int) -> Institution:
+    """The same institution, where the finance server's clock is wrong."""
+    return institution_with(house, {"ansible_python_interpreter": python_with_clock_off(directory, days)})
 
 
 def institution_with(house: House, variables: dict[str, t.Any]) -> Institution:
@@ -197,3 +202,20 @@ def test_of_the_clocks_only_what_still_goes_is_compared_and_what_cannot_be_is_to
     assert "su última restauración de prueba está anotada 10 d después" in said
     assert f"{DAYS} d después" not in said
     assert "no se compararon todos los relojes" in said and "actas.jsonl" in said
+
+
+def test_a_first_server_that_lets_nobody_in_keeps_no_other_clock_from_being_compared(tmp_path: Path) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n", encoding="utf-8")
+    sudo.chmod(0o755)
+    (tmp_path / "tree").mkdir()
+    files = {"backup_files": [{"name": "actas", "paths": [str(tmp_path / "tree")]}]}
+    # As another user: who is one already asks nobody.
+    shut = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": str(sudo)}
+    off = {"ansible_python_interpreter": python_with_clock_off(tmp_path / "ahead", DAYS)}
+    institution = Institution(tmp_path / "house", {"srv-a": {**files, **shut}, "srv-b": {**files, **off}})
+    institution.build()
+    run = institution.run("step2_back_up")
+    assert run.status != 0
+    assert "servidor srv-a" in run.output
+    assert f"el reloj de srv-b va {DAYS} d adelantado al de {SYSTEMS_COMPUTER}" in run.output, run.output

@@ -26,11 +26,13 @@ class Difference:
     :param clock: whose.
     :param seconds: how far it is ahead of this host's clock; negative: behind.
     :param serious: whether it is more than any clock that is looked after differs.
+    :param host: whose drills the record is of; None: it is no record.
     """
 
     clock: str
     seconds: int
     serious: bool
+    host: str | None = None
 
 
 def seconds_after(reference: str, now: datetime.datetime) -> float:
@@ -63,18 +65,18 @@ def differences(own: float, others: t.Mapping[str, float]) -> list[Difference]:
     return [_difference(name, seconds) for name, seconds in found if abs(seconds) > UNREMARKABLE]
 
 
-def difference_from_record(
+def differences_from_record(
     directory: str, sources: t.Mapping[str, t.Sequence[str]], now: datetime.datetime
-) -> tuple[Difference | None, list[BackupError]]:
+) -> tuple[list[Difference], list[BackupError]]:
     """How far this host's clock is behind the last drills that it wrote down, and what of them cannot be read.
 
     :param directory: the record of drills.
     :param sources: whose drills count, by host: nobody writes on in the record of a source that is gone. ``name.*``
         stands for all that begin so.
-    :returns: None for the difference where this host's clock is not behind.
+    :returns: one difference for each host whose drills it is behind.
     """
     record = DrillRecord(directory)
-    ahead = [0]
+    found = []
     problems = []
     for host, names in sources.items():
         try:
@@ -82,6 +84,7 @@ def difference_from_record(
         except BackupError as error:
             problems.append(error)
             continue
+        ahead = [0]
         for source in recorded:
             try:
                 last = record.of_source(host, source)[-1:]
@@ -89,8 +92,9 @@ def difference_from_record(
                 problems.append(error)
                 continue
             ahead += [round((drill.moment - now).total_seconds()) for drill in last]
-    seconds = max(ahead)
-    return (_difference(OWN_RECORD, seconds) if seconds > UNREMARKABLE else None), problems
+        if max(ahead) > UNREMARKABLE:
+            found.append(dataclasses.replace(_difference(OWN_RECORD, max(ahead)), host=host))
+    return found, problems
 
 
 def _is_meant(source: str, name: str) -> bool:

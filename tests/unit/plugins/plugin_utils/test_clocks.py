@@ -27,7 +27,8 @@ def clocks(clock: str, seconds: int) -> tuple[dict[str, t.Any], dict[str, t.Any]
     """The systems computer's clock and the server's, where one of them, or the record, is off."""
     if clock == "server":
         return SYSTEMS_CLOCK, {"ahead_seconds": seconds - 7.0}
-    found = {"clock": clock, "seconds": seconds, "serious": abs(seconds) > 300}
+    host = "srv" if clock == "record" else None
+    found = {"clock": clock, "seconds": seconds, "serious": abs(seconds) > 300, "host": host}
     return {**SYSTEMS_CLOCK, "differences": [found]}, AGREED
 
 
@@ -51,13 +52,14 @@ def test_a_difference_of_minutes_is_a_failure(clock: str, seconds: int, told: st
     assert [failure["kind"] for failure in failures] == ["clock"]
     assert told in failures[0]["message"]
     systems_clock, server_clock = clocks(clock, seconds)
-    assert _clocks.wrong_clocks(server_clock, systems_clock) == [clock]
+    assert _clocks.wrong_clocks(server_clock, systems_clock, "srv") == [clock]
+    assert _clocks.wrong_clocks(AGREED, systems_clock, "other") == ([clock] if clock == "control_node" else [])
 
 
 def test_a_small_difference_is_a_warning() -> None:
     warnings, failures = entries(*clocks("server", -90))
     assert failures == []
-    assert _clocks.wrong_clocks(*reversed(clocks("server", -90))) == []
+    assert _clocks.wrong_clocks({"ahead_seconds": -97.0}, SYSTEMS_CLOCK, "srv") == []
     message = "the clock of srv is 90 s behind the one of pc, where it is 2026-11-22T03:00:00Z"
     assert warnings == [{"what": "warning", "message": message}]
 

@@ -18,7 +18,8 @@ OF_STEP = {"step": "step2", "server": "srv"}
 LATE = "srv/one/20990101T000000Z"
 SYSTEMS_CLOCK = {"time": "2026-11-22T03:00:00Z", "ahead_seconds": 0.2}
 AHEAD = {"ahead_seconds": 9000.2}
-DIFFERENCE = {"clock": "control_node", "seconds": 9000, "serious": True}
+BOTH = ["own", "delegated"]
+DIFFERENCE = {"clock": "control_node", "seconds": 9000, "serious": True, "host": None}
 CONTROL_NODE_AHEAD = {**SYSTEMS_CLOCK, "differences": [DIFFERENCE]}
 
 
@@ -89,10 +90,14 @@ def test_one_that_the_institution_knows_of_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("clocks", "told"),
     [
-        ({}, ["own", "delegated"]),
+        ({}, BOTH),
         ({"server_clock": AHEAD, "systems_clock": SYSTEMS_CLOCK}, ["delegated"]),
         ({"systems_clock": CONTROL_NODE_AHEAD}, ["own"]),
-        ({"systems_clock": {**SYSTEMS_CLOCK, "differences": [{**DIFFERENCE, "clock": "record"}]}}, ["own"]),
+        (
+            {"systems_clock": {**SYSTEMS_CLOCK, "differences": [{**DIFFERENCE, "clock": "record", "host": "srv"}]}},
+            ["own"],
+        ),
+        ({"systems_clock": {**SYSTEMS_CLOCK, "differences": [{**DIFFERENCE, "clock": "record", "host": "x"}]}}, BOTH),
         ({"server_clock": AHEAD, "systems_clock": CONTROL_NODE_AHEAD}, []),
     ],
 )

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.compare_clocks.operation import (
     Difference,
-    difference_from_record,
     differences,
+    differences_from_record,
     seconds_after,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.record import (
@@ -67,33 +67,36 @@ def record_of(directory: Path, *moments: datetime.datetime, source: str = "conta
 
 def test_a_clock_behind_its_own_record_is_found_out(tmp_path: Path) -> None:
     drills = str(tmp_path / "drills")
-    assert difference_from_record(drills, OF_SERVER, NOW) == (None, [])
+    assert differences_from_record(drills, OF_SERVER, NOW) == ([], [])
     record_of(tmp_path, NOW - 10 * MINUTE)
-    assert difference_from_record(drills, OF_SERVER, NOW) == (None, [])
+    assert differences_from_record(drills, OF_SERVER, NOW) == ([], [])
     record_of(tmp_path, NOW + 10 * MINUTE, source="nomina")
-    assert difference_from_record(drills, OF_SERVER, NOW) == (Difference("record", 600, True), [])
-    assert difference_from_record(drills, {"another": ["nomina"]}, NOW) == (None, [])
+    assert differences_from_record(drills, OF_SERVER, NOW) == ([Difference("record", 600, True, "srv")], [])
+    assert differences_from_record(drills, {"another": ["nomina"]}, NOW) == ([], [])
 
 
 def test_a_clock_that_was_ahead_once_is_forgiven_by_the_next_drill(tmp_path: Path) -> None:
     record_of(tmp_path, NOW + 1000 * MINUTE, NOW - MINUTE)
-    assert difference_from_record(str(tmp_path / "drills"), OF_SERVER, NOW) == (None, [])
+    assert differences_from_record(str(tmp_path / "drills"), OF_SERVER, NOW) == ([], [])
 
 
 def test_a_source_that_is_gone_says_nothing_of_the_clock(tmp_path: Path) -> None:
     record_of(tmp_path, NOW + 1000 * MINUTE, source="retirada")
     record_of(tmp_path, NOW + 10 * MINUTE, source="bases.nomina")
     drills = str(tmp_path / "drills")
-    assert difference_from_record(drills, {"srv": ["contabilidad", "bases"]}, NOW) == (None, [])
-    assert difference_from_record(drills, {"srv": ["bases", "bases.*"]}, NOW) == (Difference("record", 600, True), [])
+    assert differences_from_record(drills, {"srv": ["contabilidad", "bases"]}, NOW) == ([], [])
+    assert differences_from_record(drills, {"srv": ["bases", "bases.*"]}, NOW) == (
+        [Difference("record", 600, True, "srv")],
+        [],
+    )
 
 
 def test_a_record_that_cannot_be_read_is_told_and_the_others_are_compared(tmp_path: Path) -> None:
     record_of(tmp_path, NOW + 10 * MINUTE)
     (tmp_path / "drills" / "srv" / "archivo.jsonl").mkdir()
-    difference, problems = difference_from_record(str(tmp_path / "drills"), OF_SERVER, NOW)
-    assert difference == Difference("record", 600, True)
+    found, problems = differences_from_record(str(tmp_path / "drills"), OF_SERVER, NOW)
+    assert found == [Difference("record", 600, True, "srv")]
     assert ["archivo.jsonl" in problem.message for problem in problems] == [True]
     (tmp_path / "another").write_text("no directory")
-    difference, problems = difference_from_record(str(tmp_path), {"another": ["archivo"]}, NOW)
-    assert (difference, len(problems)) == (None, 1)
+    found, problems = differences_from_record(str(tmp_path), {"another": ["archivo"], "srv": []}, NOW)
+    assert (found, len(problems)) == ([], 1)
