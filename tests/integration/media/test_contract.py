@@ -30,6 +30,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._media.directory 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import MEDIA, make_medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
 from ansible_collections.infitulua.backup.plugins.module_utils._media.ssh import rsync
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.operation import copy_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.transfer import CopyOptions
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.object_store import ObjectStore
 from development.services.sshd import SshServer
@@ -175,6 +178,31 @@ def test_a_set_is_never_overwritten(place: Place, disk: DirectoryMedium, vault: 
     with pytest.raises(AlreadyStored):
         copy_set(vault, place.connect(), SET_ID)
     assert contents_of(place.connect().contents(SET_ID)) == contents_of(disk.contents(SET_ID))
+
+
+def test_check_mode_says_exactly_what_a_run_does_and_touches_nothing(place: Place, disk: DirectoryMedium) -> None:
+    write_set(disk, OTHER, {"tree.age": random_bytes(3 * MIB)})
+    place.connect().store(SET_ID, disk.path(SET_ID))
+
+    def copied(*, check_mode: bool) -> list[tuple[str, bool]]:
+        report = copy_sets(
+            disk,
+            place.connect(),
+            SetSelection(),
+            except_sets=(),
+            options=CopyOptions(),
+            reencryption=None,
+            status_file=None,
+            check_mode=check_mode,
+        )
+        assert report.failures == []
+        return [(entry["id"], entry["changed"]) for entry in report.sets]
+
+    foretold = copied(check_mode=True)
+    assert foretold == [(str(SET_ID), False), (str(OTHER), True)]
+    assert place.connect().sets() == [SET_ID]
+    assert copied(check_mode=False) == foretold
+    assert copied(check_mode=True) == copied(check_mode=False) == [(str(SET_ID), False), (str(OTHER), False)]
 
 
 def test_a_file_gone_bad_never_becomes_part_of_a_listed_set(place: Place, disk: DirectoryMedium) -> None:
