@@ -98,6 +98,7 @@ def problems(code: Code) -> list[str]:
             elif _strange(name, target):
                 found.append(f"{name} imports {target}: siblings know nothing of each other")
     found += [f"a circle of imports: {' -> '.join(circle)}" for circle in circles(code.arrows)]
+    found += _detours(code.arrows)
     return sorted(set(found))
 
 
@@ -107,6 +108,33 @@ def _strange(name: str, target: str) -> bool:
         return False
     own, other = name.split(".")[1], target.split(".")[1]
     return other in siblings and own != other
+
+
+def _detours(arrows: Arrows) -> list[str]:
+    """Return the ways on which one sibling reaches another, or who knows all of them, through others."""
+    found = []
+    for folder, (siblings, who_knows) in SIBLINGS.items():
+        for name in arrows:
+            own = ".".join(name.split(".")[:2])
+            if _top(name) != folder or own in who_knows or own.split(".")[-1] not in siblings:
+                continue
+            forbidden = {f"{folder}.{sibling}" for sibling in siblings} | who_knows
+            found += [
+                f"{name} reaches {target}: siblings know nothing of each other, nor of who knows them"
+                for target in sorted(_reached(name, arrows))
+                if (there := ".".join(target.split(".")[:2])) in forbidden and there != own
+            ]
+    return found
+
+
+def _reached(name: str, arrows: Arrows) -> set[str]:
+    found: set[str] = set()
+    left = [name]
+    while left:
+        new = arrows.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
 
 
 def circles(arrows: Arrows) -> list[list[str]]:
