@@ -116,7 +116,7 @@ def _detours(arrows: Arrows) -> list[str]:
     for folder, (siblings, who_knows) in SIBLINGS.items():
         for name in arrows:
             own = ".".join(name.split(".")[:2])
-            if _top(name) != folder or own in who_knows or own.split(".")[-1] not in siblings:
+            if _top(name) != folder or own in who_knows or own.rpartition(".")[2] not in siblings:
                 continue
             forbidden = {f"{folder}.{sibling}" for sibling in siblings} | who_knows
             found += [
