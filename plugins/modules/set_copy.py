@@ -216,24 +216,10 @@ excepted:
   description:
     - What M(infitulua.backup.set_info) returns for O(except_those_in), O(host) and O(source).
     - A set there that cannot be read is not left out.
+    - It has C(sets), C(failures) and C(dated_after_now), like RV(destination).
   returned: with O(except_those_in), if it can be listed
   type: dict
-  contains:
-    sets:
-      description: The sets, as M(infitulua.backup.set_info) returns them.
-      type: list
-      elements: dict
-      sample: []
-    failures:
-      description: The sets whose C(backup.json) cannot be read, each with C(id), C(message) and C(details).
-      type: list
-      elements: dict
-      sample: []
-    dated_after_now:
-      description: The ids of those that are dated more than five minutes in the future.
-      type: list
-      elements: str
-      sample: []
+  sample: {"sets": [], "failures": [], "dated_after_now": []}
 destination:
   description:
     - What M(infitulua.backup.set_info) would now return for O(destination), O(host) and O(source); in check mode,
