@@ -46,8 +46,8 @@ options:
     required: true
   directory:
     description:
-      - With O(state=delivered), an existing directory that contains C(fetched) and C(delivered). Sets of a medium that
-        is not a directory are downloaded to C(fetched), and each copy is written to C(delivered).
+      - With O(state=delivered), an existing directory where copies are prepared, and where sets of a medium that is no
+        directory are downloaded to. What a killed run leaves there, the next one removes.
       - It needs free space for the sets that are downloaded, and for one copy. A copy goes to O(destination) as soon as
         it is ready, and is removed from here.
     type: path
@@ -142,7 +142,7 @@ EXAMPLES = r"""
       path: /srv/backup/vault
     sets: "{{ plan.planned }}"
     budget_minutes: 60
-    directory: /srv/backup/delivery/restore-20261122T171503Z-4711
+    directory: /srv/backup/delivery
     destination:
       type: ssh
       ssh_host: drill-host.example.org

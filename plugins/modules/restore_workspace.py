@@ -59,9 +59,9 @@ options:
     description:
       - Existing directories, in each of which a directory O(name) with mode 0700 is created for the restore.
       - The first one also records which run it belongs to.
+      - Required except with O(state=swept).
     type: list
     elements: dict
-    required: true
     suboptions:
       path:
         description: The directory.
@@ -70,11 +70,6 @@ options:
       owner:
         description: The user and group that own the restore's directory.
         type: str
-      subdirectories:
-        description: Names of directories to create in it.
-        type: list
-        elements: str
-        default: []
   key_directory:
     description:
       - The directory for the one-time keys, C(<name>/identity). It should be in memory (C(/run)), so that no key is
@@ -85,6 +80,12 @@ options:
     description:
       - The work directory of drills on this host. What interrupted drills have left there is removed together with the
         workspaces of interrupted restores.
+      - It need not exist.
+    type: path
+  spool_directory:
+    description:
+      - The O(infitulua.backup.set_copy#module:spool) of deliveries from this host. What interrupted deliveries have
+        left there is removed together with the workspaces of interrupted restores.
       - It need not exist.
     type: path
   unknown_hours:
@@ -152,8 +153,8 @@ delivered:
   type: str
   sample: /var/lib/infitulua-backup/restore-20261122T171503Z-4711/delivered
 removed:
-  description: The workspaces of interrupted restores and the directories of interrupted drills that were removed, or in
-    check mode would be.
+  description: The workspaces of interrupted restores, and the directories of interrupted deliveries and drills, that
+    were removed or, in check mode, would be.
   returned: success
   type: list
   elements: str
@@ -185,6 +186,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.workspace import Parent, Workspaces
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import temporary_files
 from ansible_collections.infitulua.backup.plugins.module_utils._system.presence import is_directory
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
@@ -201,22 +203,21 @@ def main() -> None:
             "directories": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
                 "options": {
                     "path": {"type": "path", "required": True},
                     "owner": {"type": "str"},
-                    "subdirectories": {"type": "list", "elements": "str", "default": []},
                 },
             },
             "key_directory": {"type": "path", "no_log": False},
             "drill_directory": {"type": "path"},
+            "spool_directory": {"type": "path"},
             "unknown_hours": {"type": "float", "default": 24},
             "sweep": {"type": "bool", "default": True},
         },
         required_if=[
-            ("state", "present", ["name"]),
-            ("state", "received", ["name", "set", "tag_manifest_sha256"]),
-            ("state", "absent", ["name"]),
+            ("state", "present", ["name", "directories"]),
+            ("state", "received", ["name", "directories", "set", "tag_manifest_sha256"]),
+            ("state", "absent", ["name", "directories"]),
         ],
         supports_check_mode=True,
     )
@@ -229,10 +230,7 @@ def main() -> None:
 
 def _prepare(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
     workspaces = Workspaces(
-        parents=tuple(
-            Parent(directory["path"], directory["owner"], tuple(directory["subdirectories"]))
-            for directory in params["directories"]
-        ),
+        parents=tuple(Parent(directory["path"], directory["owner"]) for directory in params["directories"] or ()),
         keys=params["key_directory"],
         run=params["run"],
         unknown_seconds=params["unknown_hours"] * 3600,
@@ -251,6 +249,8 @@ def _prepare(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         changed = bool(before) if check_mode else workspaces.remove(name)
     # Its own work comes first: what others left, and cannot be removed, keeps no restore from beginning or ending.
     removed, left = _sweep(workspaces, check_mode=check_mode) if params["sweep"] else ([], [])
+    if params["sweep"] and params["spool_directory"]:
+        removed += temporary_files.remove_abandoned(params["spool_directory"], check_mode=check_mode)
     if params["sweep"] and params["drill_directory"]:
         try:
             with contained("look for interrupted drills", on=params["drill_directory"]):

@@ -84,8 +84,10 @@ options:
     type: path
   recipients:
     description:
-      - Re-encrypt the copies to these public keys only. Both media must be directories on this host.
+      - Re-encrypt the copies to these public keys only.
       - This is how a set is delivered to a server for one restore, encrypted to a key that was made for that restore.
+      - A set that does not come from a directory on this host is first fetched into O(spool) and verified there; a copy
+        that goes to another host is prepared there too. Nothing is ever decrypted on a disk.
       - Only native age public keys (C(age1) and 58 characters) are accepted, because for other types age may run a
         plugin program.
       - The copy has different content, so it carries no signature of the set's host.
@@ -95,8 +97,8 @@ options:
     elements: str
   verify_origin:
     description:
-      - With O(recipients), whether to read every byte of the original and compare it with the manifests before it is
-        re-encrypted, even if it was verified earlier.
+      - With O(recipients) and an O(origin) that is a directory, whether to read every byte of the original and compare
+        it with the manifests before it is re-encrypted, even if it was verified earlier. What is fetched always is.
       - This proves, in the same call, that the delivered set is undamaged now.
     type: bool
     default: false
@@ -109,8 +111,11 @@ options:
     type: bool
     default: false
   spool:
-    description: An existing directory for sets that are copied between two remote media; when not given, the system's
-      temporary directory.
+    description:
+      - An existing directory for sets that are copied between two remote media, and for deliveries (O(recipients));
+        when not given, the system's temporary directory.
+      - It needs free space for two copies of the largest set. What a killed run leaves there, the next one removes, or
+        M(infitulua.backup.restore_workspace).
     type: path
   allowed_signers_file:
     description: Require that each set is signed by its host, whose public key is in this file (see ssh-keygen(1),
@@ -149,6 +154,26 @@ EXAMPLES = r"""
       path: /srv/backup/vault
     move: true
     require_verified: true
+
+- name: Deliver one set from the cloud to a server that restores it with a key of its own
+  infitulua.backup.set_copy:
+    origin:
+      type: s3
+      endpoint_url: https://s3.example.org
+      bucket: infitulua-backup
+      profile: infitulua-backup
+    destination:
+      type: ssh
+      ssh_host: srv-financiero.example.org
+      ssh_user: infitulua-backup
+      ssh_key_file: /etc/infitulua-backup/delivery_key
+      ssh_known_hosts_file: /etc/infitulua-backup/known_hosts
+      ssh_remote_path: restore-20261122T171503Z-4711
+    sets: [srv-financiero/contabilidad/20261122T030000Z]
+    identity_file: /etc/infitulua-backup/operational.identity
+    recipients: ["{{ workspace.recipient }}"]
+    allowed_signers_file: /etc/infitulua-backup/allowed_signers
+    spool: /srv/backup/delivery
 
 - name: Store the newest sets in the cloud
   infitulua.backup.set_copy:
@@ -197,7 +222,7 @@ sets:
     tag_manifest_sha256:
       description:
         - The SHA-256 of the copy's tag manifest, which identifies its exact content.
-        - Null in check mode, and if neither the copy nor the original is in a directory on this host.
+        - Null in check mode, and if the set was already there and neither medium is a directory on this host.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 left_out:

@@ -131,6 +131,7 @@ ACTIONS = {
     "look at an object": "consultar un objeto",
     "look for a locale": "buscar una configuración regional (locale)",
     "deliver a set for its drill": "entregar una copia para restaurarla de prueba",
+    "deliver sets for their drills": "entregar copias para restaurarlas de prueba",
     "deliver and record drills": "entregar y anotar restauraciones de prueba",
     "look for interrupted drills": "buscar restauraciones de prueba interrumpidas",
     "look for interrupted restores": "buscar restauraciones interrumpidas",

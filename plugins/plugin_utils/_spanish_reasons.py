@@ -364,7 +364,6 @@ REASONS = {
     "another source has this name, or could have it, and their sets could not be told apart": (
         "otra fuente tiene este nombre, o podría tenerlo, y sus copias no se podrían distinguir"
     ),
-    "both media must be directories on this host": "ambos medios deben ser directorios de este equipo",
     "both are the same place": "ambos son el mismo lugar",
     (
         "by a pattern of names it has rights on {database}, but lacks {missing}; rights on its very name would "

@@ -491,9 +491,6 @@ STEPS = {
     "Exclude the medium's directory, or use a medium elsewhere.": (
         "Excluya el directorio del medio, o use un medio en otro lugar."
     ),
-    "Fetch the set into a directory first, re-encrypt it there, and copy the result.": (
-        "Traiga antes la copia a un directorio, cífrela allí de nuevo y lleve el resultado."
-    ),
     "Find out who wrote the journal. Look into both files before anybody opens the database.": (
         "Averigüe quién escribió el diario. Mire ambos archivos antes de que alguien abra la base de datos."
     ),

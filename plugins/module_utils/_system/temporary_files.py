@@ -104,31 +104,40 @@ def _make_file(name: t.Callable[[], str], mode: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_abandoned(within: str) -> None:
-    """Remove what dead runs of this user left in a directory; what cannot be removed stays for the next time."""
+def remove_abandoned(within: str, *, check_mode: bool = False) -> list[str]:
+    """Remove what dead runs of this user left in a directory; what cannot be removed stays for the next time.
+
+    :param check_mode: only name it.
+    :returns: the names of what was removed.
+    """
     try:
-        names = os.listdir(within or os.curdir)
+        names = sorted(os.listdir(within or os.curdir))
     except OSError:
-        return
+        return []
+    removed = []
     for name in names:
         if _DIRECTORY.fullmatch(name) or _NEW.fullmatch(name) or _PROBE.fullmatch(name):
             with contextlib.suppress(OSError):
-                _remove_if_abandoned(os.path.join(within, name))
+                if _remove_if_abandoned(os.path.join(within, name), check_mode=check_mode):
+                    removed.append(name)
+    return removed
 
 
-def _remove_if_abandoned(path: str) -> None:
+def _remove_if_abandoned(path: str, *, check_mode: bool) -> bool:
     status = os.lstat(path)
     is_directory = stat.S_ISDIR(status.st_mode)
     if status.st_uid != os.geteuid() or not (is_directory or stat.S_ISREG(status.st_mode)):
-        return
+        return False
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(descriptor, path):
-            if is_directory:
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
+        if not _is_at(descriptor, path):
+            return False
+        if is_directory and not check_mode:
+            shutil.rmtree(path)
+        elif not check_mode:
+            os.unlink(path)
+        return True
     finally:
         os.close(descriptor)
 

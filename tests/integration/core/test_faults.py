@@ -218,7 +218,7 @@ def prepare_workspace(directory: Path) -> dict[str, t.Any]:
 
 def workspace_is_there(directory: Path, answer: Answer) -> None:
     assert (directory / "state" / f"{NAME}.owner").is_file()
-    assert (directory / "state" / NAME / "delivered").is_dir()
+    assert (directory / "state" / NAME).is_dir()
     assert (directory / "arrivals" / NAME).is_dir()
     identity = (directory / "run" / NAME / "identity").read_text(encoding="utf-8")
     assert answer["recipient"] in identity
@@ -237,10 +237,7 @@ def workspace_options(directory: Path) -> dict[str, t.Any]:
     return {
         "name": NAME,
         "run": this_run(),
-        "directories": [
-            {"path": str(directory / "state"), "subdirectories": ["delivered"]},
-            {"path": str(directory / "arrivals")},
-        ],
+        "directories": [{"path": str(directory / "state")}, {"path": str(directory / "arrivals")}],
         "key_directory": str(directory / "run"),
     }
 
@@ -256,7 +253,6 @@ def prepare_reception(directory: Path) -> dict[str, t.Any]:
     assert not run("restore_workspace", options).get("failed")
     arrived = core.medium_at(directory / "arrivals" / NAME)
     set_id = core.write_set(arrived)
-    (directory / "state" / NAME / "delivered").rmdir()
     content = bag.tag_manifest_digest(arrived.contents(set_id))
     return {**options, "state": "received", "set": str(set_id), "tag_manifest_sha256": content}
 
@@ -348,8 +344,7 @@ def make_identity(path: Path) -> str:
 def prepare_delivery(directory: Path) -> dict[str, t.Any]:
     core.need("age")
     own, other = (make_identity(directory / name) for name in ("own", "other"))
-    for name in ("fetched", "delivered"):
-        (directory / "delivery" / name).mkdir(parents=True)
+    (directory / "delivery").mkdir()
     options = {**prepare_dump(directory), "encryption": "age", "recipients": [own]}
     answer = run("database_dump", options)
     assert not answer.get("failed"), answer

@@ -31,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 from development.services.object_store import Credentials, ObjectStore
 from development.services.sshd import SshServer, find_sshd
+from tests.unit.plugins.module_utils import core
 
 SET_ID = SetId("web1", "accounts", "20261122T030000Z")
 Connect = Callable[..., S3Medium]
@@ -111,6 +112,14 @@ def vault(tmp_path: Path) -> DirectoryMedium:
     root = tmp_path / "vault"
     root.mkdir()
     return DirectoryMedium(path=str(root))
+
+
+@pytest.fixture
+def cramped_disk() -> Iterator[Path]:
+    """A file system of 80 MiB, of its own."""
+    path = core.mount_tmpfs(size="80m")
+    yield path
+    core.unmount(path)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ What is special to one (rights of keys, links that break, places that thieves ta
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
+import subprocess
 import time
 import typing as t
 from collections.abc import Callable, Iterator
@@ -31,11 +33,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils._media.registry i
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
 from ansible_collections.infitulua.backup.plugins.module_utils._media.ssh import rsync
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.operation import copy_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.reencryption import Reencryption
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.transfer import CopyOptions
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
+from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from development.services.object_store import ObjectStore
 from development.services.sshd import SshServer
+from tests.unit.plugins.module_utils import core
 
 from .conftest import SET_ID, contents_of, copy_set, random_bytes, write_set
 
@@ -52,6 +57,7 @@ class Place:
     :param options: that lead to it, with all rights.
     :param plant: puts a file there.
     :param removes: whether the medium removes sets.
+    :param is_a_disk: whether its files are files of this machine, and no server's own.
     """
 
     def __init__(
@@ -60,11 +66,13 @@ class Place:
         plant: Callable[[str, bytes], None],
         *,
         removes: bool = True,
+        is_a_disk: bool = True,
         pause: float = 0.0,
     ) -> None:
         self.options = options
         self.plant = plant
         self.removes = removes
+        self.is_a_disk = is_a_disk
         self.pause = pause
         self._opened: list[Medium] = []
 
@@ -88,12 +96,11 @@ def _plant_in(root: Path) -> Callable[[str, bytes], None]:
     return plant
 
 
-def _directory(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
-    del request
-    return Place({"type": "directory", "path": str(tmp_path / "there")}, _plant_in(tmp_path / "there"))
+def _directory(there: Path, _store: ObjectStore | None, _request: pytest.FixtureRequest) -> Place:
+    return Place({"type": "directory", "path": str(there)}, _plant_in(there))
 
 
-def _ssh(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+def _ssh(there: Path, _store: ObjectStore | None, request: pytest.FixtureRequest) -> Place:
     server: SshServer = request.getfixturevalue("ssh_server")
     options = {
         "type": "ssh",
@@ -102,13 +109,15 @@ def _ssh(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
         "ssh_user": server.user,
         "ssh_key_file": str(server.identity_file),
         "ssh_known_hosts_file": str(server.known_hosts_file),
-        "ssh_remote_path": str(tmp_path / "there"),
+        "ssh_remote_path": str(there),
     }
-    return Place(options, _plant_in(tmp_path / "there"), removes=False)
+    return Place(options, _plant_in(there), removes=False)
 
 
-def _s3(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
-    store: ObjectStore = request.getfixturevalue("object_store")
+def _s3(there: Path, store: ObjectStore | None, request: pytest.FixtureRequest) -> Place:
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    store = store or request.getfixturevalue("object_store")
+    assert store is not None
     prefix = f"contract-{next(_numbers)}"
     options = {
         "type": "s3",
@@ -124,7 +133,7 @@ def _s3(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     def plant(path: str, data: bytes) -> None:
         store.client().put_object(Bucket=store.bucket, Key=f"{prefix}/{path}", Body=data)
 
-    return Place(options, plant, pause=1.1)  # Its listing of versions knows seconds only.
+    return Place(options, plant, is_a_disk=False, pause=1.1)  # Its listing of versions knows seconds only.
 
 
 PLACES = {"directory": _directory, "s3": _s3, "ssh": _ssh}
@@ -136,9 +145,26 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "there").mkdir()
     monkeypatch.setattr(s3_upload, "MULTIPART_ABOVE_BYTES", 2 * MIB)
     monkeypatch.setattr(rsync, "PAUSE_SECONDS", 0.05)
-    there = PLACES[request.param](tmp_path, request)
+    there = PLACES[request.param](tmp_path / "there", None, request)
     yield there
     there.close()
+
+
+@pytest.fixture(params=sorted(PLACES))
+def cramped_place(
+    request: pytest.FixtureRequest, cramped_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """An empty place of each kind, on a file system of 80 MiB."""
+    monkeypatch.setattr(rsync, "PAUSE_SECONDS", 0.05)
+    with contextlib.ExitStack() as stack:
+        store = None
+        if request.param == "s3":
+            pytest.importorskip("botocore", reason="boto3 is not installed")
+            store = stack.enter_context(ObjectStore(cramped_disk / "store"))
+        (cramped_disk / "there").mkdir()
+        there = PLACES[request.param](cramped_disk / "there", store, request)
+        yield there
+        there.close()
 
 
 def test_every_kind_of_medium_is_held_to_the_contract() -> None:
@@ -240,6 +266,91 @@ def test_killed_anywhere_it_is_not_listed_and_the_next_time_completes_it(place: 
     copy_set(disk, place.connect(), OTHER)
     assert place.connect().sets() == [OTHER]
     assert contents_of(place.connect().contents(OTHER)) == contents_of(disk.contents(OTHER))
+
+
+def test_a_full_disk_is_told_lists_nothing_and_harms_nothing(
+    cramped_place: Place, disk: DirectoryMedium, cramped_disk: Path
+) -> None:
+    copy_set(disk, cramped_place.connect(), SET_ID)
+    write_set(disk, OTHER, {"tree.age": random_bytes(50 * MIB)})
+    filler = cramped_disk / "filler"
+    filler.write_bytes(bytes(40 * MIB))
+    with pytest.raises(BackupError, match=r"Could not (store|copy) (a|the) set"):
+        copy_set(disk, cramped_place.connect(), OTHER)
+    assert cramped_place.connect().sets() == [SET_ID]
+    assert contents_of(cramped_place.connect().contents(SET_ID)) == contents_of(disk.contents(SET_ID))
+    filler.unlink()
+    if not cramped_place.is_a_disk:
+        return  # How an object store recovers is its own affair.
+    assert copy_set(disk, cramped_place.connect(), OTHER).verified, "what the first time left is not in the way"
+    assert cramped_place.connect().sets() == [SET_ID, OTHER]
+
+
+def test_a_set_is_delivered_from_and_to_every_medium_encrypted_to_a_key_of_its_own(
+    place: Place, disk: DirectoryMedium, vault: DirectoryMedium, tmp_path: Path
+) -> None:
+    core.need("age", "age-keygen")
+    delivery, stranger = _identity(tmp_path / "delivery"), _identity(tmp_path / "stranger")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    plain = DirectoryMedium(path=str(tmp_path / "plain"))
+    os.mkdir(plain.root)
+    for set_id in (SET_ID, OTHER):
+        write_set(plain, set_id, {"tree": random_bytes(300_000), "empty": b""})
+    copy_set(plain, place.connect(), SET_ID)
+
+    def deliver(set_id: SetId, origin: Medium, destination: Medium, to: str, **options: t.Any) -> dict[str, t.Any]:
+        report = copy_sets(
+            origin,
+            destination,
+            SetSelection(ids=(set_id,)),
+            except_sets=(),
+            options=CopyOptions(spool=str(spool)),
+            reencryption=Reencryption((), (to,)),
+            status_file=None,
+            check_mode=options.pop("check_mode", False),
+        )
+        assert os.listdir(spool) == []
+        [entry] = report.sets + report.failures
+        return entry
+
+    assert deliver(SET_ID, place.connect(), vault, delivery, check_mode=True)["changed"]
+    assert vault.sets() == []
+    fetched = deliver(SET_ID, place.connect(), vault, delivery)
+    assert fetched["changed"]
+    assert fetched["tag_manifest_sha256"] == bag.tag_manifest_digest(vault.contents(SET_ID))
+    assert not deliver(SET_ID, place.connect(), vault, delivery)["changed"]
+    assert "already there, encrypted to" in deliver(SET_ID, place.connect(), vault, stranger)["message"]
+
+    sent = deliver(OTHER, plain, place.connect(), delivery)
+    assert (sent["changed"], sent["verified"]) == (True, place.options["type"] != "directory")
+    assert sent["tag_manifest_sha256"] == bag.tag_manifest_digest(place.connect().contents(OTHER))
+    assert not deliver(OTHER, plain, place.connect(), delivery)["changed"]
+
+    copy_set(place.connect(), vault, OTHER)
+    for set_id in (SET_ID, OTHER):
+        assert decrypted(vault, set_id, tmp_path / "delivery") == payload_of(plain, set_id)
+
+
+def _identity(path: Path) -> str:
+    """A new age identity at a path; its public key."""
+    subprocess.run(["age-keygen", "-o", str(path)], check=True, capture_output=True, timeout=60)
+    shown = subprocess.run(["age-keygen", "-y", str(path)], check=True, capture_output=True, text=True, timeout=60)
+    return shown.stdout.strip()
+
+
+def payload_of(medium: DirectoryMedium, set_id: SetId) -> dict[str, bytes]:
+    """The payload files of a set."""
+    return {path: data for path, data in contents_of(medium.contents(set_id)).items() if path.startswith("data/")}
+
+
+def decrypted(medium: DirectoryMedium, set_id: SetId, identity: Path) -> dict[str, bytes]:
+    """The payload files of a delivered set as they were before its delivery."""
+    found = {}
+    for path, data in payload_of(medium, set_id).items():
+        age = ["age", "-d", "-i", str(identity)]
+        found[path.removesuffix(".age")] = subprocess.run(age, input=data, check=True, capture_output=True).stdout
+    return found
 
 
 def test_only_what_is_a_set_in_its_place_is_one(place: Place, disk: DirectoryMedium) -> None:

@@ -14,7 +14,8 @@ import pytest
 from development.demonstration.institution import SYSTEMS_COMPUTER, Institution
 from development.environment import ROOT
 from tests.integration.playbooks.house import FILES, FINANCE, PLAYBOOKS, House, drills
-from tests.integration.playbooks.test_sources import MOST_TASKS, tasks_of
+from tests.integration.playbooks.ran_tasks import tasks_of
+from tests.integration.playbooks.test_sources import MOST_TASKS
 
 
 @pytest.mark.slow

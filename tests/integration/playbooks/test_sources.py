@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import tempfile
 import typing as t
@@ -17,6 +16,7 @@ import pytest
 
 from development.demonstration.institution import Institution
 from development.services.postgresql import PostgresqlServer
+from tests.integration.playbooks.ran_tasks import tasks_of
 
 SERVER = "srv-financiero"
 MOST_TASKS = 22
@@ -36,18 +36,6 @@ def make_databases(directory: Path, count: int) -> list[dict[str, t.Any]]:
             connection.executescript("CREATE TABLE t (n); INSERT INTO t VALUES (1);")
         sources.append({"name": f"base-{number}", "series": "400.8", "engine": "sqlite", "path": str(path)})
     return sources
-
-
-def tasks_of(output: str, server: str) -> list[str]:
-    """The tasks of a run that did something for a server, on whichever host."""
-    found, task = [], ""
-    for line in output.splitlines():
-        header = re.match(r"TASK \[(.*)\]", line)
-        if header:
-            task = header.group(1)
-        elif re.match(rf"(ok|changed|fatal|failed): \[{re.escape(server)}(\]| ->)", line):
-            found.append(task)
-    return found
 
 
 @pytest.mark.slow

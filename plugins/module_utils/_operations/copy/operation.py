@@ -10,7 +10,6 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
-from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system.patience import with_patience
@@ -19,7 +18,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.unforesee
 
 from ..selection import SetSelection
 from ..sets_report import SetsReport
-from .reencryption import Delivery, Reencryption
+from .delivery import Delivery
+from .reencryption import Reencryption
 from .transfer import Copied, CopyOptions, Transfer
 
 
@@ -80,14 +80,14 @@ def copy_sets(
                 if suspect:
                     report.left_out.append({"id": str(set_id), "reason": suspect})
                     continue
-                transfer = Transfer(origin, destination, set_id, options, progress)
-                copying = transfer if reencryption is None else Delivery.replacing(transfer, reencryption)
-                digest = None
+                if reencryption is None:
+                    copying: Transfer | Delivery = Transfer(origin, destination, set_id, options, progress)
+                else:
+                    copying = Delivery(origin, destination, set_id, reencryption, options, progress)
                 if check_mode:
                     copied = Copied(set_id, copying.would_change(), 0, 0.0, False)
                 else:
                     copied = with_patience(copying.run)
-                    digest = _digest(origin, destination, set_id, move=options.move)
         except BackupError as error:
             report.fail(set_id, error)
             continue
@@ -101,18 +101,10 @@ def copy_sets(
                 "seconds": copied.seconds,
                 "verified": copied.verified,
                 "path": destination.local_path(set_id),
-                "tag_manifest_sha256": digest,
+                "tag_manifest_sha256": copied.tag_manifest_sha256,
             }
         )
     return report
-
-
-def _digest(origin: Medium, destination: Medium, set_id: SetId, *, move: bool) -> str | None:
-    """Return what names the exact content of a copy; None where that would have to be asked of another host."""
-    for medium in (destination, *(() if move else (origin,))):
-        if medium.local is not None:
-            return bag.tag_manifest_digest(medium.contents(set_id))
-    return None
 
 
 def _those_there(selection: SetSelection, origin: Medium, report: CopiesReport) -> SetSelection:

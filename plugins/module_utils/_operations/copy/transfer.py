@@ -58,6 +58,7 @@ class Copied:
 
     :param changed: False when the destination already held exactly this set.
     :param verified: whether the copy was read back where it landed.
+    :param tag_manifest_sha256: what names the exact content of the copy; None where that was not read here.
     """
 
     set_id: SetId
@@ -65,6 +66,7 @@ class Copied:
     bytes: int
     seconds: float
     verified: bool
+    tag_manifest_sha256: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,19 +164,26 @@ class Transfer:
 
     def _copy(self) -> Copied:
         if not self._plan():
+            digest = self._digest()
             if self.options.move:
                 # Nothing goes before its replacement is verified, however it came to be there.
                 self._remove_replaced(self._check_landed(ours=False))
-            return Copied(self.set_id, self.options.move, 0, 0.0, self.options.move)
+            return Copied(self.set_id, self.options.move, 0, 0.0, self.options.move, digest)
         size = sum(self.origin.contents(self.set_id).sizes().values())
         self.progress.stage("copying", total_bytes=size)
         renamed = self.options.move and self._rename()
-        if not renamed:
-            self._send()
+        digest = self._digest() if renamed else self._send()
         verified = self.options.verify and self._check_landed(ours=True)
         if self.options.move and not renamed:
             self._remove_replaced(verified)
-        return Copied(self.set_id, True, size, 0.0, verified)
+        return Copied(self.set_id, True, size, 0.0, verified, digest)
+
+    def _digest(self) -> str | None:
+        """Return what names the content of a set that both media hold; None where neither is of this host."""
+        for medium in (self.destination, self.origin):
+            if medium.local is not None:
+                return bag.tag_manifest_digest(medium.contents(self.set_id))
+        return None
 
     def _rename(self) -> bool:
         """Move the set by renaming it; whether its place allows that."""
@@ -199,7 +208,8 @@ class Transfer:
         set_verification.forget(origin, self.set_id)
         return True
 
-    def _send(self) -> None:
+    def _send(self) -> str:
+        """Send the set; return what names the content of what was sent."""
         local, destination = self.origin.local_path(self.set_id), self.destination.local
         if local is not None:
             # All but the payload's bytes, which the storing compares with the manifest on their way.
@@ -207,13 +217,15 @@ class Transfer:
                 self.origin, self.set_id, allowed_signers=self.options.allowed_signers, payload_bytes=False
             )
             self._store(local)
-        elif destination is not None:
+            return bag.tag_manifest_digest(DirectoryContents(local))
+        if destination is not None:
             self._fetch_into(destination)
-        else:
-            with temporary_files.directory("copy", within=self.options.spool) as spool:
-                self.origin.fetch(self.set_id, spool, self.progress.advance)
-                self._check_fetched(spool)
-                self._store(spool)
+            return bag.tag_manifest_digest(destination.contents(self.set_id))
+        with temporary_files.directory("copy", within=self.options.spool) as spool:
+            self.origin.fetch(self.set_id, spool, self.progress.advance)
+            self._check_fetched(spool)
+            self._store(spool)
+            return bag.tag_manifest_digest(DirectoryContents(spool))
 
     def _store(self, directory: str) -> None:
         store = self.destination.store_anew if self.options.anew else self.destination.store

@@ -10,17 +10,20 @@ and since when, is known here.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-import os
 import time
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, ProcessFailed, SetInvalid
-from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
-from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    ProcessFailed,
+    SetInvalid,
+    describe_os_error,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium, Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
-from ansible_collections.infitulua.backup.plugins.module_utils._sets.filters import Filters
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
@@ -29,13 +32,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.patience 
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
-from ..copy.reencryption import Delivery, Reencryption
-from ..copy.transfer import CopyOptions, Transfer
+from ..copy.delivery import Delivery, spool
+from ..copy.reencryption import Reencryption
+from ..copy.transfer import CopyOptions
 from .operation import DrillsReport, conclude_drill, overdue_sources
 from .record import FAILED, NOT_DONE, PASSED, Drill, DrillRecord, now
 from .verdict import drill_subject, judge_preparation
 
-FETCHED, DELIVERED = "fetched", "delivered"
 # What of another host's answer is kept: for years, and read again by every listing.
 _MOST_ENTRIES = 200
 _MOST_CHARACTERS = 2000
@@ -106,32 +109,52 @@ def deliver(params: t.Mapping[str, t.Any], medium: Medium, destination: Medium) 
     report = DeliveryReport()
     keys = _keys(params)
     budget = _Budget(params["budget_minutes"])
-    for set_id in map(SetId.parse, params["sets"]):
-        if not budget.may_deliver():
-            report.left_out.append({"id": str(set_id), "reason": "budget"})
-            continue
-        drill = Drill(str(set_id), NOT_DONE, now(), medium.describe())
-        progress = Progress(params["status_file"], operation="drill", subject=str(set_id))
-        try:
-            with contained("deliver a set for its drill", on=drill_subject(drill), blame=SetInvalid):
-                drill, copy = _deliver_one(params, keys, medium, set_id, drill, progress)
-            with contained("deliver a set for its drill", on=f"{set_id} to {destination.describe()}"):
-                _send(params, set_id, destination, progress)
-        except BackupError as error:
-            report.drills.append(dataclasses.asdict(judge_preparation(drill, error)))
-            continue
-        finally:
-            progress.finish()
-        report.deliveries.append({"id": str(set_id), "copy": copy, "drill": dataclasses.asdict(drill)})
+    with _spool(params["directory"]) as directory:
+        for set_id in map(SetId.parse, params["sets"]):
+            if not budget.may_deliver():
+                report.left_out.append({"id": str(set_id), "reason": "budget"})
+                continue
+            drill = Drill(str(set_id), NOT_DONE, now(), medium.describe())
+            progress = Progress(params["status_file"], operation="drill", subject=str(set_id))
+            options = CopyOptions(allowed_signers=params["allowed_signers_file"])
+            delivery = Delivery(medium, destination, set_id, keys, options, progress)
+            try:
+                with contained("deliver a set for its drill", on=drill_subject(drill), blame=SetInvalid):
+                    _check_room(params["directory"], medium, set_id, drill)
+                    ready = delivery.prepare(directory)
+                    drill, copy = _described(drill, ready, set_id)
+                with contained("deliver a set for its drill", on=f"{set_id} to {destination.describe()}"):
+                    _send(delivery, ready)
+            except BackupError as error:
+                report.drills.append(dataclasses.asdict(judge_preparation(drill, error)))
+                continue
+            finally:
+                progress.finish()
+            report.deliveries.append({"id": str(set_id), "copy": copy, "drill": dataclasses.asdict(drill)})
     report.minutes_left = budget.left()
     return report
+
+
+@contextlib.contextmanager
+def _spool(within: str) -> t.Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = stack.enter_context(spool(within))
+        except OSError as error:
+            raise BackupError(
+                "deliver sets for their drills",
+                on=within,
+                why=describe_os_error(error),
+                next_step="Correct that, and repeat the step. Nothing is known about the sets.",
+            ) from error
+        yield directory
 
 
 def _keys(params: t.Mapping[str, t.Any]) -> Reencryption:
     identities = (params["identity_file"],) if params["identity_file"] else ()
     keys = Reencryption(identity_files=identities, recipients=tuple(params["recipients"]))
     try:
-        Filters(keys.encryption).check()
+        keys.check_recipients()
     except ProcessFailed as error:
         raise BackupError(
             "encrypt sets for their drills",
@@ -157,31 +180,12 @@ def _check_room(directory: str, medium: Medium, set_id: SetId, drill: Drill) -> 
         )
 
 
-def _deliver_one(
-    params: t.Mapping[str, t.Any],
-    keys: Reencryption,
-    medium: Medium,
-    set_id: SetId,
-    drill: Drill,
-    progress: Progress,
-) -> tuple[Drill, str]:
-    """Deliver one set.
+def _described(drill: Drill, ready: LocalMedium, set_id: SetId) -> tuple[Drill, str]:
+    """Note of a prepared copy what its drill is of.
 
-    :returns: what is known of its drill, and the digest of the copy.
+    :returns: what is known of the drill, and the digest of the copy.
     """
-    signers = params["allowed_signers_file"]
-    _check_room(params["directory"], medium, set_id, drill)
-    origin = medium.local
-    if origin is None:
-        origin = DirectoryMedium(path=os.path.join(params["directory"], FETCHED))
-        Transfer(medium, origin, set_id, CopyOptions(allowed_signers=signers), progress).run()
-    destination = DirectoryMedium(path=os.path.join(params["directory"], DELIVERED))
-    try:
-        Delivery(origin, destination, set_id, keys, progress, signers).run()
-    finally:
-        if medium.local is None:
-            origin.remove(set_id)
-    contents = destination.contents(set_id)
+    contents = ready.contents(set_id)
     description = read_description(set_id, contents)
     drill = dataclasses.replace(
         drill,
@@ -195,24 +199,25 @@ def _deliver_one(
     return drill, bag.tag_manifest_digest(contents)
 
 
-def _send(params: t.Mapping[str, t.Any], set_id: SetId, destination: Medium, progress: Progress) -> None:
+def _send(delivery: Delivery, ready: LocalMedium) -> None:
     """Send what is ready to the other host, and keep nothing of it here.
 
     :raises BackupError: when it does not arrive, for which the set is not to blame.
     """
-    ready = DirectoryMedium(path=os.path.join(params["directory"], DELIVERED))
+    if delivery.destination.local is not None:
+        return  # It has been prepared there.
     try:
-        with_patience(Transfer(ready, destination, set_id, CopyOptions(), progress).run)
+        with_patience(lambda: delivery.send(ready))
     except BackupError as error:
         raise BackupError(
             "deliver a set for its drill",
-            on=f"{set_id} to {destination.describe()}",
+            on=f"{delivery.set_id} to {delivery.destination.describe()}",
             why=error.why,
             next_step="Nothing is known about the set. Check the drill host (backup_drill_host), and drill again.",
             details=error.details,
         ) from error
     finally:
-        ready.remove(set_id)
+        ready.remove(delivery.set_id)
 
 
 def record_drills(params: t.Mapping[str, t.Any], medium: Medium) -> DrillsReport:

@@ -48,19 +48,18 @@ class Parent:
 
     :param path: made where missing only if it is the place of keys.
     :param owner: user and group of a restore's directory; None: this one's.
-    :param subdirectories: what a restore's directory holds from the beginning.
     """
 
     path: str
     owner: str | None = None
-    subdirectories: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Workspaces:
     """The workspaces of a host.
 
-    :param parents: where restores have directories; the first has the files that say which run each belongs to.
+    :param parents: where restores have directories; the first has the files that say which run each belongs to. None
+        where there are no restores, but what interrupted ones left elsewhere is looked for.
     :param keys: where they have keys, best in memory (``/run``); None: this host keeps none.
     :param run: who asks.
     :param unknown_seconds: after so long, a workspace whose run may still be running is removed: nobody can know.
@@ -76,6 +75,8 @@ class Workspaces:
 
         :raises BackupError: when that cannot be determined.
         """
+        if not self.parents:
+            return []
         directory = self.parents[0].path
         try:
             names = sorted(os.listdir(directory)) if is_directory(directory) else []
@@ -115,8 +116,6 @@ class Workspaces:
             for parent in self.parents:
                 path = os.path.join(parent.path, name)
                 os.mkdir(path, 0o700)
-                for subdirectory in parent.subdirectories:
-                    os.mkdir(os.path.join(path, subdirectory), 0o700)
                 if parent.owner is not None:
                     shutil.chown(path, parent.owner, parent.owner)
             if self.keys is None:

@@ -65,7 +65,7 @@ class Host:
         return workspaces, set_id, bag.tag_manifest_digest(medium.contents(set_id))
 
     def workspaces(self, run: dict[str, t.Any] | None = None) -> Workspaces:
-        parents = (Parent(str(self.state), subdirectories=("delivered",)), Parent(str(self.arrivals)))
+        parents = (Parent(str(self.state)), Parent(str(self.arrivals)))
         return Workspaces(parents, str(self.keys), RUN if run is None else run, 3600.0)
 
     def left(self) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_workspace_has_directories_and_a_key_that_only_its_owner_reads(host: H
     assert recipient.startswith("age1")
     answer = subprocess.run(["age-keygen", "-y", str(identity)], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == recipient
-    assert (host.state / NAME / "delivered").is_dir()
+    assert (host.state / NAME).is_dir()
     for path in (identity, identity.parent, host.state / NAME, host.arrivals / NAME, host.state / f"{NAME}.owner"):
         assert path.stat().st_mode & 0o077 == 0, path
     assert host.workspaces().remove(NAME)
@@ -94,7 +94,7 @@ def test_a_workspace_has_directories_and_a_key_that_only_its_owner_reads(host: H
 
 def test_the_run_that_is_at_work_keeps_its_workspace_and_the_dead_one_loses_it(host: Host) -> None:
     host.workspaces().make(NAME)
-    (host.state / NAME / "delivered" / "set").write_text("delivered")
+    (host.state / NAME / "set").write_text("delivered")
     assert host.workspaces({**RUN, "process": 9, "started": "90", "running": ["7:70", "9:90"]}).abandoned() == []
     later = host.workspaces({**RUN, "process": 9, "started": "90", "running": ["9:90"]})
     assert later.abandoned() == [NAME]
@@ -179,7 +179,7 @@ def test_several_runs_that_sweep_at_once_do_not_fail_each_other(host: Host) -> N
     for name in names:
         host.workspaces(dead).make(name)
         for number in range(5):
-            (host.state / name / "delivered" / str(number)).write_text("x")
+            (host.state / name / str(number)).write_text("x")
     program = (
         "import json, sys;"
         "from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.workspace import *;"
