@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory, _shared_imports
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory_check, _shared_imports
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import LANGUAGES, catalogue
 
 _FOR_LATER_TASKS = _shared_imports.MODULES
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         )
         variables = task_vars or {}
         texts = catalogue(arguments["language"]).texts
-        found = _inventory.problems(variables["hostvars"], variables["groups"], texts)
+        found = _inventory_check.problems(variables["hostvars"], variables["groups"], texts)
         servers = variables["groups"].get("servers", ())
         if arguments["limited_to"] is not None and servers and not set(servers) & set(arguments["limited_to"]):
             found.append(texts["limit_without_servers"] % {"servers": ", ".join(servers)})

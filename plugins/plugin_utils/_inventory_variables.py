@@ -1,97 +1,98 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every variable that an inventory or a run can set. docs/inventory-variables.md says what each of them is for."""
+"""Every variable of an inventory or a run, and its values. docs/inventory-variables.md says what each is for."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import (
+    PATH,
+    TRUTH,
+    Values,
+    number,
+    one_of,
+    whole,
+)
+
 #: Of any host, most often of all alike.
-ALL_HOSTS: t.Final = frozenset(
-    {
-        "backup_organization",
-        "backup_language",
-        "backup_escrow_recipient",
-        "backup_cloud",
-        "backup_cloud_access_key",
-        "backup_cloud_secret_key",
-        "backup_retention",
-        "backup_known_misdated",
-        "backup_configuration_path",
-        "backup_runtime_path",
-        "backup_state_path",
-        "backup_drill_policy",
-        "backup_drill_interval_days",
-        "backup_drill_budget_minutes",
-        "backup_drill_concurrency",
-        "backup_drill_processors",
-        "backup_drill_cpu_seconds",
-        "backup_drill_programs_directory",
-        "backup_drill_host",
-    }
-)
+ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
+    "backup_organization": Values(),
+    "backup_language": Values(),  # Of the check itself, which must know what to speak.
+    "backup_escrow_recipient": Values(),
+    "backup_cloud": Values(),
+    "backup_cloud_access_key": Values(),
+    "backup_cloud_secret_key": Values(),
+    "backup_retention": Values(),
+    "backup_known_misdated": Values(),
+    "backup_configuration_path": Values(PATH),
+    "backup_runtime_path": Values(PATH),
+    "backup_state_path": Values(PATH),
+    "backup_drill_policy": one_of("every_set", "newest", "interval", "full_interval", "none"),
+    "backup_drill_interval_days": whole(1),
+    "backup_drill_budget_minutes": number(0),
+    "backup_drill_concurrency": whole(1),
+    "backup_drill_processors": whole(1),
+    "backup_drill_cpu_seconds": whole(1),
+    "backup_drill_programs_directory": Values(PATH),
+    "backup_drill_host": Values(),
+}
 #: Of a server.
-SERVER: t.Final = frozenset(
-    {
-        "backup_databases",
-        "backup_files",
-        "backup_retired_sources",
-        "backup_database_accounts",
-        "backup_unprotected_ignore",
-        "backup_unprotected_local",
-        "backup_disk_path",
-        "backup_disk_require_mount",
-        "backup_disk_minimum_free_bytes",
-        "backup_compression_level",
-        "backup_jobs",
-        "backup_concurrency",
-        "backup_nice",
-        "backup_io_class",
-        "backup_io_priority",
-        "backup_encryption",
-        "backup_reach",
-        "backup_ssh_user",
-        "backup_ssh_host",
-        "backup_ssh_port",
-        "backup_restore_path",
-        "backup_restore_keep_replaced_days",
-        "backup_restore_max_seconds",
-        "backup_drill_queries",
-    }
-)
+SERVER: t.Final[t.Mapping[str, Values]] = {
+    "backup_databases": Values(),
+    "backup_files": Values(),
+    "backup_retired_sources": Values(),
+    "backup_database_accounts": Values(),
+    "backup_unprotected_ignore": Values(),
+    "backup_unprotected_local": Values(TRUTH),
+    "backup_disk_path": Values(PATH),
+    "backup_disk_require_mount": Values(PATH),
+    "backup_disk_minimum_free_bytes": whole(0),
+    "backup_compression_level": whole(1, 19),
+    "backup_jobs": whole(1),
+    "backup_concurrency": whole(1),
+    "backup_nice": whole(0, 19),
+    "backup_io_class": one_of("idle", "best-effort"),
+    "backup_io_priority": whole(0, 7),
+    "backup_encryption": one_of("age", "none"),
+    "backup_reach": one_of("ssh", "directory"),
+    "backup_ssh_user": Values(),
+    "backup_ssh_host": Values(),
+    "backup_ssh_port": whole(1, 65535),
+    "backup_restore_path": Values(PATH),
+    "backup_restore_keep_replaced_days": whole(0),
+    "backup_restore_max_seconds": number(0),
+    "backup_drill_queries": Values(),
+}
 #: Of the systems computer; those of drills also of a host that drills in its place (backup_drill_host).
-SYSTEMS_COMPUTER: t.Final = frozenset(
-    {
-        "backup_storage_path",
-        "backup_drill_path",
-        "backup_drill_user",
-    }
-)
+SYSTEMS_COMPUTER: t.Final[t.Mapping[str, Values]] = {
+    "backup_storage_path": Values(PATH),
+    "backup_drill_path": Values(PATH),
+    "backup_drill_user": Values(),
+}
 #: Of one run (``-e``).
-RUN: t.Final = frozenset(
-    {
-        "backup_drill_from",
-        "backup_drill_source",
-        "backup_drill_at",
-        "backup_run_id",
-        "backup_accept",
-        "backup_ticket",
-        "backup_restore_server",
-        "backup_restore_source",
-        "backup_restore_target",
-        "backup_restore_from",
-        "backup_restore_at",
-        "backup_restore_set",
-        "backup_restore_replace",
-        "backup_restore_strict",
-        "backup_restore_only",
-        "backup_restore_tables",
-        "backup_restore_schemas",
-        "backup_restore_despite_failed_drill",
-        "backup_restore_despite_suspicion",
-        "backup_identity_file",
-        "backup_despite_unknown_signers",
-    }
-)
-VARIABLES: t.Final = ALL_HOSTS | SERVER | SYSTEMS_COMPUTER | RUN
+RUN: t.Final[t.Mapping[str, Values]] = {
+    "backup_drill_from": one_of("vault", "cloud", "disk"),
+    "backup_drill_source": Values(),
+    "backup_drill_at": Values(),
+    "backup_run_id": Values(),
+    "backup_accept": Values(),
+    "backup_ticket": Values(),
+    "backup_restore_server": Values(),
+    "backup_restore_source": Values(),
+    "backup_restore_target": Values(),
+    "backup_restore_from": Values(),
+    "backup_restore_at": Values(),
+    "backup_restore_set": Values(),
+    "backup_restore_replace": Values(TRUTH),
+    "backup_restore_strict": Values(TRUTH),
+    "backup_restore_only": Values(),
+    "backup_restore_tables": Values(),
+    "backup_restore_schemas": Values(),
+    "backup_restore_despite_failed_drill": Values(TRUTH),
+    "backup_restore_despite_suspicion": Values(TRUTH),
+    "backup_identity_file": Values(),
+    "backup_despite_unknown_signers": Values(TRUTH),
+}
+VARIABLES: t.Final[t.Mapping[str, Values]] = {**ALL_HOSTS, **SERVER, **SYSTEMS_COMPUTER, **RUN}

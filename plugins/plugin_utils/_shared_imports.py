@@ -17,6 +17,7 @@ from ansible.template import Templar
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils import (
     _inventory,
+    _inventory_check,
     _report,
     _restore_plan,
     _restore_report,
@@ -24,7 +25,16 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils import (
     _steps,
 )
 
-MODULES: t.Final = (core, _inventory, _report, _restore_plan, _restore_report, _restore_request, _steps)
+MODULES: t.Final = (
+    core,
+    _inventory,
+    _inventory_check,
+    _report,
+    _restore_plan,
+    _restore_report,
+    _restore_request,
+    _steps,
+)
 
 # Filters and tests that the playbooks use: who meets with one first looks for its plugin, and builds the lexer.
 _EXPRESSION: t.Final = (

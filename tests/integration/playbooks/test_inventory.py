@@ -59,12 +59,16 @@ def test_one_name_for_two_sources_is_refused_before_the_second_passes_for_backed
 @pytest.mark.parametrize(
     ("described", "arguments", "told"),
     [
-        ({"backup_file": []}, (), "la variable backup_file (en: srv-financiero); ¿será backup_files?"),
+        (
+            {"backup_file": []},
+            (),
+            "la variable backup_file {place}, que tiene srv-financiero; ¿será backup_files?",
+        ),
         ({}, ("-e", "backup_run=dia"), "¿será backup_run_id?"),
         (
             {"backup_files": [{"name": "usuarios", "pathes": ["/srv"]}]},
             (),
-            "usuarios (backup_files de srv-financiero) tiene la clave pathes, que ningún motor conoce; ¿será paths?",
+            "la clave pathes {place}, que tiene backup_files (usuarios) de srv-financiero; ¿será paths?",
         ),
     ],
 )
@@ -75,7 +79,10 @@ def test_a_misspelt_name_is_no_source_without_backups_but_a_refusal(
     institution.build()
     run = institution.run("step2_back_up", *arguments)
     assert run.status != 0
-    assert told in " ".join(run.output.split())
+    written = institution.inventory / "host_vars" / f"{FINANCE}.yml"
+    lines = written.read_text(encoding="utf-8").splitlines()
+    line = next((number for number, line in enumerate(lines, 1) if "backup_file:" in line or "pathes" in line), 0)
+    assert told.format(place=f"({written}, línea {line})") in " ".join(run.output.split())
     assert "Sin fallos" not in run.output
 
 
@@ -88,7 +95,7 @@ def test_a_misspelt_name_is_refused_with_limit_too(tmp_path: Path, playbook: str
     institution.build()
     run = institution.run(playbook, "--limit", f"{FILES},systems_computer")
     assert run.status != 0
-    assert "la variable backup_file (en: srv-financiero); ¿será backup_files?" in " ".join(run.output.split())
+    assert "que tiene srv-financiero; ¿será backup_files?" in " ".join(run.output.split())
     assert run.report == []
     assert list(institution.vault.rglob("*")) == []
 

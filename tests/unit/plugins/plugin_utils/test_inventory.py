@@ -10,8 +10,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory, _inventory_variables
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory, _inventory_check, _inventory_variables
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,19 +24,26 @@ GROUPS = {"servers": ["srv"], "systems_computer": ["pc"]}
 TEXT = {
     "no_servers": "no servers",
     "no_systems_computer": "%(count)s systems computers",
-    "bad_reach": "reach of %(hosts)s",
+    "bad_value": "%(name)s%(place)s of %(hosts)s is %(value)s, not %(expected)s",
+    "values_choices": "%(choices)s",
+    "values_truth": "a truth",
+    "values_path": "a path",
+    "values_whole_from": "whole, from %(least)s",
+    "values_whole_from_to": "whole, %(least)s to %(most)s",
+    "values_number_from": "from %(least)s",
+    "at_place": " (%(file)s:%(line)s)",
     "private_escrow": "a private key",
-    "unknown_variable": "%(name)s of %(hosts)s: %(nearest)s?",
-    "not_a_list_of_sources": "%(variable)s of %(host)s is no list",
+    "unknown_variable": "%(name)s%(place)s of %(hosts)s: %(nearest)s?",
+    "not_a_list_of_sources": "%(variable)s%(place)s of %(host)s is no list",
     "unknown_drill_host": "%(server)s is drilled on %(host)s: %(nearest)s?",
     "own_drill_host": "%(server)s drills itself",
-    "unknown_key": "%(key)s of %(source)s in %(variable)s of %(host)s: %(nearest)s?",
+    "unknown_key": "%(key)s%(place)s of %(variable)s of %(host)s: %(nearest)s?",
 }
 LEDGER = {"name": "contabilidad", "engine": "sqlite", "path": "/srv/contabilidad.db"}
 
 
 def problems(server: dict[str, t.Any], systems: dict[str, t.Any] | None = None) -> list[str]:
-    return _inventory.problems({"srv": server, "pc": systems or {}}, GROUPS, TEXT)
+    return _inventory_check.problems({"srv": server, "pc": systems or {}}, GROUPS, TEXT)
 
 
 def test_an_inventory_in_order_has_no_problems() -> None:
@@ -48,18 +60,25 @@ def test_an_inventory_in_order_has_no_problems() -> None:
         ({"backup_restore_sorce": "x"}, "backup_restore_sorce of srv: backup_restore_source?"),
         (
             {"backup_databases": [{**LEDGER, "minimun_fraction": 0.2}]},
-            "minimun_fraction of contabilidad in backup_databases of srv: minimum_fraction?",
+            "minimun_fraction of backup_databases (contabilidad) of srv: minimum_fraction?",
         ),
         (
             {"backup_files": [{"name": "usuarios", "path": "/srv"}]},
-            "path of usuarios in backup_files of srv: paths?",
+            "path of backup_files (usuarios) of srv: paths?",
         ),
         ({"backup_files": {"name": "usuarios"}}, "backup_files of srv is no list"),
         ({"backup_databases": ["contabilidad"]}, "backup_databases of srv is no list"),
         ({"backup_files": 5}, "backup_files of srv is no list"),
         ({"backup_files": [{"paths": ["/srv"]}]}, "backup_files of srv is no list"),
         ({"backup_retired_sources": ["viejo"]}, "backup_retired_sources of srv is no list"),
-        ({"backup_reach": "telnet"}, "reach of srv"),
+        ({"backup_cloud": {"bucket": "x", "retian_days": 3}}, "retian_days of backup_cloud of srv: retain_days?"),
+        ({"backup_reach": "telnet"}, "backup_reach of srv is telnet, not ssh, directory"),
+        ({"backup_encryption": "gpg"}, "backup_encryption of srv is gpg, not age, none"),
+        ({"backup_compression_level": "22"}, "backup_compression_level of srv is 22, not whole, 1 to 19"),
+        ({"backup_jobs": 1.5}, "backup_jobs of srv is 1.5, not whole, from 1"),
+        ({"backup_drill_budget_minutes": "an hour"}, "backup_drill_budget_minutes of srv is an hour, not from 0"),
+        ({"backup_disk_path": "var/backups"}, "backup_disk_path of srv is var/backups, not a path"),
+        ({"backup_unprotected_local": "maybe"}, "backup_unprotected_local of srv is maybe, not a truth"),
         ({"backup_drill_host": "pcx"}, "srv is drilled on pcx: pc?"),
         ({"backup_drill_host": "srv"}, "srv drills itself"),
         ({"backup_escrow_recipient": "AGE-SECRET-KEY-1EXAMPLE"}, "a private key"),
@@ -69,10 +88,44 @@ def test_what_is_misspelt_is_named_with_what_was_meant(server: dict[str, t.Any],
     assert problems(server) == [problem]
 
 
+def test_values_of_every_spelling_that_ansible_takes_are_in_order() -> None:
+    fine = {
+        "backup_compression_level": "19",
+        "backup_jobs": 2.0,
+        "backup_drill_budget_minutes": "0.5",
+        "backup_unprotected_local": "no",
+        "backup_restore_keep_replaced_days": 0,
+        "backup_drill_policy": "none",
+        "backup_disk_require_mount": "",
+        "backup_io_class": None,
+    }
+    assert problems(fine) == []
+
+
+@pytest.mark.slow
+def test_what_is_wrong_is_named_with_its_file_and_its_line(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    everybody = "---\nbackup_langauge: es\nbackup_jobs: many\n"
+    (tmp_path / "group_vars" / "all.yml").write_text(everybody, encoding="utf-8")
+    hosts = {
+        "servers": {"hosts": {"srv": {"backup_files": [{"name": "usuarios", "pahts": ["/srv"]}]}}},
+        "systems_computer": {"hosts": {"pc": None}},
+    }
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": hosts}}), encoding="utf-8")
+    loader = DataLoader()
+    inventory = InventoryManager(loader=loader, sources=[str(tmp_path / "hosts.yml")])
+    variables = HostVars(inventory, VariableManager(loader=loader, inventory=inventory), loader)
+    assert _inventory_check.problems(variables, GROUPS, TEXT) == [
+        f"backup_langauge ({tmp_path}/group_vars/all.yml:2) of srv, pc: backup_language?",
+        f"backup_jobs ({tmp_path}/group_vars/all.yml:3) of srv, pc is many, not whole, from 1",
+        f"pahts ({tmp_path}/hosts.yml:8) of backup_files (usuarios) of srv: paths?",
+    ]
+
+
 def test_a_misspelt_variable_of_a_drill_host_is_named() -> None:
     hosts = {"srv": {"backup_drill_host": "lab"}, "pc": {}, "lab": {"backup_drill_pth": "/srv"}}
     groups = {**GROUPS, "ungrouped": ["lab"]}
-    assert _inventory.problems(hosts, groups, TEXT) == ["backup_drill_pth of lab: backup_drill_path?"]
+    assert _inventory_check.problems(hosts, groups, TEXT) == ["backup_drill_pth of lab: backup_drill_path?"]
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -80,8 +133,8 @@ def test_every_problem_is_told_at_once() -> None:
 
 
 def test_groups_that_are_missing_are_named() -> None:
-    assert _inventory.problems({}, {}, TEXT) == ["no servers"]
-    assert _inventory.problems({"srv": {}}, {"servers": ["srv"]}, TEXT) == ["0 systems computers"]
+    assert _inventory_check.problems({}, {}, TEXT) == ["no servers"]
+    assert _inventory_check.problems({"srv": {}}, {"servers": ["srv"]}, TEXT) == ["0 systems computers"]
 
 
 def test_a_source_with_sets_that_vanished_from_the_inventory_is_told_until_it_is_retired() -> None:
@@ -139,8 +192,8 @@ def test_every_variable_that_an_inventory_may_have_is_read_and_no_other() -> Non
 
     playbooks = named((ROOT / "playbooks").rglob("*.*"))
     filters = named(set((ROOT / "plugins" / "plugin_utils").glob("*.py")) - {Path(_inventory_variables.__file__)})
-    assert playbooks <= VARIABLES
-    assert VARIABLES - playbooks - filters <= {"backup_retention"}, "only a later release reads these"
+    assert playbooks <= set(VARIABLES)
+    assert set(VARIABLES) - playbooks - filters <= {"backup_retention"}, "only a later release reads these"
 
 
 def test_the_public_keys_of_the_servers_that_this_run_has_read() -> None:
