@@ -33,6 +33,13 @@ SIBLINGS = {
     "_engines": ({"files", "mariadb", "mysql", "postgresql", "sqlite"}, {"_engines.registry", "_engines.parts"}),
     "_media": ({"directory", "s3", "ssh"}, {"_media.registry"}),
 }
+# What siblings share among a few of them.
+FAMILIES = {"mysql_family"}
+# Who is thin: a module calls an operation. Besides that it compiles its own files once.
+OF_MODULES = ("_operations", "_system.payload")
+# Operations know engines and media by their registries, except these: sets pass through directories on this host, and
+# what an audit looks into is an object store.
+KNOWN_TO_OPERATIONS = {("_operations", "_media.directory"), ("_operations.audit", "_media.s3")}
 BEGIN, END = "<!-- drawn from the imports: python -m development.layout --draw -->", "<!-- end of the drawing -->"
 
 Arrows = dict[str, set[str]]
@@ -97,6 +104,10 @@ def problems(code: Code) -> list[str]:
                 found.append(f"{name} imports {target}, which is not below it")
             elif _strange(name, target):
                 found.append(f"{name} imports {target}: siblings know nothing of each other")
+            elif _top(name) == "modules" and not target.startswith(OF_MODULES):
+                found.append(f"{name} imports {target}: a module imports operations only")
+            elif _top(name) == "_operations" and _particular(name, target):
+                found.append(f"{name} imports {target}: operations know no particular engine or medium")
     found += [f"a circle of imports: {' -> '.join(circle)}" for circle in circles(code.arrows)]
     found += _detours(code.arrows)
     return sorted(set(found))
@@ -108,6 +119,14 @@ def _strange(name: str, target: str) -> bool:
         return False
     own, other = name.split(".")[1], target.split(".")[1]
     return other in siblings and own != other
+
+
+def _particular(name: str, target: str) -> bool:
+    """Tell whether an operation imports one engine, or the family of two, or one medium."""
+    siblings = {*SIBLINGS.get(_top(target), (set[str](), set[str]()))[0], *FAMILIES}
+    folder = ".".join(target.split(".")[:2])
+    known = {folder for who, folder in KNOWN_TO_OPERATIONS if name.startswith(f"{who}.")}
+    return folder.rpartition(".")[2] in siblings and folder not in known
 
 
 def _detours(arrows: Arrows) -> list[str]:
@@ -189,7 +208,7 @@ def _floor(name: str) -> int | None:
 
 def _room(name: str) -> str:
     """Return the folder that is drawn: one of each engine and medium, else that of the floor."""
-    siblings = SIBLINGS.get(_top(name), (set[str](), set[str]()))[0] | {"mysql_family"}
+    siblings = SIBLINGS.get(_top(name), (set[str](), set[str]()))[0] | FAMILIES
     second = name.split(".")[1] if "." in name else ""
     return f"{_top(name)}/{second}" if second in siblings and _top(name) in SIBLINGS else _top(name)
 

@@ -94,90 +94,24 @@ record_problems:
   sample: []
 """
 
-import dataclasses
-import math
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.compare_clocks.operation import (
-    differences,
-    differences_from_record,
-    seconds_after,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.compare_clocks.call import ARGUMENTS, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            "reference": {"type": "str", "required": True},
-            "others": {"type": "dict", "default": {}},
-            "record_directory": {"type": "path"},
-            "record_sources": {"type": "dict"},
-        },
+        argument_spec=ARGUMENTS,
         required_together=[("record_directory", "record_sources")],
         supports_check_mode=True,
     )
-
-    def work() -> Answer:
-        now = host_clock.now()
-        ahead = seconds_after(module.params["reference"], now)
-        found = differences(ahead, _numbers(module.params["others"]))
-        problems: list[str] = []
-        if module.params["record_directory"]:
-            of_record, unread = differences_from_record(
-                module.params["record_directory"], _lists(module.params["record_sources"]), now
-            )
-            found += of_record
-            problems = [problem.message for problem in unread]
-        return Answer(
-            {
-                "changed": False,
-                "time": host_clock.write(now),
-                "ahead_seconds": round(ahead, 3),
-                "differences": [dataclasses.asdict(difference) for difference in found],
-                "record_problems": problems,
-            },
-            problems,
-        )
-
-    carry_out(module, "compare clocks", on="this host", work=work)
-
-
-def _numbers(others: dict[str, object]) -> dict[str, float]:
-    try:
-        found = {name: float(str(value)) for name, value in others.items()}
-        if not all(map(math.isfinite, found.values())):
-            raise ValueError("a number of seconds is finite")
-        return found
-    except ValueError as error:
-        raise Refused(
-            "compare clocks",
-            on="others",
-            why=str(error),
-            next_step="Give for each clock a number of seconds, as this module returns it as ahead_seconds.",
-        ) from error
-
-
-def _lists(sources: dict[str, object]) -> dict[str, list[str]]:
-    found = {}
-    for host, names in sources.items():
-        if not isinstance(names, list):
-            raise Refused(
-                "compare clocks",
-                on=f"record_sources, {host}",
-                why="it is not a list",
-                next_step="Give for each host the list of its sources, as the filter recorded_sources returns it.",
-            )
-        found[host] = [str(name) for name in names]
-    return found
+    carry_out(module, "compare clocks", on="this host", work=lambda: call(module.params))
 
 
 if __name__ == "__main__":

@@ -94,51 +94,23 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare.changes import Changes
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare.credentials import (
-    RIGHTS,
-    Credentials,
-    prove,
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare.credentials_call import (
+    ARGUMENTS,
+    call,
 )
-
-
-def _install(module: AnsibleModule) -> Answer:
-    given = module.params
-    options = given["medium"]
-    if options["type"] != "s3" or not options["credentials_file"] or not options["profile"]:
-        raise Refused(
-            "install the cloud key",
-            on=options["type"],
-            why="it has no credentials file and profile",
-            next_step="Give a medium of type s3, with credentials_file and profile.",
-        )
-    changes = Changes(check_mode=module.check_mode)
-    key = Credentials(given["access_key"], given["secret_key"], options["credentials_file"], options["profile"])
-    key.install(changes, directory_mode=given["directory_mode"])
-    access = None
-    if not module.check_mode:
-        with make_medium(options) as medium:
-            access = prove(medium, RIGHTS[given["rights"]], host=given["host"] or None)
-    return Answer({"changed": changes.changed, "diff": changes.diff, "access": access})
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "medium": {**medium_argument(), "required": True},
-            "access_key": {"type": "str", "required": True, "no_log": False},
-            "secret_key": {"type": "str", "required": True, "no_log": True},
-            "rights": {"type": "str", "required": True, "choices": ["put_only", "read_only"]},
-            "host": {"type": "str"},
-            "directory_mode": {"type": "str", "default": "0755"},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "install the cloud key",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
     )
-    carry_out(module, "install the cloud key", on=module.params["medium"]["type"], work=lambda: _install(module))
 
 
 if __name__ == "__main__":

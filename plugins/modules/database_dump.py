@@ -381,74 +381,31 @@ dated_after_now:
   sample: []
 """
 
-import typing as t
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import database_sources
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import source_arguments
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.discover.operation import (
-    SURVEY_ARGUMENTS,
-    survey,
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.databases import (
+    ARGUMENTS,
+    NOTHING,
+    call,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
-    DUMP_ARGUMENTS,
-    SOURCE_ARGUMENTS,
-    dump_sources,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import MANY_ARGUMENTS
-from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
-from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
-
-
-def _survey(params: dict[str, t.Any], warnings: list[str]) -> dict[str, t.Any]:
-    checked = ArgumentSpecValidator(SURVEY_ARGUMENTS).validate(params["survey"])
-    if checked.error_messages:
-        return {"msg": "; ".join(checked.error_messages)}
-    try:
-        with contained("list databases", on=params["host"]):
-            report = survey({**params, **checked.validated_parameters})
-    except BackupError as error:
-        return {"msg": error.message}
-    warnings += report.warnings
-    return {"unprotected": report.unprotected, "unknown": report.unknown, "ignored": report.ignored}
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    source = {
-        **SOURCE_ARGUMENTS,
-        "engine": {"type": "str", "choices": database_sources.NAMES, "required": True},
-        **source_arguments(database_sources.NAMES),
-        **MANY_ARGUMENTS,
-    }
-    module = AnsibleModule(
-        argument_spec={
-            **DUMP_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "sources": {"type": "list", "elements": "dict", "required": True, "options": source},
-            "survey": {"type": "dict"},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "back up databases",
+        on=params["host"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
     )
-
-    def work() -> Answer:
-        lower_priority(module.params)
-        report = dump_sources(module.params, check_mode=module.check_mode)
-        warnings = list(report.all_warnings())
-        found = {"survey": _survey(module.params, warnings)} if module.params["survey"] is not None else {}
-        return Answer({**report.result(), "gone": report.gone_sources(), **found}, warnings, report.message)
-
-    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "gone": []}
-    carry_out(module, "back up databases", on=module.params["host"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

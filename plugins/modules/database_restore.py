@@ -318,37 +318,17 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import database_targets
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import target_arguments
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.operation import (
-    RESTORE_ARGUMENTS,
-    describe_restore,
-    make_restore,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.restoring import restore
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.call import CONDITIONS
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore.databases import ARGUMENTS, call
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **RESTORE_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "target": {"type": "dict", "required": True, "options": target_arguments(database_targets.NAMES)},
-        },
-        mutually_exclusive=[("set", "source"), ("set", "host"), ("set", "at")],
-        required_together=[("host", "source")],
-        required_one_of=[("set", "source")],
-        supports_check_mode=True,
-    )
-
-    def work() -> Answer:
-        result = restore(make_restore(module.params, engines=database_targets.NAMES), check_mode=module.check_mode)
-        return Answer({"changed": True, **describe_restore(result)}, result.warnings)
-
-    carry_out(module, "restore", on=module.params["set"] or module.params["source"], work=work)
+    module = AnsibleModule(argument_spec=ARGUMENTS, **CONDITIONS, supports_check_mode=True)
+    params = module.params
+    on = params["set"] or params["source"]
+    carry_out(module, "restore", on=on, work=lambda: call(params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

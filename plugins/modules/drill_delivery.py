@@ -250,56 +250,18 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.delivery import deliver, record_drills
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-
-_ENTRIES = {"type": "list", "elements": "dict", "default": []}
-# The words of another host: what is no entry is passed over.
-_OF_ANOTHER = {"type": "list", "elements": "raw", "default": []}
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.delivery_call import ARGUMENTS, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["delivered", "recorded"], "required": True},
-            "medium": {**medium_argument(), "required": True},
-            "sets": {"type": "list", "elements": "str", "required": True},
-            "directory": {"type": "path"},
-            "destination": {**medium_argument(), "required": True},
-            "budget_minutes": {"type": "float"},
-            "recipients": {"type": "list", "elements": "str", "default": []},
-            "identity_file": {"type": "path"},
-            "allowed_signers_file": {"type": "path"},
-            "drill_host": {"type": "str"},
-            "deliveries": _ENTRIES,
-            "undelivered": _ENTRIES,
-            "answers": _OF_ANOTHER,
-            "damaged": _OF_ANOTHER,
-            "unbegun": _OF_ANOTHER,
-            "left_out": _ENTRIES,
-            "unreachable": {"type": "bool", "default": False},
-            "reason": {"type": "str"},
-            "interval_days": {"type": "int", "default": 7},
-            "record_directory": {"type": "path", "default": "/var/lib/infitulua-backup/drills"},
-            "set_aside": {"type": "bool", "default": False},
-            "status_file": {"type": "path"},
-        },
+        argument_spec=ARGUMENTS,
         required_if=[("state", "delivered", ["directory", "recipients"]), ("state", "recorded", ["drill_host"])],
     )
-
-    def work() -> Answer:
-        with make_medium(module.params["medium"]) as medium:
-            if module.params["state"] == "delivered":
-                with make_medium(module.params["destination"]) as destination:
-                    return Answer(deliver(module.params, medium, destination).result())
-            report = record_drills(module.params, medium)
-        days = module.params["interval_days"]
-        warnings = [f"No set of {entry['source']} has passed a drill within {days} days" for entry in report.overdue]
-        return Answer(report.result(), warnings, report.message)
-
-    carry_out(module, "deliver and record drills", on=module.params["medium"]["type"], work=work)
+    params = module.params
+    carry_out(module, "deliver and record drills", on=params["medium"]["type"], work=lambda: call(params))
 
 
 if __name__ == "__main__":

@@ -77,59 +77,20 @@ missing:
       sample: [postgresql-15]
 """
 
-import typing as t
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import instances
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import find_engine
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.trial.instance import NotAvailable
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.programs import ARGUMENTS, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "servers": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "engine": {
-                        "type": "str",
-                        "required": True,
-                        "choices": [name for name in instances.NAMES if name != "files"],
-                    },
-                    "version": {"type": "str", "required": True},
-                    "programs_directory": {"type": "path"},
-                },
-            },
-        },
-        supports_check_mode=True,
-    )
-
-    def work() -> Answer:
-        missing = [entry for server in module.params["servers"] for entry in _missing(server)]
-        return Answer({"changed": False, "missing": missing})
-
-    carry_out(module, "look for what trial restores need", on="this host", work=work)
-
-
-def _missing(server: t.Mapping[str, t.Any]) -> t.Iterator[dict[str, t.Any]]:
-    try:
-        find_engine(server["engine"]).instance().check_programs(server["version"], server["programs_directory"])
-    except NotAvailable as error:
-        yield {
-            "engine": server["engine"],
-            "version": server["version"],
-            "message": f"{error.why}. {error.next_step}",
-            "packages": error.packages,
-        }
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    carry_out(module, "look for what trial restores need", on="this host", work=lambda: call(module.params))
 
 
 if __name__ == "__main__":

@@ -158,37 +158,21 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import file_sources
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import source_arguments
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import (
-    DUMP_ARGUMENTS,
-    SOURCE_ARGUMENTS,
-    dump_sources,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._system.priority import lower_priority
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.files import ARGUMENTS, NOTHING, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    source = {**SOURCE_ARGUMENTS, **source_arguments(file_sources.NAMES)}
-    module = AnsibleModule(
-        argument_spec={
-            **DUMP_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "sources": {"type": "list", "elements": "dict", "required": True, "options": source},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "back up directory trees",
+        on=params["host"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
     )
-
-    def work() -> Answer:
-        lower_priority(module.params)
-        report = dump_sources(module.params, check_mode=module.check_mode)
-        return Answer(report.result(), report.all_warnings(), report.message)
-
-    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": []}
-    carry_out(module, "back up directory trees", on=module.params["host"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

@@ -76,38 +76,21 @@ access:
   sample: {"list": false, "read": false, "write": true, "delete": false}
 """
 
-import dataclasses
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-
-
-def _describe_medium(module: AnsibleModule) -> Answer:
-    result: dict[str, object] = {}
-    with make_medium(module.params["medium"]) as medium:
-        result.update(medium=medium.describe(), free_bytes=medium.free_bytes())
-        if module.params["probe"]:
-            result["access"] = dataclasses.asdict(medium.probe(host=module.params["host"]))
-    return Answer({"changed": False, **result})
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.probe.call import ARGUMENTS, call
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "medium": {**medium_argument(), "required": True},
-            "probe": {"type": "bool", "default": False},
-            "host": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    carry_out(module, "look at a medium", on=module.params["medium"]["type"], work=lambda: _describe_medium(module))
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(module, "look at a medium", on=params["medium"]["type"], work=lambda: call(params))
 
 
 if __name__ == "__main__":

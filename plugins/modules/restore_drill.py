@@ -374,39 +374,21 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.operation import (
-    DRILL_ARGUMENTS,
-    drill_sets,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
-    SELECTION_ARGUMENTS,
-    make_selection,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill.call import ARGUMENTS, NOTHING, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SELECTION_ARGUMENTS,
-            **DRILL_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "drill sets",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
     )
-    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "left_out": [], "overdue": [], "planned": []}
-    nothing.update(dated_after_now=[], removed=[], not_removed=[])
-
-    def work() -> Answer:
-        with make_medium(module.params["medium"]) as medium:
-            report = drill_sets(module.params, medium, make_selection(module.params), check_mode=module.check_mode)
-        days = module.params["interval_days"]
-        warnings = [f"No set of {entry['source']} has passed a drill within {days} days" for entry in report.overdue]
-        return Answer(report.result(), [*warnings, *report.not_removed], report.message)
-
-    carry_out(module, "drill sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

@@ -157,49 +157,21 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.audit.operation import (
-    AuditReport,
-    audit_sets,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
-    SELECTION_ARGUMENTS,
-    make_selection,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-
-
-def _audit(module: AnsibleModule) -> AuditReport:
-    params = module.params
-    reference = {"type": "directory", "path": params["reference"]}
-    with make_medium(params["medium"]) as store, make_medium(reference) as trusted:
-        return audit_sets(
-            store,
-            trusted,
-            make_selection(params),
-            status_file=params["status_file"],
-            check_mode=module.check_mode,
-        )
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.audit.call import ARGUMENTS, NOTHING, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SELECTION_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "reference": {"type": "path", "required": True},
-            "status_file": {"type": "path"},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "audit sets",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
     )
-
-    def work() -> Answer:
-        report = _audit(module)
-        return Answer(report.result(), failure=report.message)
-
-    nothing: dict[str, list[object]] = {"sets": [], "missing": [], "remarks": [], "failures": []}
-    carry_out(module, "audit sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

@@ -288,113 +288,29 @@ dated_after_now:
   sample: []
 """
 
-import typing as t
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.operation import CopiesReport, copy_sets
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.reencryption import Reencryption
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.transfer import CopyOptions
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import list_sets
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
-    SELECTION_ARGUMENTS,
-    make_selection,
-    spool_directory,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
-from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
-
-Listed = dict[str, t.Any]
-_NOTHING: Listed = {"sets": [], "failures": [], "dated_after_now": [], "left_out": [], "absent": []}
-
-
-def _list(params: Listed, medium: Medium) -> Listed:
-    there = SetSelection(host=params["host"], source=params["source"])
-    listed = list_sets(medium, there, drill_record=params["drill_record_directory"]).result()
-    return {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
-
-
-def _copy(module: AnsibleModule, excepted: t.Iterable[str]) -> tuple[CopiesReport, Listed]:
-    """Copy, and list the destination where that is asked for."""
-    params = module.params
-    with make_medium(params["origin"]) as origin, make_medium(params["destination"]) as destination:
-        report = copy_sets(
-            origin,
-            destination,
-            make_selection(params),
-            except_sets=frozenset(SetId.parse(text) for text in excepted),
-            options=CopyOptions(
-                move=params["move"],
-                verify=params["verify"],
-                require_verified=params["require_verified"],
-                spool=spool_directory(params),
-                allowed_signers=params["allowed_signers_file"],
-                verify_origin=params["verify_origin"],
-                anew=params["anew"],
-            ),
-            reencryption=Reencryption((params["identity_file"],), tuple(params["recipients"]))
-            if params["recipients"]
-            else None,
-            status_file=params["status_file"],
-            check_mode=module.check_mode,
-            only_fit=params["only_fit"],
-        )
-        return report, {"destination": _list(params, destination)} if params["list_destination"] else {}
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.copy.call import ARGUMENTS, NOTHING, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            **SELECTION_ARGUMENTS,
-            "origin": {**medium_argument(), "required": True},
-            "destination": {**medium_argument(), "required": True},
-            "except_sets": {"type": "list", "elements": "str", "default": []},
-            "except_those_in": {"type": "path"},
-            "only_fit": {"type": "bool", "default": False},
-            "list_destination": {"type": "bool", "default": False},
-            "drill_record_directory": {"type": "path"},
-            "move": {"type": "bool", "default": False},
-            "verify": {"type": "bool", "default": True},
-            "require_verified": {"type": "bool", "default": False},
-            "identity_file": {"type": "path"},
-            "recipients": {"type": "list", "elements": "str"},
-            "verify_origin": {"type": "bool", "default": False},
-            "anew": {"type": "bool", "default": False},
-            "spool": {"type": "path"},
-            "allowed_signers_file": {"type": "path"},
-            "status_file": {"type": "path"},
-        },
-        required_together=[("identity_file", "recipients")],
-        supports_check_mode=True,
+        argument_spec=ARGUMENTS, required_together=[("identity_file", "recipients")], supports_check_mode=True
     )
-
-    def work() -> Answer:
-        params = module.params
-        left_out = list(params["except_sets"])
-        excepted: Listed = {}
-        if params["except_those_in"] is not None:
-            with make_medium({"type": "directory", "path": params["except_those_in"]}) as medium:
-                there = _list(params, medium)
-            left_out += [entry["id"] for entry in there["sets"]]
-            excepted["excepted"] = there
-        try:
-            report, listed = _copy(module, left_out)
-        except BackupError as error:
-            return Answer({"details": error.details, **_NOTHING, **excepted}, failure=error.message)
-        copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
-        diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
-        return Answer({"diff": diff, **report.result(), **listed, **excepted}, failure=report.message)
-
-    carry_out(module, "copy sets", on=module.params["destination"]["type"], work=work, nothing=_NOTHING)
+    params = module.params
+    carry_out(
+        module,
+        "copy sets",
+        on=params["destination"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
+    )
 
 
 if __name__ == "__main__":

@@ -251,67 +251,27 @@ further_media:
       type: str
 """
 
-import typing as t
-
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
 
 compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import (
-    ListReport,
-    list_media,
-    list_sets,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
-    SELECTION_ARGUMENTS,
-    make_selection,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.call import ARGUMENTS, NOTHING, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SELECTION_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "further_media": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "medium": {**medium_argument(), "required": True},
-                    "only_if_none": {"type": "bool", "default": False},
-                },
-            },
-            "drill_record_directory": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
-
-    def look(options: t.Mapping[str, t.Any]) -> ListReport:
-        with make_medium(options) as medium:
-            return list_sets(medium, make_selection(params), drill_record=params["drill_record_directory"])
-
-    def work() -> Answer:
-        media = [{"medium": params["medium"], "only_if_none": False}, *params["further_media"]]
-        answers = list_media(media, look)
-        warnings = [failure["message"] for answer in answers for failure in answer["failures"]]
-        result = {name: value for name, value in answers[0].items() if name not in ("looked", "msg")}
-        return Answer({**result, "further_media": answers[1:]}, warnings, failure=answers[0].get("msg", ""))
-
-    nothing: dict[str, list[object]] = {
-        "sets": [],
-        "failures": [],
-        "passed_over": [],
-        "dated_after_now": [],
-        "further_media": [],
-    }
-    carry_out(module, "list sets", on=params["medium"]["type"], work=work, nothing=nothing)
+    carry_out(
+        module,
+        "list sets",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
+    )
 
 
 if __name__ == "__main__":

@@ -152,42 +152,21 @@ compile_once()
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.options import (
-    SELECTION_ARGUMENTS,
-    make_selection,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify.operation import verify_sets
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify.call import ARGUMENTS, NOTHING, call
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SELECTION_ARGUMENTS,
-            "medium": {**medium_argument(), "required": True},
-            "allowed_signers_file": {"type": "path"},
-            "set_aside": {"type": "bool", "default": False},
-            "status_file": {"type": "path"},
-        },
-        supports_check_mode=True,
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "verify sets",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
     )
-
-    def work() -> Answer:
-        with make_medium(module.params["medium"]) as medium:
-            report = verify_sets(
-                medium,
-                make_selection(module.params),
-                allowed_signers=module.params["allowed_signers_file"],
-                set_aside=module.params["set_aside"],
-                status_file=module.params["status_file"],
-                check_mode=module.check_mode,
-            )
-        return Answer(report.result(), failure=report.message)
-
-    nothing: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": []}
-    carry_out(module, "verify sets", on=module.params["medium"]["type"], work=work, nothing=nothing)
 
 
 if __name__ == "__main__":

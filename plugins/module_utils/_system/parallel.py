@@ -5,24 +5,42 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import typing as t
 
 from .processes import Processes
 
+_Result = t.TypeVar("_Result")
+#: What waits for its turn; to what has ended, more may be added at either end.
+Waiting = collections.deque[t.Callable[[], _Result]]
 
-def run_all(functions: t.Sequence[t.Callable[[], object]], *, jobs: int, processes: Processes) -> None:
-    """Run functions in threads, ``jobs`` at a time. The first failure stops the others, and is raised.
+
+def run_all(
+    functions: t.Iterable[t.Callable[[], _Result]],
+    *,
+    jobs: int,
+    processes: Processes,
+    then: t.Callable[[_Result, Waiting[_Result]], object] | None = None,
+) -> None:
+    """Run functions in threads, ``jobs`` at a time, in their order. The first failure stops the others, and is raised.
 
     :param processes: cancelled after a failure, with everything that the functions run by it.
+    :param then: called in this thread with what each has returned, and those that wait: it may add to them.
     """
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(function) for function in functions]
+    jobs = max(1, jobs)
+    waiting: Waiting[_Result] = collections.deque(functions)
+    running: set[concurrent.futures.Future[_Result]] = set()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
         try:
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.add(pool.submit(waiting.popleft()))
+                done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    if then is not None:
+                        then(result, waiting)
         except BaseException:
-            for future in futures:
-                future.cancel()
             processes.cancel()
             raise

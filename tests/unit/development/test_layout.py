@@ -15,7 +15,9 @@ UTILS = f"{layout.PLUGINS}.module_utils"
 ANSIBLE_MODULE = "from ansible.module_utils.basic import AnsibleModule\n"
 GOOD = {
     "modules/dump.py": f"{ANSIBLE_MODULE}from {UTILS}._operations.dump import go\n",
-    "module_utils/_operations/dump.py": f"from {UTILS}._engines import registry\nfrom {UTILS}._media import ssh\n",
+    "module_utils/_operations/dump.py": (
+        f"from {UTILS}._engines import registry\nfrom {UTILS}._media import directory\n"
+    ),
     "module_utils/_engines/registry.py": "def late():\n    from .files.engine import FilesEngine\n",
     "module_utils/_engines/files/engine.py": f"from {UTILS}._sets import bag\nfrom ..names import shown\n",
     "module_utils/_engines/files/other.py": "",
@@ -54,6 +56,21 @@ BROKEN = {
         "should be relative",
     ),
     "what is not there": ("module_utils/_media/ssh.py", "from .gone import x\n", "there is no _media.gone"),
+    "a module past the operations": (
+        "modules/dump.py",
+        f"from {UTILS}._engines import registry\n",
+        "modules.dump imports _engines.registry: a module imports operations only",
+    ),
+    "an operation to one medium": (
+        "module_utils/_operations/dump.py",
+        f"from {UTILS}._media import ssh\n",
+        "operations know no particular engine or medium",
+    ),
+    "an operation to one engine": (
+        "module_utils/_operations/dump.py",
+        f"from {UTILS}._engines.files import engine\n",
+        "operations know no particular engine or medium",
+    ),
     "a folder without a floor": ("module_utils/_new/thing.py", f"from {UTILS}._sets import bag\n", "no floor is named"),
 }
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import os
 import types
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._system.parallel import run_all
 from ansible_collections.infitulua.backup.plugins.module_utils._system.pipes import write_all
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
 
@@ -159,11 +161,13 @@ def digests(
             for table in dialect.tables(session, database)
         ]
 
-    def digest(table: Table) -> tuple[str, str]:
-        return table.name, digest_table(processes, connection, database, table, dialect=dialect)
+    found: dict[str, str] = {}
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        return dict(pool.map(digest, tables))
+    def digest(table: Table) -> None:
+        found[table.name] = digest_table(processes, connection, database, table, dialect=dialect)
+
+    run_all([functools.partial(digest, table) for table in tables], jobs=jobs, processes=processes)
+    return found
 
 
 def digest_table(

@@ -22,13 +22,13 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer import SetWriter, Stream
 
 from ..base import Dumped, LeftOut
+from ..server.options import REFUSE
 from . import catalogue, digest, elsewhere, objects, rows, unresolved
 from .catalogue import Table
 from .client import Connection
 from .dialect import Dialect
 from .events import preserve_past, tell_past
 from .objects import Definition
-from .options import REFUSE
 from .parts import ACCOUNTS, ELSEWHERE, PROGRAMS, ROWS, STRUCTURE
 from .server_error import error_number, server_error
 from .session import Session, qualified, quote_identifier

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import functools
 import re
 import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, ProcessFailed, SetInvalid
+from ansible_collections.infitulua.backup.plugins.module_utils._system.parallel import Waiting, run_all
 
 from ..base import LeftOut, RestoreWork
 from . import as_written, catalogue, elsewhere, indexes, objects, virtual_columns
@@ -103,32 +103,22 @@ def fill(
     parts = [file for file in parts if set(facts["streams"][file.part]) & set(chosen)]
     missing = collections.Counter(table for file in parts for table in facts["streams"][file.part])
     notes = Notes()
-    waiting: list[t.Callable[[], list[str]]] = [
-        functools.partial(load, connection, work, database, file, chosen, dialect, notes) for file in parts
-    ]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, work.jobs)) as pool:
-        running: set[concurrent.futures.Future[list[str]]] = set()
-        try:
-            while waiting or running:
-                while waiting and len(running) < max(1, work.jobs):
-                    running.add(pool.submit(waiting.pop(0)))
-                done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-                for table in (table for future in done for table in future.result()):
-                    missing[table] -= 1
-                    warning = notes.warned.get(table)
-                    if not missing[table] and warning is not None:
-                        waiting.append(functools.partial(_compare, connection, work, database, table, warning, dialect))
-                    withheld = None if missing[table] else notes.virtual.pop(table)
-                    if withheld is not None:
-                        waiting.append(functools.partial(_make, connection, work, database, withheld, dialect))
-                    if not missing[table] and table in deferred:
-                        # Before other rows: the largest table's come first, and its indexes would be alone at the end.
-                        waiting.insert(
-                            0, functools.partial(_make, connection, work, database, deferred[table], dialect)
-                        )
-        except BaseException:
-            work.processes.cancel()
-            raise
+
+    def loaded(tables: list[str], waiting: Waiting[list[str]]) -> None:
+        for table in tables:
+            missing[table] -= 1
+            warning = notes.warned.get(table)
+            if not missing[table] and warning is not None:
+                waiting.append(functools.partial(_compare, connection, work, database, table, warning, dialect))
+            withheld = None if missing[table] else notes.virtual.pop(table)
+            if withheld is not None:
+                waiting.append(functools.partial(_make, connection, work, database, withheld, dialect))
+            if not missing[table] and table in deferred:
+                # Before other rows: the largest table's come first, and its indexes would be alone at the end.
+                waiting.appendleft(functools.partial(_make, connection, work, database, deferred[table], dialect))
+
+    loads = [functools.partial(load, connection, work, database, file, chosen, dialect, notes) for file in parts]
+    run_all(loads, jobs=work.jobs, processes=work.processes, then=loaded)
 
 
 def _make_tables(session: Session, structure: t.Sequence[objects.Definition], *, on: str) -> None:

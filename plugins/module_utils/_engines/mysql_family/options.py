@@ -8,10 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ..content_digest import CONTENT_DIGEST_ARGUMENT
-from ..server.options import LOGIN_ARGUMENTS
+from ..server.options import LOCK, LOGIN_ARGUMENTS, REFUSE
 
 # What to do with tables that no snapshot holds for.
-LOCK, REFUSE = "lock", "refuse"
 SOURCE_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **LOGIN_ARGUMENTS,
     "nontransactional_tables": {"type": "str", "choices": [LOCK, REFUSE]},

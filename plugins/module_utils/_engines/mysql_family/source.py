@@ -12,10 +12,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
 
 from ..base import Dumped, Examination, SourceEngine
+from ..server.options import REFUSE
 from . import catalogue
 from .dialect import Dialect
 from .dump import Dump
-from .options import REFUSE
 
 
 class FamilySource(SourceEngine):

@@ -9,12 +9,12 @@ cannot be made is left out.
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
-import threading
+import functools
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import PayloadFile
+from ansible_collections.infitulua.backup.plugins.module_utils._system.parallel import Waiting, run_all
 from ansible_collections.infitulua.backup.plugins.module_utils._system.programs import block_buffered
 
 from ..base import LeftOut, RestoreWork
@@ -155,66 +155,28 @@ class _Loading:
         self._rows = rows
         self._parts = [file for file in self._work.reader.description.payload if file.part.startswith(DATA)]
         self._numbers = {entry.object: entry.number for entry in entries if entry.kind in _BUILDING}
-        self._ready: list[str] = []
         self._begun: set[str] = set()
-        self._loading = 0
-        self._error: BaseException | None = None
-        self._changed = threading.Condition()
 
     def run(self) -> set[str]:
         """Work in as many threads as the restore has jobs.
 
         :returns: the numbers of the entries that were restored.
         """
-        jobs = max(1, self._work.jobs)
-        with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-            futures = [pool.submit(self._carry_out_all) for _job in range(jobs)]
-            try:
-                concurrent.futures.wait(futures)
-            except BaseException:
-                self._work.processes.cancel()
-                raise
-        if self._error is not None:
-            raise self._error
+        loads = [functools.partial(self._load, file) for file in self._parts]
+        run_all(loads, jobs=self._work.jobs, processes=self._work.processes, then=self._begin)
         return self._begun
 
-    def _carry_out_all(self) -> None:
-        try:
-            while True:
-                task = self._next()
-                if task is None:
-                    return
-                if isinstance(task, str):
-                    self._objects.restore([task], 1)
-                else:
-                    self._load(task)
-        except BaseException as error:
-            with self._changed:
-                # The first is the cause; the others only fail because the restore is given up.
-                self._error = self._error or error
-                self._changed.notify_all()
-            self._work.processes.cancel()
+    def _begin(self, numbers: list[str], waiting: Waiting[list[str]]) -> None:
+        self._begun.update(numbers)
+        waiting.extend(functools.partial(self._build, number) for number in numbers)
 
-    def _next(self) -> PayloadFile | str | None:
-        with self._changed:
-            while self._error is None:
-                if self._parts:
-                    self._loading += 1
-                    return self._parts.pop(0)
-                if self._ready:
-                    number = self._ready.pop(0)
-                    self._begun.add(number)
-                    return number
-                if not self._loading:
-                    return None
-                self._changed.wait()
-            return None
+    def _build(self, number: str) -> list[str]:
+        self._objects.restore([number], 1)
+        return []
 
-    def _load(self, file: PayloadFile) -> None:
+    def _load(self, file: PayloadFile) -> list[str]:
+        """Load a part; return the entries that can be restored now."""
         self._rows.note(file, self._pg_restore.load(file, launcher=block_buffered()))
         self._work.progress.advance(file.bytes)
         objects = self._work.reader.description.engine_facts["indexes"].get(file.part, [])
-        with self._changed:
-            self._loading -= 1
-            self._ready += [self._numbers[name] for name in objects if name in self._numbers]
-            self._changed.notify_all()
+        return [self._numbers[name] for name in objects if name in self._numbers]

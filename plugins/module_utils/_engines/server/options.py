@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options by which a server is reached, whatever its product."""
+"""The options by which a server is reached, whatever its product, and words of options that several modules take."""
 
 from __future__ import annotations
 
@@ -21,4 +21,6 @@ LOGIN_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "client_directory": {"type": "path"},
 }
 # How an administrator reaches the server, in the words of a source.
+# What becomes of tables that no transaction covers.
+LOCK, REFUSE = "lock", "refuse"
 LOGIN_OPTIONS = tuple(option for option in LOGIN_ARGUMENTS if option != "database")

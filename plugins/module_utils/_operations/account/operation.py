@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._engines.mysql_family.options import LOCK, REFUSE
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.parts import accounts
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import SERVER_ENGINES
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.server.account import (
@@ -21,8 +20,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._engines.server.a
     may_become,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.server.options import (
+    LOCK,
     LOGIN_ARGUMENTS,
     LOGIN_OPTIONS,
+    REFUSE,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, NotFound, Refused
 
