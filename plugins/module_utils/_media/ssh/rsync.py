@@ -204,12 +204,14 @@ class Rsync:
             with Processes() as processes:
                 processes.run([command], action=action, on=on, next_step="", sink=sink)
         except ProcessFailed as error:
-            raise self._explain(error.why, action, on) from error
+            raise self._explain(error, action, on) from error
 
-    def _explain(self, said: str, action: str, on: str) -> BackupError:
+    def _explain(self, error: ProcessFailed, action: str, on: str) -> BackupError:
+        """Say what ssh or rsync meant: they tell it in words (English, by ``LC_ALL=C``), hardly by exit statuses."""
         where = f"{self.host}, port {self.port}"
         kind: type[BackupError] = BackupError
-        why = said
+        why = error.why
+        said = "\n".join(outcome.stderr for outcome in error.outcomes) or why
         next_step = "Try the same with ssh and rsync by hand as this user."
         lowered = said.lower()
         if "remote host identification has changed" in lowered:
@@ -227,7 +229,9 @@ class Rsync:
             why = f"{where} does not accept the key for the user {self.user or 'that runs this'}"
             next_step = "Put the public key into that user's authorized_keys (step1_prepare_media does)."
         elif re.search(r"could not resolve|connection refused|timed out|no route|network is unreachable", lowered):
-            cause = re.search(r"could not resolve[^;:]*|connection refused|[^;:]*timed out|no route[^;:]*", lowered)
+            cause = re.search(
+                r"could not resolve[^;:\n]*|connection refused|[^;:\n]*timed out|no route[^;:\n]*", lowered
+            )
             why = f"no connection to {where} ({cause.group().strip() if cause else 'network is unreachable'})"
             next_step = "Check the network, the name and that its SSH server is up; then run again."
         elif re.search(r"reading from write-only|write-only server|sending to read-only|read-only server", lowered):
