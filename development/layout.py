@@ -28,10 +28,19 @@ FLOORS = (
     ("_errors",),
     ("_printable",),
 )
-# Folders of siblings that import nothing of each other, and who may know all of them.
+_UTILS = ROOT / "plugins" / "module_utils"
+_OF_ALL_MEDIA = {"__init__", "base", "registry"}
+# Siblings, which import nothing of each other, and who may know all of them: each engine is a folder that registers it,
+# each medium a file or a folder.
 SIBLINGS = {
-    "_engines": ({"files", "mariadb", "mysql", "postgresql", "sqlite"}, {"_engines.registry", "_engines.parts"}),
-    "_media": ({"directory", "s3", "ssh"}, {"_media.registry"}),
+    "_engines": (
+        {path.parent.name for path in (_UTILS / "_engines").glob("*/registration.py")},
+        {"_engines.registry", "_engines.parts"},
+    ),
+    "_media": (
+        {path.stem for path in (_UTILS / "_media").glob("[a-z]*")} - _OF_ALL_MEDIA,
+        {"_media.registry"},
+    ),
 }
 # What siblings share among a few of them.
 FAMILIES = {"mysql_family"}

@@ -47,7 +47,7 @@ options:
   directory:
     description:
       - With O(state=delivered), an existing directory where copies are prepared, and where sets of a medium that is no
-        directory are downloaded to. What a killed run leaves there, the next one removes.
+        directory are downloaded to. What killed runs have left there is removed first.
       - It needs free space for the sets that are downloaded, and for one copy. A copy goes to O(destination) as soon as
         it is ready, and is removed from here.
     type: path
@@ -213,20 +213,20 @@ overdue:
   elements: dict
   sample: []
 dated_after_now:
-  description: Always empty here, as RV(removed) and RV(not_removed) are.
+  description: Always empty here.
   returned: with O(state=recorded)
   type: list
   elements: str
   sample: []
 removed:
-  description: As in M(infitulua.backup.restore_drill).
-  returned: with O(state=recorded)
+  description: With O(state=delivered), what killed deliveries had left in O(directory) and was removed.
+  returned: always
   type: list
   elements: str
   sample: []
 not_removed:
-  description: As in M(infitulua.backup.restore_drill).
-  returned: with O(state=recorded)
+  description: Why the rest was not.
+  returned: always
   type: list
   elements: str
   sample: []

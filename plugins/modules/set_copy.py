@@ -114,9 +114,12 @@ options:
     description:
       - An existing directory for sets that are copied between two remote media, and for deliveries (O(recipients));
         when not given, the system's temporary directory.
-      - It needs free space for two copies of the largest set. What a killed run leaves there, the next one removes, or
-        M(infitulua.backup.restore_workspace).
+      - It needs free space for two copies of the largest set.
     type: path
+  sweep:
+    description: Whether to remove first what killed runs have left in O(spool). It is returned as RV(removed).
+    type: bool
+    default: true
   allowed_signers_file:
     description: Require that each set is signed by its host, whose public key is in this file (see ssh-keygen(1),
       ALLOWED SIGNERS).
@@ -222,9 +225,16 @@ sets:
     tag_manifest_sha256:
       description:
         - The SHA-256 of the copy's tag manifest, which identifies its exact content.
-        - Null in check mode, and if the set was already there and neither medium is a directory on this host.
+        - Null in check mode, and for a set that O(destination), another host, already held encrypted to O(recipients);
+          whether this host sent it cannot be known.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+removed:
+  description: What killed runs had left in O(spool) and was removed or, in check mode, would be.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 left_out:
   description: The selected sets that were not copied because they are suspect, each with C(id) and C(reason).
   returned: always

@@ -13,10 +13,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry
     DATABASE_ENGINES,
     source_arguments,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import MEDIA
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump.operation import SOURCE_ARGUMENTS
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare.public_keys import is_private
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.sources import MANY_ARGUMENTS
+from ansible_collections.infitulua.backup.plugins.module_utils._printable import printable_line
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import LANGUAGES
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import (
     Text,
@@ -26,9 +27,11 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import
 )
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import Values
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_variables import VARIABLES
-from ansible_collections.infitulua.backup.plugins.plugin_utils._origin import origin_of
+from ansible_collections.infitulua.backup.plugins.plugin_utils._origin import is_vaulted, origin_of
 
 PREFIX = "backup_"
+_UNKNOWN_YET = ("{{", "{%", "__omit_place_holder__")
+_SHOWN_CHARACTERS = 80
 
 
 def problems(hosts: t.Mapping[str, Variables], groups: t.Mapping[str, t.Sequence[str]], text: Text) -> list[str]:
@@ -68,11 +71,13 @@ def _escrow_recipient(variables: Variables) -> str:
 
 
 def _value(variables: Variables, name: str) -> t.Any:
-    """Return a variable's value; None where there is none, or it cannot be known yet."""
+    """Return a variable's value; None where there is none, or it is not known yet and what needs it will tell."""
     try:
-        return variables.get(name)
+        value = variables.get(name)
     except Exception:  # Whatever a lookup of the inventory raises.
         return None
+    # ansible-core before 2.19 returns a template that it cannot fill in yet as it is.
+    return None if isinstance(value, str) and any(mark in value for mark in _UNKNOWN_YET) else value
 
 
 def _unfit_drill_hosts(
@@ -89,32 +94,31 @@ def _unfit_drill_hosts(
 
 
 def _unknown_variables(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[str]:
-    """Name each variable that looks like one of ours and is none, where it is, and the hosts that have it."""
-    having: dict[str, list[str]] = collections.defaultdict(list)
-    places: dict[str, str] = {}
+    """Report each unknown variable that has our prefix, where it is, and the hosts that have it."""
+    having: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
     for host, variables in hosts.items():
         for name in variables:
             if name.startswith(PREFIX) and name not in VARIABLES:
-                having[name].append(host)
-                places.setdefault(name, _place(name, text))
-    for name in sorted(having):
+                having[str(name), _place(name, text)].append(host)
+    for (name, place), those in sorted(having.items()):
         yield text["unknown_variable"] % {
             "name": name,
-            "place": places[name],
-            "hosts": ", ".join(having[name]),
+            "place": place,
+            "hosts": ", ".join(those),
             "nearest": _nearest(name, VARIABLES),
         }
 
 
 def _bad_values(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[str]:
-    """Name each variable that cannot have the value that it has, what it may be, and the hosts that have it."""
+    """Report each variable that cannot have the value that it has, what it may be, and the hosts that have it."""
     having: dict[tuple[str, str, str], list[str]] = collections.defaultdict(list)
     for host, variables in hosts.items():
         for name in variables:
             values = VARIABLES.get(name)
             value = _value(variables, name) if values is not None and values.are_limited else None
             if values is not None and value is not None and value != "" and not values.allow(value):
-                having[name, str(value), _place(name, text)].append(host)
+                # Of a variable that several files set, only the value is surely of the one that counts.
+                having[str(name), _shown(value), _place(value, text)].append(host)
     for (name, value, place), those in having.items():
         yield text["bad_value"] % {
             "name": name,
@@ -123,6 +127,12 @@ def _bad_values(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[str]
             "place": place,
             "expected": _described(VARIABLES[name], text),
         }
+
+
+def _shown(value: t.Any) -> str:
+    """Return a value for a message: not one that was encrypted, and no more than its beginning."""
+    shown = "***" if is_vaulted(value) else printable_line(str(value))
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
 
 
 def _described(values: Values, text: Text) -> str:
@@ -137,19 +147,24 @@ def _unknown_keys(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[st
     """Name each key that nothing reads, and what is no list of entries with names at all."""
     for host, variables in hosts.items():
         for variable, known in _LISTS.items():
-            entries = _value(variables, variable)
-            if not _is_list_of_named(entries):
-                yield text["not_a_list_of_sources"] % {
-                    "variable": variable,
+            try:
+                entries = variables.get(variable)
+            except Exception as error:  # Whatever a template or a lookup of the inventory raises.
+                yield text["unreadable_variable"] % {
+                    "name": variable,
                     "host": host,
-                    "place": _place(_key_of(variables, variable), text),
+                    "why": printable_line(str(error)),
                 }
+                continue
+            if not _is_list_of_named(entries):
+                place = _place(entries, text)
+                yield text["not_a_list_of_sources"] % {"variable": variable, "host": host, "place": place}
                 continue
             for entry in entries or []:
                 yield from _unknown_in(entry, known(), variable, host, text)
         cloud = _value(variables, "backup_cloud")
         if isinstance(cloud, t.Mapping):
-            yield from _unknown_in(cloud, _cloud_keys(), "backup_cloud", host, text)
+            yield from _unknown_in(cloud, set(MEDIA["s3"].arguments), "backup_cloud", host, text)
 
 
 def _unknown_in(entry: Variables, known: set[str], variable: str, host: str, text: Text) -> t.Iterator[str]:
@@ -165,12 +180,7 @@ def _unknown_in(entry: Variables, known: set[str], variable: str, host: str, tex
             }
 
 
-def _key_of(variables: Variables, name: str) -> str:
-    """Return the name as the inventory wrote it, which knows where that was."""
-    return next((key for key in variables if key == name), name)
-
-
-def _place(written: str, text: Text) -> str:
+def _place(written: t.Any, text: Text) -> str:
     """Return the file and the line of something in the inventory, for messages; empty where they are not known."""
     origin = origin_of(written)
     return text["at_place"] % {"file": origin.file, "line": origin.line} if origin is not None else ""
@@ -190,10 +200,6 @@ def _database_keys() -> set[str]:
 
 def _files_keys() -> set[str]:
     return {*SOURCE_ARGUMENTS, *source_arguments(["files"])}
-
-
-def _cloud_keys() -> set[str]:
-    return set(medium_argument()["options"]) - {"type"}
 
 
 def _nearest(name: str, known: t.Iterable[str]) -> str:

@@ -10,7 +10,8 @@ import math
 import typing as t
 
 ANY, WHOLE, NUMBER, TRUTH, PATH = "any", "whole", "number", "truth", "path"
-_TRUTHS = {"yes", "no", "true", "false", "on", "off", "y", "n", "t", "f", "1", "0"}
+# As Ansible's filter "bool" takes them: whatever else is written is false to it.
+_TRUTHS = {"yes", "no", "true", "false", "on", "off", "1", "0"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Values:
     :param kind: ``any``; ``whole`` or ``number``; ``truth``, true or false in any of Ansible's spellings; ``path``, an
         absolute path.
     :param choices: one of these words, and nothing else.
+    :param may_be_empty: whether any empty value, such as 0 or false, stands for none.
     :param least: the least number.
     :param most: the greatest number.
     """
 
     kind: str = ANY
     choices: tuple[str, ...] = ()
+    may_be_empty: bool = False
     least: float | None = None
     most: float | None = None
 
@@ -36,12 +39,14 @@ class Values:
 
     def allow(self, value: t.Any) -> bool:
         """Whether the variable may have this value; a text that stands for a number or a truth value is one."""
+        if self.may_be_empty and not value:
+            return True
         if self.choices:
-            return value in self.choices
+            return str(value) in self.choices
         if self.kind == TRUTH:
-            return isinstance(value, bool) or str(value).strip().lower() in _TRUTHS
+            return str(value).lower() in _TRUTHS
         if self.kind == PATH:
-            return isinstance(value, str) and value.startswith(("/", "~"))
+            return not isinstance(value, (bool, t.Mapping, list)) and str(value).startswith(("/", "~", "$"))
         if self.kind in (WHOLE, NUMBER):
             return self._allow_number(value)
         return True
@@ -50,10 +55,10 @@ class Values:
         if isinstance(value, bool):
             return False
         try:
-            number = float(value)
-        except (TypeError, ValueError):
+            number = (int(value) if isinstance(value, int) else int(str(value))) if self.kind == WHOLE else float(value)
+        except (TypeError, ValueError, OverflowError):
             return False
-        if not math.isfinite(number) or (self.kind == WHOLE and number != int(number)):
+        if not math.isfinite(number):
             return False
         return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
 
@@ -63,9 +68,9 @@ def one_of(*choices: str) -> Values:
     return Values(choices=choices)
 
 
-def whole(least: int, most: int | None = None) -> Values:
+def whole(least: int, most: int | None = None, *, may_be_empty: bool = False) -> Values:
     """Return a whole number from ``least`` to ``most``."""
-    return Values(WHOLE, least=least, most=most)
+    return Values(WHOLE, least=least, most=most, may_be_empty=may_be_empty)
 
 
 def number(least: float) -> Values:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible.parsing.yaml import objects
+
 try:
     from ansible._internal._datatag._tags import Origin as _Tag
+    from ansible._internal._datatag._tags import VaultedValue as _Vaulted
 except ImportError:  # ansible-core before 2.19: what is read from a file has an attribute.
-    _Tag = None
+    _Tag = _Vaulted = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,3 +35,10 @@ def origin_of(value: t.Any) -> Origin | None:
         return Origin(str(position[0]), int(position[1])) if position and position[0] else None
     tag = _Tag.get_tag(value)
     return Origin(str(tag.path), int(tag.line_num)) if tag is not None and tag.path and tag.line_num else None
+
+
+def is_vaulted(value: t.Any) -> bool:
+    """Tell whether a value is encrypted in the inventory, so that it must not be shown."""
+    if _Vaulted is None:
+        return isinstance(value, objects.AnsibleVaultEncryptedUnicode)
+    return _Vaulted.is_tagged_on(value)

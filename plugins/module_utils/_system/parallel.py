@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import queue
 import typing as t
 
 from .processes import Processes
@@ -28,19 +29,20 @@ def run_all(
     :param processes: cancelled after a failure, with everything that the functions run by it.
     :param then: called in this thread with what each has returned, and those that wait: it may add to them.
     """
-    jobs = max(1, jobs)
     waiting: Waiting[_Result] = collections.deque(functions)
-    running: set[concurrent.futures.Future[_Result]] = set()
-    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
+    # In the order in which they end: what fails of another's failure ends after it.
+    ended: queue.SimpleQueue[concurrent.futures.Future[_Result]] = queue.SimpleQueue()
+    running = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         try:
             while waiting or running:
-                while waiting and len(running) < jobs:
-                    running.add(pool.submit(waiting.popleft()))
-                done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-                for future in done:
-                    result = future.result()
-                    if then is not None:
-                        then(result, waiting)
+                while waiting and running < max(1, jobs):
+                    pool.submit(waiting.popleft()).add_done_callback(ended.put)
+                    running += 1
+                result = ended.get().result()
+                running -= 1
+                if then is not None:
+                    then(result, waiting)
         except BaseException:
             processes.cancel()
             raise

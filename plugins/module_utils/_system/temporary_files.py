@@ -10,6 +10,7 @@ what has a name of ours, belongs to this user and is not locked, nobody uses.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import re
@@ -20,6 +21,8 @@ import tempfile
 import time
 import typing as t
 
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, describe_os_error
+
 from .presence import is_there
 
 # All directories begin with this, so that the others' in the same place are left alone.
@@ -28,19 +31,22 @@ _DIRECTORY = re.compile(re.escape(PREFIX) + r"[a-z]+-[0-9a-f]{16}")
 # What write_beside() makes: the file's name, a process id, random digits.
 NEW_SUFFIX = ".new"
 _NEW = re.compile(r".+\.[0-9]+\.[0-9a-f]{8}" + re.escape(NEW_SUFFIX))
+_OLD_SECONDS = 24 * 3600
 _PROBE = re.compile(r"\.probe-[0-9]+\.[0-9a-f]{8}")
 
 
 @contextlib.contextmanager
-def directory(purpose: str, *, within: str | None = None) -> t.Iterator[str]:
+def directory(purpose: str, *, within: str | None = None, sweep: bool = True) -> t.Iterator[str]:
     """Provide a new directory (mode 0700) that is removed at the end; what dead runs left in the same place goes first.
 
     :param purpose: a word for its name.
     :param within: where it is made; None: where temporary files belong.
+    :param sweep: False leaves what dead runs left to who tells it (:func:`remove_abandoned`).
     :raises OSError: when it cannot be made.
     """
     within = within or tempfile.gettempdir()
-    remove_abandoned(within)
+    if sweep:
+        remove_abandoned(within)
     path, descriptor = _make_directory(os.path.join(within, f"{PREFIX}{purpose}-"))
     owner = os.getpid()
     try:
@@ -76,6 +82,8 @@ def _make_directory(beginning: str) -> tuple[str, int]:
         if _lock(descriptor) and _is_at(descriptor, path):
             return path, descriptor
         os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.rmdir(path)  # Another run only looks at it.
 
 
 def new_file(path: str, *, mode: int) -> tuple[int, str]:
@@ -104,23 +112,60 @@ def _make_file(name: t.Callable[[], str], mode: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_abandoned(within: str, *, check_mode: bool = False) -> list[str]:
+@dataclasses.dataclass
+class Abandoned:
+    """What dead runs had left in a directory.
+
+    :param removed: the names of what was removed.
+    :param left: why the rest was not.
+    """
+
+    removed: list[str] = dataclasses.field(default_factory=list)
+    left: list[BackupError] = dataclasses.field(default_factory=list)
+
+
+def remove_abandoned(within: str, *, check_mode: bool = False) -> Abandoned:
     """Remove what dead runs of this user left in a directory; what cannot be removed stays for the next time.
 
     :param check_mode: only name it.
-    :returns: the names of what was removed.
     """
+    found = Abandoned()
     try:
         names = sorted(os.listdir(within or os.curdir))
-    except OSError:
-        return []
-    removed = []
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        found.left.append(_not_removed(within, error))
+        return found
     for name in names:
         if _DIRECTORY.fullmatch(name) or _NEW.fullmatch(name) or _PROBE.fullmatch(name):
-            with contextlib.suppress(OSError):
-                if _remove_if_abandoned(os.path.join(within, name), check_mode=check_mode):
-                    removed.append(name)
-    return removed
+            path = os.path.join(within, name)
+            try:
+                if _remove_if_abandoned(path, check_mode=check_mode):
+                    found.removed.append(name)
+            except (BlockingIOError, FileNotFoundError):
+                pass  # In use, or gone meanwhile.
+            except OSError as error:
+                if _is_old(path):
+                    found.left.append(_not_removed(path, error))
+    return found
+
+
+def _not_removed(path: str, error: OSError) -> BackupError:
+    return BackupError(
+        "remove what interrupted runs have left",
+        on=path,
+        why=describe_os_error(error),
+        next_step="Correct that, and repeat the step; or remove it by hand once no backup or restore is running.",
+    )
+
+
+def _is_old(path: str) -> bool:
+    """Whether something is older than any run: a file system without locks says nothing of who uses it."""
+    try:
+        return time.time() - os.lstat(path).st_mtime > _OLD_SECONDS
+    except OSError:
+        return False
 
 
 def _remove_if_abandoned(path: str, *, check_mode: bool) -> bool:

@@ -167,7 +167,7 @@ def digests(
         found[table.name] = digest_table(processes, connection, database, table, dialect=dialect)
 
     run_all([functools.partial(digest, table) for table in tables], jobs=jobs, processes=processes)
-    return found
+    return {table.name: found[table.name] for table in tables}
 
 
 def digest_table(

@@ -36,6 +36,8 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REMOTE_PATH = re.compile(r"[A-Za-z0-9._/@+,][A-Za-z0-9._/@+,-]*")
 _LISTED = re.compile(r"(.)[-a-zA-Z]{9}[.+@]?\s+([0-9]+)\s+[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} (.+)")
 _ESCAPED_BYTE = re.compile(rb"\\#([0-7]{3})")
+# How ssh or rsync ended is in its last lines.
+_SAID_LINES = 8
 _LINK_LOST = re.compile(
     r"connection unexpectedly closed|connection reset|broken pipe|timeout in data send/receive|connection closed by"
     r"|connection to .* closed|server not responding|lost connection|packet corrupt|incorrect MAC",
@@ -211,7 +213,7 @@ class Rsync:
         where = f"{self.host}, port {self.port}"
         kind: type[BackupError] = BackupError
         why = error.why
-        said = "\n".join(outcome.stderr for outcome in error.outcomes) or why
+        said = "; ".join(line for outcome in error.outcomes for line in outcome.stderr.splitlines()[-_SAID_LINES:])
         next_step = "Try the same with ssh and rsync by hand as this user."
         lowered = said.lower()
         if "remote host identification has changed" in lowered:
@@ -229,9 +231,7 @@ class Rsync:
             why = f"{where} does not accept the key for the user {self.user or 'that runs this'}"
             next_step = "Put the public key into that user's authorized_keys (step1_prepare_media does)."
         elif re.search(r"could not resolve|connection refused|timed out|no route|network is unreachable", lowered):
-            cause = re.search(
-                r"could not resolve[^;:\n]*|connection refused|[^;:\n]*timed out|no route[^;:\n]*", lowered
-            )
+            cause = re.search(r"could not resolve[^;:]*|connection refused|[^;:]*timed out|no route[^;:]*", lowered)
             why = f"no connection to {where} ({cause.group().strip() if cause else 'network is unreachable'})"
             next_step = "Check the network, the name and that its SSH server is up; then run again."
         elif re.search(r"reading from write-only|write-only server|sending to read-only|read-only server", lowered):

@@ -11,6 +11,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system.temporary_files import (
+    Abandoned,
+    remove_abandoned,
+)
 
 from ..list.operation import list_sets
 from ..options import SELECTION_ARGUMENTS, make_selection, spool_directory
@@ -37,6 +41,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "verify_origin": {"type": "bool", "default": False},
     "anew": {"type": "bool", "default": False},
     "spool": {"type": "path"},
+    "sweep": {"type": "bool", "default": True},
     "allowed_signers_file": {"type": "path"},
     "status_file": {"type": "path"},
 }
@@ -48,6 +53,9 @@ Listed = dict[str, t.Any]
 
 def call(params: Params, *, check_mode: bool) -> Answer:
     """Copy the sets that are meant, and list what is asked for besides."""
+    swept = Abandoned()
+    if params["spool"] and params["sweep"]:
+        swept = remove_abandoned(params["spool"], check_mode=check_mode)
     left_out = list(params["except_sets"])
     excepted: Listed = {}
     if params["except_those_in"] is not None:
@@ -61,7 +69,9 @@ def call(params: Params, *, check_mode: bool) -> Answer:
         return Answer({"details": error.details, **NOTHING, **excepted}, failure=error.message)
     copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
     diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
-    return Answer({"diff": diff, **report.result(), **listed, **excepted}, failure=report.message)
+    result = {"diff": diff, **report.result(), **listed, **excepted, "removed": swept.removed}
+    result["changed"] = bool(result["changed"] or swept.removed)
+    return Answer(result, [error.message for error in swept.left], report.message)
 
 
 def _list(params: Params, medium: Medium) -> Listed:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import tempfile
 import time
 import typing as t
 
@@ -26,6 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import temporary_files
+from ansible_collections.infitulua.backup.plugins.module_utils._system.patience import with_patience
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 
 from ..verify import set_verification
@@ -37,11 +39,11 @@ FETCHED, DELIVERED = "fetched", "delivered"
 
 @contextlib.contextmanager
 def spool(within: str | None) -> t.Iterator[str]:
-    """Provide a directory for deliveries. It goes at the end or, if this run is killed, when the next one begins.
+    """Provide a directory for deliveries. What a killed run leaves in ``within`` goes with ``remove_abandoned`` there.
 
     :raises OSError: when it cannot be made.
     """
-    with temporary_files.directory("delivery", within=within) as directory:
+    with temporary_files.directory("delivery", within=within, sweep=within is None) as directory:
         for name in (FETCHED, DELIVERED):
             os.mkdir(os.path.join(directory, name), 0o700)
         yield directory
@@ -73,7 +75,7 @@ class Delivery:
         if not self._is_needed():
             return False
         if self.origin.local is not None:
-            self._copy_of(self.origin.local, self.origin.local).check_keys()
+            EncryptedCopy(self.origin.local, self.origin.local, self.set_id, self.keys, self.progress).check_keys()
         else:
             self.keys.check_recipients()
         return True
@@ -84,11 +86,12 @@ class Delivery:
         :raises BackupError: when the identity does not fit, or a medium fails.
         """
         clock = time.monotonic()
-        with self._explained():
-            # Before a key is tried on it: a bad set must not pass for a key that does not fit.
-            local = self.origin.local if self.options.verify_origin else None
-            verification = self._verify(local) if local is not None else None
-            copied = self._deliver(verification) if self._is_needed() else self._delivered_before()
+        # Before a key is tried on it: a bad set must not pass for a key that does not fit.
+        local = self.origin.local if self.options.verify_origin else None
+        verification = self._verify(local) if local is not None else None
+        with self._explained(f"to {self.destination.describe()}"):
+            is_needed = self._is_needed()
+        copied = self._deliver(verification) if is_needed else self._delivered_before()
         return dataclasses.replace(copied, seconds=round(time.monotonic() - clock, 3))
 
     def prepare(self, directory: str, verification: set_verification.Verification | None = None) -> LocalMedium:
@@ -100,41 +103,46 @@ class Delivery:
         :raises SetInvalid: when the original is bad.
         :raises BackupError: when the identity does not fit, or a medium fails.
         """
-        with self._explained():
-            return self._prepare(directory, verification)
-
-    def _prepare(self, directory: str, verification: set_verification.Verification | None) -> LocalMedium:
-        origin = self.origin.local or DirectoryMedium(path=os.path.join(directory, FETCHED))
         ready = self.destination.local or DirectoryMedium(path=os.path.join(directory, DELIVERED))
+        if self.origin.local is not None:
+            self._encrypt(self.origin.local, ready, verification)
+            return ready
+        fetched = DirectoryMedium(path=os.path.join(directory, FETCHED))
+        options = CopyOptions(allowed_signers=self.options.allowed_signers)
+        with_patience(Transfer(self.origin, fetched, self.set_id, options, self.progress).run)
         try:
-            if self.origin.local is None:
-                fetching = CopyOptions(allowed_signers=self.options.allowed_signers)
-                Transfer(self.origin, origin, self.set_id, fetching, self.progress).run()
-            copy = self._copy_of(origin, ready)
-            signed = self.options.allowed_signers is not None
-            known = verification or set_verification.recall(origin, self.set_id, signed=signed) or self._verify(origin)
-            copy.check_keys()
-            copy.write(known.tag_manifest_sha256)
+            self._encrypt(fetched, ready, None)
         finally:
-            if self.origin.local is None:
-                origin.remove(self.set_id)
+            # Its room is needed; if it does not go now, it goes with the directory.
+            with contextlib.suppress(BackupError):
+                fetched.remove(self.set_id)
         return ready
 
     def send(self, ready: LocalMedium) -> Copied:
         """Send what is prepared to a destination that is no directory on this host."""
-        return Transfer(
-            ready, self.destination, self.set_id, CopyOptions(verify=self.options.verify), self.progress
-        ).run()
+        options = CopyOptions(verify=self.options.verify)
+        return with_patience(Transfer(ready, self.destination, self.set_id, options, self.progress).run)
+
+    def _encrypt(
+        self, origin: LocalMedium, ready: LocalMedium, verification: set_verification.Verification | None
+    ) -> None:
+        signed = self.options.allowed_signers is not None
+        known = verification or set_verification.recall(origin, self.set_id, signed=signed) or self._verify(origin)
+        copy = EncryptedCopy(origin, ready, self.set_id, self.keys, self.progress)
+        with self._explained(f"to {ready.describe()}"):
+            copy.check_keys()
+            with_patience(lambda: copy.write(known.tag_manifest_sha256))
 
     def _deliver(self, verification: set_verification.Verification | None) -> Copied:
         if self.origin.local is not None and self.destination.local is not None:
             return self._copied(self.prepare("", verification), verified=False)
-        with spool(self.options.spool) as directory:
+        with contextlib.ExitStack() as stack:
+            with self._explained(f"to directory {self.options.spool or tempfile.gettempdir()}"):
+                directory = stack.enter_context(spool(self.options.spool))
             ready = self.prepare(directory, verification)
             if self.destination.local is not None:
                 return self._copied(ready, verified=False)
-            sent = self.send(ready)
-            return self._copied(ready, verified=sent.verified)
+            return self._copied(ready, verified=self.send(ready).verified)
 
     def _copied(self, ready: LocalMedium, *, verified: bool) -> Copied:
         contents = ready.contents(self.set_id)
@@ -142,8 +150,16 @@ class Delivery:
         return Copied(self.set_id, True, size, 0.0, verified, bag.tag_manifest_digest(contents))
 
     def _delivered_before(self) -> Copied:
-        digest = bag.tag_manifest_digest(self.destination.contents(self.set_id))
-        return Copied(self.set_id, False, 0, 0.0, False, digest)
+        """Return what is known of a copy that the destination has already; one on another host is read first.
+
+        Of that one nothing says that this host sent it: its content has no name that could be relied on.
+        """
+        if self.destination.local is None:
+            set_verification.verify(self.destination, self.set_id, progress=self.progress.advance)
+            return Copied(self.set_id, False, 0, 0.0, True)
+        return Copied(
+            self.set_id, False, 0, 0.0, False, bag.tag_manifest_digest(self.destination.contents(self.set_id))
+        )
 
     def _is_needed(self) -> bool:
         """Whether the destination lacks the set.
@@ -156,8 +172,8 @@ class Delivery:
             return True  # A put-only identity cannot look; the conditional put decides.
         if not present:
             return True
-        description = read_description(self.set_id, self.destination.contents(self.set_id))
-        recipients = description.encryption.get("recipients", [])
+        described = read_description(self.set_id, self.destination.contents(self.set_id)).encryption.get("recipients")
+        recipients = [str(recipient) for recipient in described] if isinstance(described, list) else []
         if set(recipients) == set(self.keys.recipients):
             return False
         raise AlreadyStored(
@@ -167,24 +183,23 @@ class Delivery:
             next_step="Remove that copy, or deliver to another directory; sets are never overwritten.",
         )
 
-    def _copy_of(self, origin: LocalMedium, destination: LocalMedium) -> EncryptedCopy:
-        return EncryptedCopy(origin, destination, self.set_id, self.keys, self.progress)
-
     @contextlib.contextmanager
-    def _explained(self) -> t.Iterator[None]:
+    def _explained(self, way: str) -> t.Iterator[None]:
+        """Explain an error of the operating system, which is about a place on this host."""
         try:
             yield
         except OSError as error:
             raise BackupError(
                 "re-encrypt a set",
-                on=f"{self.set_id} to {self.destination.describe()}",
+                on=f"{self.set_id} {way}",
                 why=describe_os_error(error),
                 next_step="Correct the cause and run again; nothing incomplete was kept, and the origin is as it was.",
             ) from error
 
     def _verify(self, origin: LocalMedium) -> set_verification.Verification:
-        self.progress.stage("verifying", total_bytes=sum(origin.contents(self.set_id).sizes().values()))
-        verification, _checked = set_verification.verify(
-            origin, self.set_id, allowed_signers=self.options.allowed_signers, progress=self.progress.advance
-        )
+        with self._explained(f"from {origin.describe()}"):
+            self.progress.stage("verifying", total_bytes=sum(origin.contents(self.set_id).sizes().values()))
+            verification, _checked = set_verification.verify(
+                origin, self.set_id, allowed_signers=self.options.allowed_signers, progress=self.progress.advance
+            )
         return verification

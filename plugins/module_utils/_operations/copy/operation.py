@@ -80,14 +80,7 @@ def copy_sets(
                 if suspect:
                     report.left_out.append({"id": str(set_id), "reason": suspect})
                     continue
-                if reencryption is None:
-                    copying: Transfer | Delivery = Transfer(origin, destination, set_id, options, progress)
-                else:
-                    copying = Delivery(origin, destination, set_id, reencryption, options, progress)
-                if check_mode:
-                    copied = Copied(set_id, copying.would_change(), 0, 0.0, False)
-                else:
-                    copied = with_patience(copying.run)
+                copied = _copy(Transfer(origin, destination, set_id, options, progress), reencryption, check_mode)
         except BackupError as error:
             report.fail(set_id, error)
             continue
@@ -105,6 +98,22 @@ def copy_sets(
             }
         )
     return report
+
+
+def _copy(transfer: Transfer, reencryption: Reencryption | None, check_mode: bool) -> Copied:
+    """Copy one set, or look whether it would be copied.
+
+    :raises BackupError: when it cannot be copied.
+    """
+    if reencryption is None:
+        if check_mode:
+            return Copied(transfer.set_id, transfer.would_change(), 0, 0.0, False)
+        return with_patience(transfer.run)
+    delivery = Delivery(**vars(transfer), keys=reencryption)
+    if check_mode:
+        return Copied(transfer.set_id, delivery.would_change(), 0, 0.0, False)
+    # What has been encrypted once is sent as it is, however many times that takes.
+    return delivery.run()
 
 
 def _those_there(selection: SetSelection, origin: Medium, report: CopiesReport) -> SetSelection:

@@ -164,7 +164,7 @@ class Transfer:
 
     def _copy(self) -> Copied:
         if not self._plan():
-            digest = self._digest()
+            digest = self._digest_of_both()
             if self.options.move:
                 # Nothing goes before its replacement is verified, however it came to be there.
                 self._remove_replaced(self._check_landed(ours=False))
@@ -172,18 +172,16 @@ class Transfer:
         size = sum(self.origin.contents(self.set_id).sizes().values())
         self.progress.stage("copying", total_bytes=size)
         renamed = self.options.move and self._rename()
-        digest = self._digest() if renamed else self._send()
+        digest = self._digest_of_both() if renamed else self._send()
         verified = self.options.verify and self._check_landed(ours=True)
         if self.options.move and not renamed:
             self._remove_replaced(verified)
         return Copied(self.set_id, True, size, 0.0, verified, digest)
 
-    def _digest(self) -> str | None:
-        """Return what names the content of a set that both media hold; None where neither is of this host."""
-        for medium in (self.destination, self.origin):
-            if medium.local is not None:
-                return bag.tag_manifest_digest(medium.contents(self.set_id))
-        return None
+    def _digest_of_both(self) -> str:
+        """Return what names the content of the set, which the destination holds by now just as the origin does."""
+        there = self.destination if self.destination.local is not None else self.origin
+        return bag.tag_manifest_digest(there.contents(self.set_id))
 
     def _rename(self) -> bool:
         """Move the set by renaming it; whether its place allows that."""

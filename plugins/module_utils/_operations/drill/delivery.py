@@ -28,8 +28,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader impo
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.free_space import free_bytes
-from ansible_collections.infitulua.backup.plugins.module_utils._system.patience import with_patience
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
+from ansible_collections.infitulua.backup.plugins.module_utils._system.temporary_files import (
+    Abandoned,
+    remove_abandoned,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
 from ..copy.delivery import Delivery, spool
@@ -56,12 +59,14 @@ class DeliveryReport:
     :param drills: of the sets that cannot be delivered, each with its outcome.
     :param left_out: sets for which the time was too short, each with the reason.
     :param minutes_left: of the budget, for the drills; None: there is none.
+    :param swept: what killed deliveries had left.
     """
 
     deliveries: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     drills: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     left_out: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     minutes_left: float | None = None
+    swept: Abandoned = dataclasses.field(default_factory=Abandoned)
 
     def result(self) -> dict[str, t.Any]:
         """Return the module's return values."""
@@ -71,6 +76,8 @@ class DeliveryReport:
             "undelivered": self.drills,
             "left_out": self.left_out,
             "minutes_left": self.minutes_left,
+            "removed": self.swept.removed,
+            "not_removed": [error.message for error in self.swept.left],
         }
 
 
@@ -109,6 +116,7 @@ def deliver(params: t.Mapping[str, t.Any], medium: Medium, destination: Medium) 
     report = DeliveryReport()
     keys = _keys(params)
     budget = _Budget(params["budget_minutes"])
+    report.swept = remove_abandoned(params["directory"])
     with _spool(params["directory"]) as directory:
         for set_id in map(SetId.parse, params["sets"]):
             if not budget.may_deliver():
@@ -120,7 +128,7 @@ def deliver(params: t.Mapping[str, t.Any], medium: Medium, destination: Medium) 
             delivery = Delivery(medium, destination, set_id, keys, options, progress)
             try:
                 with contained("deliver a set for its drill", on=drill_subject(drill), blame=SetInvalid):
-                    _check_room(params["directory"], medium, set_id, drill)
+                    _check_room(params["directory"], delivery, drill)
                     ready = delivery.prepare(directory)
                     drill, copy = _described(drill, ready, set_id)
                 with contained("deliver a set for its drill", on=f"{set_id} to {destination.describe()}"):
@@ -166,18 +174,23 @@ def _keys(params: t.Mapping[str, t.Any]) -> Reencryption:
     return keys
 
 
-def _check_room(directory: str, medium: Medium, set_id: SetId, drill: Drill) -> None:
+def _check_room(directory: str, delivery: Delivery, drill: Drill) -> None:
     """Check that half of the free room is enough: the disk may be the vault's, and others write there, too."""
-    size = sum(medium.contents(set_id).sizes().values()) * (1 if medium.local is not None else 2)
-    free = free_bytes(directory)
-    if size > free // 2:
-        raise BackupError(
-            "deliver a set for its drill",
-            on=drill_subject(drill),
-            why=f"it takes {size} bytes in {directory}, where {free} are free, half of which are reserved for other"
-            " work",
-            next_step="Free some space there. Nothing is known about the set.",
-        )
+    size = sum(delivery.origin.contents(delivery.set_id).sizes().values())
+    ready = delivery.destination.local.root if delivery.destination.local is not None else directory
+    needed = {directory: 0, ready: 0}
+    needed[directory] += size if delivery.origin.local is None else 0
+    needed[ready] += size
+    for place, taken in needed.items():
+        free = free_bytes(place)
+        if taken > free // 2:
+            raise BackupError(
+                "deliver a set for its drill",
+                on=drill_subject(drill),
+                why=f"it takes {taken} bytes in {place}, where {free} are free, half of which are reserved for other"
+                " work",
+                next_step="Free some space there. Nothing is known about the set.",
+            )
 
 
 def _described(drill: Drill, ready: LocalMedium, set_id: SetId) -> tuple[Drill, str]:
@@ -207,7 +220,7 @@ def _send(delivery: Delivery, ready: LocalMedium) -> None:
     if delivery.destination.local is not None:
         return  # It has been prepared there.
     try:
-        with_patience(lambda: delivery.send(ready))
+        delivery.send(ready)
     except BackupError as error:
         raise BackupError(
             "deliver a set for its drill",

@@ -65,7 +65,9 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
     # Its own work comes first: what others left, and cannot be removed, keeps no restore from beginning or ending.
     removed, left = _sweep(workspaces, check_mode=check_mode) if params["sweep"] else ([], [])
     if params["sweep"] and params["spool_directory"]:
-        removed += temporary_files.remove_abandoned(params["spool_directory"], check_mode=check_mode)
+        spool = temporary_files.remove_abandoned(params["spool_directory"], check_mode=check_mode)
+        removed += spool.removed
+        left += [error.message for error in spool.left]
     if params["sweep"] and params["drill_directory"]:
         try:
             with contained("look for interrupted drills", on=params["drill_directory"]):

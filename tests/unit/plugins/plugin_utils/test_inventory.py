@@ -25,6 +25,7 @@ TEXT = {
     "no_servers": "no servers",
     "no_systems_computer": "%(count)s systems computers",
     "bad_value": "%(name)s%(place)s of %(hosts)s is %(value)s, not %(expected)s",
+    "unreadable_variable": "%(name)s of %(host)s: %(why)s",
     "values_choices": "%(choices)s",
     "values_truth": "a truth",
     "values_path": "a path",
@@ -78,6 +79,9 @@ def test_an_inventory_in_order_has_no_problems() -> None:
         ({"backup_jobs": 1.5}, "backup_jobs of srv is 1.5, not whole, from 1"),
         ({"backup_drill_budget_minutes": "an hour"}, "backup_drill_budget_minutes of srv is an hour, not from 0"),
         ({"backup_disk_path": "var/backups"}, "backup_disk_path of srv is var/backups, not a path"),
+        ({"backup_jobs": "2.0"}, "backup_jobs of srv is 2.0, not whole, from 1"),
+        ({"backup_drill_budget_minutes": 10**400}, f"backup_drill_budget_minutes of srv is 1{'0' * 79}…, not from 0"),
+        ({"backup_restore_replace": "y"}, "backup_restore_replace of srv is y, not a truth"),
         ({"backup_unprotected_local": "maybe"}, "backup_unprotected_local of srv is maybe, not a truth"),
         ({"backup_drill_host": "pcx"}, "srv is drilled on pcx: pc?"),
         ({"backup_drill_host": "srv"}, "srv drills itself"),
@@ -91,13 +95,19 @@ def test_what_is_misspelt_is_named_with_what_was_meant(server: dict[str, t.Any],
 def test_values_of_every_spelling_that_ansible_takes_are_in_order() -> None:
     fine = {
         "backup_compression_level": "19",
-        "backup_jobs": 2.0,
+        "backup_jobs": 2,
         "backup_drill_budget_minutes": "0.5",
         "backup_unprotected_local": "no",
         "backup_restore_keep_replaced_days": 0,
         "backup_drill_policy": "none",
         "backup_disk_require_mount": "",
         "backup_io_class": None,
+        "backup_drill_concurrency": 0,
+        "backup_drill_programs_directory": False,
+        "backup_drill_interval_days": 0,
+        "backup_state_path": "$HOME/state",
+        "backup_concurrency": "{{ later }}",  # ansible-core before 2.19: what cannot be filled in yet.
+        "backup_nice": "__omit_place_holder__9f",
     }
     assert problems(fine) == []
 
@@ -105,7 +115,7 @@ def test_values_of_every_spelling_that_ansible_takes_are_in_order() -> None:
 @pytest.mark.slow
 def test_what_is_wrong_is_named_with_its_file_and_its_line(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
-    everybody = "---\nbackup_langauge: es\nbackup_jobs: many\n"
+    everybody = "---\nbackup_langauge: es\nbackup_jobs: many\nbackup_databases: '{{ databases_of_the_site }}'\n"
     (tmp_path / "group_vars" / "all.yml").write_text(everybody, encoding="utf-8")
     hosts = {
         "servers": {"hosts": {"srv": {"backup_files": [{"name": "usuarios", "pahts": ["/srv"]}]}}},
@@ -118,7 +128,10 @@ def test_what_is_wrong_is_named_with_its_file_and_its_line(tmp_path: Path) -> No
     assert _inventory_check.problems(variables, GROUPS, TEXT) == [
         f"backup_langauge ({tmp_path}/group_vars/all.yml:2) of srv, pc: backup_language?",
         f"backup_jobs ({tmp_path}/group_vars/all.yml:3) of srv, pc is many, not whole, from 1",
+        # A template that cannot be filled in is no source fewer.
+        "backup_databases of srv: 'databases_of_the_site' is undefined",
         f"pahts ({tmp_path}/hosts.yml:8) of backup_files (usuarios) of srv: paths?",
+        "backup_databases of pc: 'databases_of_the_site' is undefined",
     ]
 
 

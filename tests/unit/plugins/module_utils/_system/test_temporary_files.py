@@ -90,15 +90,15 @@ def test_it_goes_when_nobody_holds_it_and_not_before(make: str, tmp_path: Path) 
         os._exit(0)
     os.read(ready[0], 1)
     [name] = os.listdir(tmp_path)
-    assert temporary_files.remove_abandoned(str(tmp_path)) == []
+    assert temporary_files.remove_abandoned(str(tmp_path)).removed == []
     assert os.listdir(tmp_path) == [name]
     os.write(go[1], b"x")
     os.waitpid(child, 0)
     for descriptor in (*ready, *go):
         os.close(descriptor)
-    assert temporary_files.remove_abandoned(str(tmp_path), check_mode=True) == [name]
+    assert temporary_files.remove_abandoned(str(tmp_path), check_mode=True).removed == [name]
     assert os.listdir(tmp_path) == [name]
-    assert temporary_files.remove_abandoned(str(tmp_path)) == [name]
+    assert temporary_files.remove_abandoned(str(tmp_path)).removed == [name]
     assert os.listdir(tmp_path) == []
 
 
