@@ -206,7 +206,7 @@ class PostgresqlServer:
         return answer.stdout.rstrip("\n")
 
     def _ensure_reachable(self) -> None:
-        """See to it that the unprivileged user can run the programs and enter the directory."""
+        """Ensure that the unprivileged user can run the programs and enter the directory."""
         if self._account is None:
             return
         if not self._may_execute(self.directory):

@@ -62,7 +62,7 @@ class LockHeld(Refused):
 
 
 class ProcessOutcome(t.Protocol):
-    """How a process ended, as far as who judges an error wants to know it."""
+    """How a process ended: what code that classifies an error needs to know."""
 
     @property
     def status(self) -> int:
@@ -125,8 +125,8 @@ class AlreadyStored(BackupError):
 class Interrupted(_Explained):
     """The run was told to stop (SIGTERM, SIGINT).
 
-    Not a BackupError, as KeyboardInterrupt is not an Exception: it may arrive anywhere, and whoever goes on after
-    one failure must not take it for another.
+    Not a BackupError, as KeyboardInterrupt is not an Exception: it may arrive anywhere, and code that continues after
+    one failure must not treat it as another.
     """
 
 

@@ -355,13 +355,13 @@ dated_after_now:
   elements: str
   sample: []
 removed:
-  description: The dead drills of which everything in O(work_directory) was removed, by name.
+  description: The names of the interrupted drills whose data in O(work_directory) was removed.
   returned: always
   type: list
   elements: str
   sample: [drill-x1y2z3]
 not_removed:
-  description: Why what drills, dead ones or these, have left in O(work_directory), decrypted, could not be removed.
+  description: Why decrypted data that drills (also interrupted ones) left in O(work_directory) was not removed.
   returned: always
   type: list
   elements: str

@@ -98,7 +98,7 @@ options:
   verify_origin:
     description:
       - With O(recipients) and an O(origin) that is a directory, whether to read every byte of the original and compare
-        it with the manifests before it is re-encrypted, even if it was verified earlier. What is fetched always is.
+        it with the manifests before it is re-encrypted, even if it was verified earlier. Fetched sets always are.
       - This proves, in the same call, that the delivered set is undamaged now.
     type: bool
     default: false

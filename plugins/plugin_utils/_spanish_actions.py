@@ -199,6 +199,7 @@ ACTIONS = {
     "receive a set for a restore": "recibir una copia para una restauración",
     "remove a role made for it": "borrar un rol que se creó para ella",
     "remove a set": "borrar una copia",
+    "remove what interrupted runs have left": "borrar lo que dejaron ejecuciones interrumpidas",
     "remove a set from its origin": "borrar una copia de su medio de origen",
     "remove an account made for it": "borrar una cuenta que se creó para ella",
     "remove what a restore left": "borrar lo que dejó una restauración",

@@ -263,7 +263,7 @@ FINDINGS = {
         "La cuenta no puede ver todas las bases de datos de {server}: concédale SHOW DATABASES."
     ),
     (
-        "The rows of these tables are elsewhere, so the set holds how they are made and no rows; see that these "
+        "The rows of these tables are stored elsewhere; the set has only their definitions. Ensure that the rows "
         "are backed up where they are: {names}"
     ): (
         "Las filas de estas tablas están en otro lugar, así que la copia contiene cómo se crean y ninguna fila; "
@@ -271,14 +271,14 @@ FINDINGS = {
     ),
     (
         "The set before it, {id}, is dated after {time}, the time by this host's clock, which is wrong now or was "
-        "then. This set is the newer one all the same"
+        "then. This set still counts as the newer one"
     ): (
         "La copia anterior, {id}, tiene fecha posterior a {time}, la hora del reloj de este equipo, que está mal "
         "ahora o lo estaba entonces. Esta copia es la más nueva de todos modos"
     ),
     (
-        "It is named by a time later than {time}, the time by this host's clock: the source has a set of a later "
-        "time already, so the clock was put back"
+        "Its id has a time later than {time}, the time by this host's clock: the source has a set of a later "
+        "time already, so the clock was set back"
     ): (
         "Se llama con una hora posterior a {time}, la del reloj de este equipo: la fuente ya tiene una copia de una "
         "hora posterior, así que el reloj se atrasó"
@@ -365,7 +365,7 @@ FINDINGS = {
         "Se crearon cuentas de la copia, con sus permisos sobre esta base de datos únicamente: {names}"
     ),
     (
-        "Roles that were on the server already were not given to accounts from the set; where that is right, "
+        "Roles that were already on the server were not granted to accounts from the set; if they should be, "
         "do it: {names}"
     ): (
         "Los roles que ya estaban en el servidor no se dieron a las cuentas de la copia; si es lo correcto, "
@@ -377,13 +377,13 @@ FINDINGS = {
     "The set was restored with all the rights of this account, because it may not make one with fewer": (
         "La copia se restauró con todos los permisos de esta cuenta, porque no puede crear otra con menos"
     ),
-    "The rights of the set's accounts were not all made: {text_why}": (
+    "Not all grants of the set's accounts were made: {text_why}": (
         "No se dieron todos los permisos de las cuentas de la copia: {text_why}"
     ),
     "The database is restored, but not everything about it: {text_error}": (
         "La base de datos se restauró, pero no todo lo suyo: {text_error}"
     ),
-    "Its tables refer to tables of databases that are not here, so that no row can be written that does: {names}": (
+    "Its tables refer to tables of databases that are not here; no row can be inserted that does: {names}": (
         "Sus tablas hacen referencia a tablas de bases de datos que no están aquí, y no se puede escribir "
         "ninguna fila que lo"
         " haga: {names}"
@@ -406,13 +406,13 @@ FINDINGS = {
     "The server was interrupted in the last step, which was then completed: {text_why}": (
         "El servidor se interrumpió en el último paso, que luego se completó: {text_why}"
     ),
-    "Of the database's programs, these could not be made: {names}": (
+    "These stored programs of the database could not be created: {names}": (
         "De los programas de la base de datos, no se pudieron crear: {names}"
     ),
     "Of its defaults, properties and rights, not all could be made: {list_failed}": (
         "No se pudieron poner todos sus valores por defecto, propiedades y permisos: {list_failed}"
     ),
-    "{kept} keeps all tables, but was not given: {names}; its table {table} has the statements that make them": (
+    "{kept} has all tables, but not these programs: {names}; its table {table} has the statements that make them": (
         "{kept} conserva todas las tablas, pero no recibió: {names}; su tabla {table} tiene las sentencias "
         "que los crean"
     ),
@@ -439,10 +439,10 @@ FINDINGS = {
     "An interrupted restore of the target was completed first": (
         "Primero se completó una restauración interrumpida del destino"
     ),
-    "An interrupted restore of the target was taken back first": (
+    "An interrupted restore of the target was rolled back first": (
         "Primero se deshizo una restauración interrumpida del destino"
     ),
-    "Programs of the target that could not be made again: {names}": (
+    "The target's stored programs that were not recreated: {names}": (
         "Programas del destino que no se pudieron crear de nuevo: {names}"
     ),
     "What it holds in the database {name} cannot be looked at: it is closed": (
@@ -585,14 +585,14 @@ FINDINGS = {
         "{source}: no se sabe si tiene copias con fecha futura: {text_why}"
     ),
     (
-        "Subscriptions of what is kept ({kept}) were disabled there: {names}. Their slots at the publisher hold its"
+        "Subscriptions of the replaced database ({kept}) were disabled: {names}. Their slots at the publisher hold its"
         " write-ahead log until a new subscription uses them (slot_name) or they are dropped there"
     ): (
         "Las suscripciones de lo que se conserva ({kept}) se desactivaron allí: {names}. Sus slots en el publicador"
         " retienen el registro WAL hasta que una suscripción nueva los use (slot_name) o se borren allí"
     ),
     (
-        "Subscriptions of what is kept ({kept}) go on there, because only a superuser can disable them so"
+        "Subscriptions of the replaced database ({kept}) go on, because only a superuser can disable them so"
         " (ALTER SUBSCRIPTION … DISABLE): {names}"
     ): (
         "Las suscripciones de lo que se conserva ({kept}) siguen activas allí, porque solo un superusuario puede"
@@ -608,27 +608,27 @@ FINDINGS = {
         " estos (pg_drop_replication_slot)"
     ),
     (
-        "What is kept ({kept}) takes no connections, because extensions act by themselves in it: {names}. To look into"
+        "The replaced database ({kept}) takes no connections because of its active extensions: {names}. To look into"
         " it: ALTER DATABASE … WITH ALLOW_CONNECTIONS true"
     ): (
         "Lo que se conserva ({kept}) no acepta conexiones, porque hay extensiones que actúan solas en esa base:"
         " {names}. Para mirarla: ALTER DATABASE … WITH ALLOW_CONNECTIONS true"
     ),
     (
-        "Event triggers of what is kept ({kept}) go on there, because only a superuser can disable them"
+        "Event triggers of the replaced database ({kept}) go on, because only a superuser can disable them"
         " (ALTER EVENT TRIGGER … DISABLE): {names}"
     ): (
         "Los disparadores de eventos de lo que se conserva ({kept}) siguen activos allí, porque solo un superusuario"
         " puede desactivarlos (ALTER EVENT TRIGGER … DISABLE): {names}"
     ),
     (
-        "Event triggers of what is kept ({kept}) were disabled there: {names}. Before it is used again, enable them"
+        "Event triggers of the replaced database ({kept}) were disabled: {names}. Before it is used again, enable them"
         " (ALTER EVENT TRIGGER … ENABLE)"
     ): (
         "Los disparadores de eventos de lo que se conserva ({kept}) se desactivaron allí: {names}. Antes de volver a"
         " usar esa base, actívelos (ALTER EVENT TRIGGER … ENABLE)"
     ),
-    "Event triggers of what is kept ({kept}) may still act in it: {text_error}": (
+    "Event triggers of the replaced database ({kept}) may still act in it: {text_error}": (
         "Los disparadores de eventos de lo que se conserva ({kept}) pueden actuar allí todavía: {text_error}"
     ),
     (

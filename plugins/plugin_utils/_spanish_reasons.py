@@ -43,13 +43,13 @@ REASONS = {
         "se dio una contraseña, y con authentication local no la hay"
     ),
     "authentication is password, and none was given": "authentication es password, y no se dio ninguna",
-    "the operating system vouches for users of the server's own host only, and login_host was given": (
+    "the operating system can authenticate users of the server's own host only, and login_host was given": (
         "el sistema operativo solo responde por los usuarios del equipo del servidor, y se dio login_host"
     ),
     "this version of the collection does not know the engine {name}": (
         "esta versión de la colección no conoce el motor {name}"
     ),
-    "what may be hostile must be confined, and bwrap is not installed": (
+    "processing untrusted data requires bwrap, which is not installed": (
         "lo que puede ser hostil debe aislarse, y bwrap no está instalado"
     ),
     "its format is {found}; this version of the collection reads format {number}": (
@@ -115,7 +115,7 @@ REASONS = {
         "el servidor no acepta eventos (event_scheduler está en DISABLED)"
     ),
     "it says ERROR {output}": "dice ERROR {output}",
-    "the set holds rows of tables whose rows are elsewhere, and to restore these would be to write there: {names}": (
+    "the set holds rows of tables whose rows are stored elsewhere; restoring them would write there: {names}": (
         "la copia contiene filas de tablas cuyas filas están en otro lugar, y restaurarlas sería escribir allí: {names}"
     ),
     "not tried, because another server gave no answer for {name}": (
@@ -123,10 +123,10 @@ REASONS = {
     ),
     "it needs rights on another database": "necesita permisos sobre otra base de datos",
     "the server refuses it (ERROR {output})": "el servidor la rechaza (ERROR {output})",
-    "their rows are elsewhere, and the set {id} holds only how they are made": (
+    "their rows are stored elsewhere, and the set {id} holds only their definitions": (
         "sus filas están en otro lugar, y la copia {id} solo contiene cómo se crean"
     ),
-    "the table is not as it was": "la tabla no es como era",
+    "the recreated table differs from the original": "la tabla no es como era",
     "names of roles are not UTF-8, and pg_dumpall cannot ask for them: {names}": (
         "hay nombres de roles que no son UTF-8, y pg_dumpall no puede pedirlos: {names}"
     ),
@@ -151,7 +151,7 @@ REASONS = {
         "de esta tabla de la extensión {name}, pg_dump no toma ninguna: {number} de sus {total} filas no están en "
         "ninguna copia"
     ),
-    "it is encrypted by its server, and this one has no key for it (or nothing that keeps keys)": (
+    "it is encrypted by its server, and this one lacks the key (or a plugin that manages keys)": (
         "su servidor la cifra, y este no tiene una llave para ella (o nada que guarde llaves)"
     ),
     "no such module: {name}": "no existe el módulo {name}",
@@ -252,7 +252,7 @@ REASONS = {
     "backup.json does not name it": "backup.json no la nombra",
     "out of memory": "faltó memoria",
     "it gave no reason": "no dijo por qué",
-    "it holds what no text can be": "contiene lo que ningún texto puede ser",
+    "it is not valid text": "contiene lo que ningún texto puede ser",
     "inspecting it, which may take {number} seconds of processor time, was ended: {output}": (
         "se terminó su examen, que puede tomar {number} segundos de procesador: {output}"
     ),
@@ -317,7 +317,7 @@ REASONS = {
     "{program} ended with exit status {status}": "{program} terminó con estado de salida {status}",
     "{program} was killed by {signal}": "a {program} lo mató {signal}",
     "{program} was killed by {signal}: {output}": "a {program} lo mató {signal}: {output}",
-    "MySQL has no {kind}, as which it holds {name}": "MySQL no tiene {kind}, que es como la copia guarda {name}",
+    "it lists {name} as a {kind}, which MySQL lacks": "MySQL no tiene {kind}, que es como la copia guarda {name}",
     "PostgreSQL {major} has no role {role}, so no account can be sure to read every table": (
         "PostgreSQL {major} no tiene el rol {role}, así que ninguna cuenta puede estar segura de leer cada tabla"
     ),
@@ -329,7 +329,7 @@ REASONS = {
     "a file system is mounted there, and a mount point cannot be swapped by rename": (
         "allí hay montado un sistema de archivos, y un punto de montaje no se puede intercambiar"
     ),
-    "a restore of it is running, or has died ({path} is there)": (
+    "a restore of it is running or was interrupted ({path} is there)": (
         "hay una restauración suya en curso, o murió ({path} está ahí)"
     ),
     "a restore of it was interrupted (its journal is in the database {name})": (
@@ -342,14 +342,14 @@ REASONS = {
         "una restauración suya se interrumpió (su diario está en la base de datos {name}), así que pueden faltar sus "
         "disparadores y otros programas"
     ),
-    "a restore of them is running, or died while it put one after the other in place ({path})": (
+    "a restore of them is running or was interrupted while putting them in place ({path})": (
         "hay una restauración de ellas en curso, o murió mientras ponía una tras otra en su lugar ({path})"
     ),
     "a set that is delivered stays where it is, but move was given": (
         "una copia que se entrega se queda donde está, y se pidió move"
     ),
     "a time is not negative": "un tiempo no es negativo",
-    "a transaction that changes several databases at once has died in it, {text_why}": (
+    "a transaction over several databases was interrupted in it, {text_why}": (
         "en ella murió una transacción que cambia varias bases de datos a la vez, {text_why}"
     ),
     "an upload with different content was begun under this id (tag manifest {begun}…, this one is {this}…)": (
@@ -366,7 +366,7 @@ REASONS = {
     ),
     "both are the same place": "ambos son el mismo lugar",
     (
-        "by a pattern of names it has rights on {database}, but lacks {missing}; rights on its very name would "
+        "through a name pattern it has privileges on {database}, but lacks {missing}; a grant on its exact name would "
         "hide {hidden}"
     ): (
         "por un patrón de nombres tiene permisos sobre {database}, pero le faltan {missing}; unos permisos sobre su "
@@ -416,11 +416,11 @@ REASONS = {
     "its name does not have the form of a restore's name (restore-20261122T171503Z-4711)": (
         "no se llama como las restauraciones (restore-20261122T171503Z-4711)"
     ),
-    "it is not there or empty, and what was replaced may be all there is": (
+    "it is not there or empty, and the replaced data may be the only copy": (
         "no está o está vacía, y lo reemplazado puede ser todo lo que hay"
     ),
     "it is not what this engine writes: {text_error}": "no es lo que escribe este motor: {text_error}",
-    "it is open in {names}, which would go on writing into the old one": (
+    "it is open in {names}, which would continue to write to the old file": (
         "está abierta en {names}, que seguiría escribiendo en la anterior"
     ),
     "it is the administrator's own account, or one of the server's own": (
@@ -438,10 +438,10 @@ REASONS = {
     "it must start with a letter or digit and hold only letters, digits, '.', '_' and '-' (128 at most)": (
         "debe comenzar por una letra o un dígito y tener solo letras, dígitos, '.', '_' y '-' (128 a lo sumo)"
     ),
-    "it needs version {major} or newer, and here is {version} ({directory})": (
+    "it needs version {major} or newer, but this host has {version} ({directory})": (
         "necesita la versión {major} o más nueva, y aquí está {version} ({directory})"
     ),
-    "it owns objects, in: {names}; who owns them may alter and drop them": (
+    "it owns objects, in: {names}; their owner may alter and drop them": (
         "es dueño de objetos, en: {names}; su dueño puede modificarlos y eliminarlos"
     ),
     "it printed no version: {output}": "no mostró ninguna versión: {output}",
@@ -458,8 +458,8 @@ REASONS = {
     "its backup.json lists no part {part}": "su backup.json no lista la parte {part}",
     "its client has no ssl_mode {mode}": "su cliente no tiene ssl_mode {mode}",
     "its copy could not be verified at the destination": "su copia no se pudo verificar donde llegó",
-    "its description of the database is not one": "su descripción de la base de datos no lo es",
-    "its description of the files is not one: {text_error}": "su descripción de los archivos no lo es: {text_error}",
+    "its description of the database is invalid": "su descripción de la base de datos no lo es",
+    "its description of the files is invalid: {text_error}": "su descripción de los archivos no lo es: {text_error}",
     "its journal names a file as SQLite never does ({path}), and SQLite would remove that file": (
         "su diario nombra un archivo como SQLite nunca lo hace ({path}), y SQLite borraría ese archivo"
     ),
@@ -510,7 +510,7 @@ REASONS = {
     ),
     "sets on another host are not removed over the network": "las copias de otro equipo no se borran por la red",
     "several of the tables have the same name: {names}": "varias de las tablas se llaman igual: {names}",
-    "something has written to its file past SQLite's locks while it was read": (
+    "something wrote to its file, ignoring SQLite's locks, while it was read": (
         "algo escribió en su archivo sin respetar los bloqueos de SQLite mientras se leía"
     ),
     "tables of other databases refer to it, and would refer to the replaced one: {names}": (
@@ -527,16 +527,16 @@ REASONS = {
     "the administrator is not a superuser, and may not see what the account holds": (
         "el administrador no es superusuario, y no puede ver lo que tiene la cuenta"
     ),
-    "the archive holds what our archives never hold: {text_error}": (
+    "the archive contains what this collection never writes: {text_error}": (
         "el archivo tar contiene lo que ninguno de esta colección contiene: {text_error}"
     ),
     "the client ended with exit status {status}": "el cliente terminó con estado de salida {status}",
     "the confined process was killed by {signal}: {output}": "al proceso aislado lo mató {signal}: {output}",
     "the connection is not encrypted, and ssl_mode demands that": "la conexión no está cifrada, y ssl_mode lo exige",
-    "the database is empty, and what was replaced may be all there is": (
+    "the database is empty, and the replaced data may be the only copy": (
         "la base de datos está vacía, y lo reemplazado puede ser todo lo que hay"
     ),
-    "the database is not there or empty, and what was replaced may be all there is": (
+    "the database is not there or empty, and the replaced data may be the only copy": (
         "la base de datos no está o está vacía, y lo reemplazado puede ser todo lo que hay"
     ),
     "the directory does not exist": "el directorio no existe",
@@ -553,7 +553,7 @@ REASONS = {
     "the name of {entry} and of the database {database} together has {number} characters, and 128 is the most": (
         "el nombre de {entry} y el de la base de datos {database} suman {number} caracteres, y el máximo es 128"
     ),
-    "the operating system vouches for users of the server's own host only": (
+    "the operating system can authenticate users of the server's own host only": (
         "el sistema operativo solo responde por los usuarios del equipo del servidor"
     ),
     "the operation was cancelled": "la operación se abandonó",
@@ -565,7 +565,7 @@ REASONS = {
     "the server carried out every statement, but the account still {list_findings}": (
         "el servidor hizo lo que se le dijo, y aun así la cuenta {list_findings}"
     ),
-    "the server does not take it for one statement: {statement}": (
+    "the server does not parse it as a single statement: {statement}": (
         "el servidor no la acepta como una sola sentencia: {statement}"
     ),
     "the server has no collation {name}": "el servidor no tiene el ordenamiento (collation) {name}",
@@ -580,10 +580,10 @@ REASONS = {
         "el servidor no tiene el rol {name}, que ha de ser dueño de todo"
     ),
     "the server has none for {names}": "el servidor no tiene ninguna para {names}",
-    "the server lacks the plugin {name}, which lets the operating system vouch for users": (
+    "the server lacks the plugin {name}, which lets the operating system authenticate users": (
         "el servidor no tiene el plugin {name}, con el que el sistema operativo responde por los usuarios"
     ),
-    "the server is PostgreSQL {major}, and no client here suits it": (
+    "the server is PostgreSQL {major}, and no suitable client is installed here": (
         "el servidor es PostgreSQL {major}, y ningún cliente de aquí le sirve"
     ),
     "the server is not MariaDB but {version}": "el servidor no es MariaDB sino {version}",
@@ -665,7 +665,7 @@ REASONS = {
     "this user may not write there": "este usuario no puede escribir allí",
     "this version of the collection knows {names}": "esta versión de la colección conoce {names}",
     "a set of this id is there already": "ya hay una copia con este nombre",
-    "what stands at character {number} is none": "lo que hay en el carácter {number} no lo es",
+    "there is no valid statement at character {number}": "lo que hay en el carácter {number} no lo es",
     "the restored data is not right: {list_findings}": "lo restaurado no está bien: {list_findings}",
     "the restored data is not what the set says: {list_findings}": (
         "lo restaurado no es lo que dice la copia: {list_findings}"
@@ -712,8 +712,8 @@ REASONS = {
     ),
     "{program} ended with exit status {status}: {output}": "{program} terminó con estado de salida {status}: {output}",
     "{program} printed over {limit} bytes": "{program} escribió más de {limit} bytes",
-    "{text_why}, and what was replaced may be all there is": "{text_why}, y lo reemplazado puede ser todo lo que hay",
-    "{text_why}; and then these programs of the target could not be made again: {names}": (
+    "{text_why}, and the replaced data may be the only copy": "{text_why}, y lo reemplazado puede ser todo lo que hay",
+    "{text_why}; and then these stored programs could not be recreated: {names}": (
         "{text_why}; y luego no se pudieron crear de nuevo estos programas del destino: {names}"
     ),
     "{where} in its backup.json is missing, or not what the engine writes": (
@@ -754,10 +754,10 @@ REASONS = {
         "algo en ella intentó una operación que ninguna copia de seguridad hace: {output}"
     ),
     "{path} is a symbolic link": "{path} es un enlace simbólico",
-    "the confined process answers what no process of ours does: {output}": (
+    "the confined process gave an invalid answer: {output}": (
         "el proceso aislado respondió lo que ningún proceso de esta colección responde: {output}"
     ),
-    "two databases would take the same changes; create it anew where it is wanted (CREATE SUBSCRIPTION)": (
+    "two databases would receive the same changes; recreate it where it is needed (CREATE SUBSCRIPTION)": (
         "dos bases de datos recibirían los mismos cambios; créela de nuevo donde haga falta (CREATE SUBSCRIPTION)"
     ),
     "it is not a list": "no es una lista",

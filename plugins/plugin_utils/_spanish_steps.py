@@ -10,15 +10,13 @@ STEPS = {
         "Instale lo que falta en este equipo y repita el simulacro."
     ),
     "Name the databases that it backs up.": "Nombre las bases de datos que copia.",
-    "Leave the password away, or say authentication: password.": (
-        "Quite la contraseña, o diga authentication: password."
-    ),
-    "Give the password, or say authentication: local.": "Dé la contraseña, o diga authentication: local.",
-    "Give login_unix_socket instead, or say authentication: password.": (
+    "Omit the password, or set authentication: password.": ("Quite la contraseña, o diga authentication: password."),
+    "Give the password, or set authentication: local.": "Dé la contraseña, o diga authentication: local.",
+    "Give login_unix_socket instead, or set authentication: password.": (
         "Dé en su lugar login_unix_socket, o diga authentication: password."
     ),
     "Use one that knows it.": "Use una que lo conozca.",
-    "Choose 0 (as important as all else) to 19 (least).": (
+    "Choose 0 (normal priority) to 19 (lowest).": (
         "Elija de 0 (tan importante como lo demás) a 19 (lo menos importante)."
     ),
     "Choose 0 (first) to 7 (last), with io_class best-effort.": (
@@ -90,13 +88,13 @@ STEPS = {
         "copió; si eso no ayuda, infórmelo."
     ),
     (
-        "It was made by an earlier version: make a new one, which holds how such tables are made; or restore the "
+        "It was made by an earlier version: make a new one, which has the definitions of such tables; or restore the "
         "other tables from this one with the option tables. Nothing was written."
     ): (
         "La hizo una versión anterior: haga una nueva, que contiene cómo se crean esas tablas; o restaure de esta "
         "las demás tablas con la opción tables. No se escribió nada."
     ),
-    "Restore their rows from a set of where they are, or leave these names out.": (
+    "Restore their rows from a set of the database that stores them, or omit these names.": (
         "Restaure sus filas de una copia del lugar donde están, o no dé esos nombres."
     ),
     "The target was left as it was. Report this; until then restore the other tables by name.": (
@@ -176,7 +174,7 @@ STEPS = {
     ),
     "Install age on this host, and repeat the restore.": "Instale age en este equipo y repita la restauración.",
     "Do not use this set before you know who wrote it.": "No use esta copia mientras no sepa quién la escribió.",
-    "Write a byte that is no text as \\xHH: so names are shown.": (
+    "Write a non-text byte as \\xHH, as messages do.": (
         "Escriba un byte que no es texto como \\xHH: así se muestran los nombres."
     ),
     "Remove it by hand; nothing uses it.": "Bórrelo a mano; nada lo usa.",
@@ -284,7 +282,7 @@ STEPS = {
         "Termine la transacción que la retiene y ejecute de nuevo; no se escribió nada."
     ),
     (
-        "If the files were moved or copied, bring that one along: without it SQLite takes what is half written for "
+        "If the files were moved or copied, copy that file too: without it SQLite treats half-written data as "
         "finished. Otherwise open each of the databases once with its application or sqlite3; then run again."
     ): (
         "Si los archivos se movieron o copiaron, traiga también ese: sin él, SQLite toma por terminado lo escrito a "
@@ -383,7 +381,7 @@ STEPS = {
     "Choose another one.": "Elija otra.",
     "Choose another password.": "Elija otra contraseña.",
     "Choose one of them.": "Elija uno de ellos.",
-    "Choose one of {names}, or leave it away.": "Elija uno de {names}, o no lo dé.",
+    "Choose one of {names}, or omit it.": "Elija uno de {names}, o no lo dé.",
     "Compare the two with set_verify; sets are never overwritten.": (
         "Compare las dos con set_verify; las copias nunca se sobrescriben."
     ),
@@ -394,7 +392,7 @@ STEPS = {
         "Conéctese como superusuario, mejor por el socket local (login_os_user: postgres)."
     ),
     (
-        "Convert them (ALTER TABLE … ENGINE = InnoDB), or say nontransactional_tables: lock, which holds back who "
+        "Convert them (ALTER TABLE … ENGINE = InnoDB), or set nontransactional_tables: lock, which blocks "
         "writes to them while they are read."
     ): (
         "Conviértalas (ALTER TABLE … ENGINE = InnoDB), o diga nontransactional_tables: lock, que detiene a quien "
@@ -569,7 +567,7 @@ STEPS = {
     "Give identity_file: the technician's operational key, or the director's escrow key.": (
         "Dé identity_file: la llave operativa del técnico, o la llave de custodia del director."
     ),
-    "Give it what it lacks on that pattern, or say exact: true, which takes from it what it does not need.": (
+    "Grant it what it lacks on that pattern, or set exact: true, which revokes what it does not need.": (
         "Dele lo que le falta sobre ese patrón, o diga exact: true, que le quita lo que no necesita."
     ),
     "Grant or revoke it by hand, or choose another name for the account.": (
@@ -615,7 +613,7 @@ STEPS = {
         "Conceda a la cuenta SHOW CREATE ROUTINE, o SELECT sobre mysql.proc, y SHOW VIEW."
     ),
     "GRANT {rights} to it.": "Concédale (GRANT) {rights}.",
-    "INSTALL PLUGIN {plugin} SONAME '{file}.so', or say authentication: password.": (
+    "INSTALL PLUGIN {plugin} SONAME '{file}.so', or set authentication: password.": (
         "Ejecute INSTALL PLUGIN {plugin} SONAME '{file}.so', o diga authentication: password."
     ),
     "Install it, or correct its path.": "Instálelo, o corrija su ruta.",
@@ -665,9 +663,9 @@ STEPS = {
     "Its tables are as they were. The programs' statements are in the table {table}: execute them.": (
         "Sus tablas están como estaban. Las sentencias de los programas están en la tabla {table}: ejecútelas."
     ),
-    "Leave from_host away, or say authentication: password.": "Quite from_host, o diga authentication: password.",
-    "Let it end, or restore again.": "Deje que termine, o restaure de nuevo.",
-    "Let it end, or restore again: the databases may be of two moments.": (
+    "Omit from_host, or set authentication: password.": "Quite from_host, o diga authentication: password.",
+    "Wait for it to end, or restore again.": "Deje que termine, o restaure de nuevo.",
+    "Wait for it to end, or restore again: the databases may be from different times.": (
         "Deje que termine, o restaure de nuevo: las bases de datos pueden ser de dos momentos."
     ),
     "Let it see them (bypass_row_security: true), or leave that database to another account.": (
@@ -681,8 +679,8 @@ STEPS = {
     ),
     "Look at the message; the drill counts as not done.": "Vea el mensaje; el simulacro cuenta como no hecho.",
     "Look for names with __replaced_ in them by hand.": "Busque a mano nombres que contengan __replaced_.",
-    "Look into both; drop what is not needed by hand.": "Mire ambas; elimine a mano la que no haga falta.",
-    "Look into both; remove what is not needed by hand.": "Mire ambos; borre a mano lo que no haga falta.",
+    "Inspect both, and drop by hand what is not needed.": "Mire ambas; elimine a mano la que no haga falta.",
+    "Inspect both, and remove by hand what is not needed.": "Mire ambos; borre a mano lo que no haga falta.",
     "Create it (owner root, mode 0700) or name another one.": "Créelo (dueño root, permisos 0700) o nombre otro.",
     "Create it, or name another user.": "Créelo, o nombre otro usuario.",
     "Create it, or name another work_directory; it must have room for the largest source.": (
@@ -766,7 +764,7 @@ STEPS = {
     "Rename it in the inventory.": "Cámbiele el nombre en el inventario.",
     "Restore another set.": "Restaure otra copia.",
     (
-        "Restore as the account that began it. Where nobody began one, somebody who may create databases made the "
+        "Restore as the account that began it. If nobody began one, somebody who may create databases made the "
         "journal: look into who that was, drop it, and restore again."
     ): (
         "Restaure con la cuenta que la comenzó. Si nadie comenzó una, el diario lo hizo alguien que puede crear "
@@ -794,7 +792,7 @@ STEPS = {
         "Restáurela de nuevo con database_restore y replace, y luego borre lo reemplazado."
     ),
     (
-        "Restore it again with database_restore and replace: that completes or takes back what was interrupted, "
+        "Restore it again with database_restore and replace: that completes or rolls back what was interrupted, "
         "before anything else."
     ): ("Restáurela de nuevo con database_restore y replace: eso completa o deshace lo interrumpido, antes que nada."),
     "Restore it from an earlier set, or recover it (sqlite3 .recover); a damaged copy is no backup.": (
@@ -922,7 +920,7 @@ STEPS = {
     ),
     "Verify the set with set_verify; use another copy.": "Verifique la copia con set_verify; use otro ejemplar.",
     "Wait for it to end; nothing was touched.": "Espere a que termine; no se tocó nada.",
-    "Write a backslash as \\\\, and a byte that is no text as \\xHH: so names are shown.": (
+    "Write a backslash as \\\\, and a non-text byte as \\xHH, as messages do.": (
         "Escriba una barra invertida como \\\\, y un byte que no es texto como \\xHH: así se muestran los nombres."
     ),
     "Give the key that age-keygen creates for this one delivery.": (

@@ -140,7 +140,7 @@ def calls_of(case: Case, directory: Path) -> list[tuple[str, int]]:
 
 
 def check_failing_calls(case: Case, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """See that a failing call is told by a message and causes no false success."""
+    """Check that a failing call is reported by a message and causes no false success."""
     core.need("strace")
     monkeypatch.setenv(unforeseen.ENVIRONMENT, str(directory / "tracebacks"))
     seed = int(os.environ["SEED"])

@@ -59,7 +59,7 @@ KINDS = {
     "wrongly keyed": Kind("usuarios", "drill", "no identity matched"),
     "with a file outside": Kind("usuarios", "drill", r"\.\./.* outside of usuarios"),
     "with a way through a link": Kind("usuarios", "drill", "usuarios/way outside of usuarios"),
-    "with a client's commands": Kind("tesoreria", "drill", "structure.*what stands at character 0"),
+    "with a client's commands": Kind("tesoreria", "drill", "structure.*there is no valid statement at character 0"),
 }
 
 

@@ -79,7 +79,7 @@ def _given(text: str, plain: t.Mapping[bytes, bytes]) -> bytes:
                 "use a name",
                 on=text,
                 why="a backslash is followed neither by another one nor by x and two hexadecimal digits (but 00)",
-                next_step=r"Write a backslash as \\, and a byte that is no text as \xHH: so names are shown.",
+                next_step=r"Write a backslash as \\, and a non-text byte as \xHH, as messages do.",
             )
         byte = bytes.fromhex(match.group(2).decode())
         return plain.get(byte, byte)
@@ -87,7 +87,7 @@ def _given(text: str, plain: t.Mapping[bytes, bytes]) -> bytes:
     try:
         name = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        why, next_step = "it holds what no text can be", r"Write a byte that is no text as \xHH: so names are shown."
+        why, next_step = "it is not valid text", r"Write a non-text byte as \xHH, as messages do."
         raise Refused("use a name", on=text, why=why, next_step=next_step) from error
     return _GIVEN.sub(decoded, name)
 

@@ -133,7 +133,7 @@ class Medium(abc.ABC):
         return list(sets)
 
     def has_stored(self, set_id: SetId, tag_manifest: str) -> bool:
-        """Whether exactly this set is known to be there, for a medium that who stores may not read.
+        """Whether exactly this set is known to be there, on a medium that this host may write to but not read.
 
         Asked only after :meth:`holds` raised AccessDenied, so that storing a set a second time changes nothing.
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sets of one source on a medium, in their order: what everybody asks who wants the newest."""
+"""The sets of one source on a medium, in their order: used wherever the newest is needed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def no_reader(set_id: SetId, description: Description) -> None:
 def known_sets(
     medium: Medium, sets: t.Iterable[SetId], *, now: datetime.datetime, reader: Reader = no_reader
 ) -> list[KnownSet]:
-    """Set of one source from the oldest to the newest, as :mod:`~._sets.order` finds it.
+    """Return the sets of one source from the oldest to the newest, as :mod:`~._sets.order` finds it.
 
     :param sets: some or all that the medium holds of the source.
     :param reader: is given each description that could be read, so that nobody reads it twice.

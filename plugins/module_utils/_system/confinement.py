@@ -28,7 +28,7 @@ _READABLE = (
 )
 
 
-MISSING = ("what may be hostile must be confined, and bwrap is not installed", "Install the package bubblewrap.")
+MISSING = ("processing untrusted data requires bwrap, which is not installed", "Install the package bubblewrap.")
 # Where the programs that a confined process may run are.
 PROGRAMS = "/programs"
 PLACE = "/place"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leaving the server to what it is there for: the priority of this process and of all that it starts."""
+"""Lower the priority of this process and of everything that it starts, in favour of the host's own work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lower_priority(params: t.Mapping[str, t.Any]) -> None:
     """
     nice, io_class, io_priority = params["nice"], params["io_class"], params["io_priority"]
     if not 0 <= nice <= 19:
-        raise _out_of_range(f"nice is {nice}", "Choose 0 (as important as all else) to 19 (least).")
+        raise _out_of_range(f"nice is {nice}", "Choose 0 (normal priority) to 19 (lowest).")
     if io_priority is not None and (io_class != "best-effort" or not 0 <= io_priority <= 7):
         raise _out_of_range(
             f"io_priority is {io_priority}" + (f" and io_class {io_class}" if io_class else ""),

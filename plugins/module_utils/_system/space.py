@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Room on a disk that several share: what one will still need is not free for another."""
+"""Disk space that several jobs share: what one has reserved and not used yet is not free for another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Share(abc.ABC):
 
     @abc.abstractmethod
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Hold what all have kept, so that one looks and writes at a time."""
+        """Lock the table of reservations, so that only one job at a time reads and changes it."""
 
     @abc.abstractmethod
     def others(self) -> list[Need]:

@@ -156,7 +156,7 @@ def _not_removed(path: str, error: OSError) -> BackupError:
         "remove what interrupted runs have left",
         on=path,
         why=describe_os_error(error),
-        next_step="Correct that, and repeat the step; or remove it by hand once no backup or restore is running.",
+        next_step="Correct that, and repeat the step.",
     )
 
 

@@ -137,14 +137,14 @@ def test_a_hostile_archive_fails_its_drill(place: Range, name: str) -> None:
     forge(place.house, HOSTILE[name], "/srv/users")
     (failure,) = place.drill().failures
     assert failure["outcome"] == "failed"
-    assert "holds what our archives never hold" in failure["message"]
+    assert "contains what this collection never writes" in failure["message"]
 
 
 def test_a_description_that_is_none_fails_its_drill(place: Range) -> None:
     forge(place.house, HARMLESS["empty directory"], "relative")
     (failure,) = place.drill().failures
     assert failure["outcome"] == "failed"
-    assert "its description of the files is not one" in failure["message"]
+    assert "its description of the files is invalid" in failure["message"]
 
 
 def test_an_archive_that_would_give_files_to_others_than_the_set_says_fails_its_drill(place: Range) -> None:

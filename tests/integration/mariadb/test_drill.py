@@ -112,7 +112,7 @@ def test_a_host_without_the_key_of_an_encrypted_table_blames_no_set(
     drilled = drill(site, work, dumped.set_id)
     assert drilled.outcome == "not_done", drilled
     assert "t on " in str(drilled.message)
-    assert "it is encrypted by its server, and this one has no key for it" in str(drilled.message)
+    assert "it is encrypted by its server, and this one lacks the key" in str(drilled.message)
 
 
 def test_what_cannot_be_made_is_told_by_a_drill_that_passes(own: MariadbServer, site: Site, work: Path) -> None:

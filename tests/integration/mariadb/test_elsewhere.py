@@ -147,7 +147,7 @@ def test_rows_of_an_older_set_are_not_written_elsewhere(
         dumped = site.dump(engine(server, "caso", nontransactional_tables="lock"))
     assert dumped.description is not None
     assert "lejos" in dumped.description.engine_facts["row_counts"]
-    with pytest.raises(SetInvalid, match=r"would be to write there: lejos \(FEDERATED\), nada \(BLACKHOLE\)"):
+    with pytest.raises(SetInvalid, match=r"would write there: lejos \(FEDERATED\), nada \(BLACKHOLE\)"):
         site.restore(engine(server, "copia"), dumped.set_id)
     assert fingerprint(server, "remota") == there
     assert "copia" not in databases(server)

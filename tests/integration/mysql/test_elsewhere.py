@@ -120,6 +120,6 @@ def test_rows_of_an_older_set_are_not_written_elsewhere(
     with monkeypatch.context() as patch:
         patch.setattr(elsewhere, "tables", lambda *_place: {})
         dumped = site.dump(engine(server, "caso", nontransactional_tables="lock"))
-    with pytest.raises(SetInvalid, match=r"would be to write there: m \(MRG_MYISAM\)"):
+    with pytest.raises(SetInvalid, match=r"would write there: m \(MRG_MYISAM\)"):
         site.restore(engine(server, "copia"), dumped.set_id)
     assert databases(server) == ["caso"]

@@ -321,7 +321,7 @@ def test_a_swap_whose_client_is_killed_too_is_repaired_by_the_next_restore(
 
     assert fingerprint(server, ledger) == wanted
     told = " ".join(restored.warnings)
-    assert ("was completed first" if moved else "was taken back first") in told
+    assert ("was completed first" if moved else "was rolled back first") in told
     kept = [name for name in databases(server) if "__replaced_" in name]
     assert len(kept) == 2 if moved else kept == [restored.kept]
     # What was there before is kept, whichever of both runs put it there.

@@ -227,7 +227,7 @@ def test_rights_by_a_pattern_are_neither_given_again_nor_hidden(books: Product) 
     assert [text for text in report.after if "`li" in text] == ["ALL PRIVILEGES on `li%`.*"]
     books.sql(f"REVOKE EVENT ON `li%`.* FROM {ACCOUNT}@localhost")
     for check_mode in (True, False):
-        with pytest.raises(Refused, match=r"on li_bro, but lacks EVENT; rights on its very name would hide .*INSERT"):
+        with pytest.raises(Refused, match=r"on li_bro, but lacks EVENT; a grant on its exact name would hide .*INSERT"):
             apply_account(request(books, databases=["li_bro"], exact=False), check_mode=check_mode)
     # Where nothing is hidden, it gets all that it needs under the very name.
     books.sql(f"REVOKE ALL ON `li%`.* FROM {ACCOUNT}@localhost; GRANT SELECT ON `li%`.* TO {ACCOUNT}@localhost")

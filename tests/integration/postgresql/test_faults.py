@@ -168,7 +168,7 @@ def test_a_locked_table_is_not_waited_for_forever(
 
 def test_a_client_older_than_the_server_is_refused(site: Site) -> None:
     new, old = running_server(17), running_server(15)
-    with pytest.raises(Refused, match=r"17 or newer, and here is 15.*postgresql-client-17"):
+    with pytest.raises(Refused, match=r"17 or newer, but this host has 15.*postgresql-client-17"):
         site.dump(engine(new, "postgres", client_directory=str(old.bin)))
     assert site.files() == []
 

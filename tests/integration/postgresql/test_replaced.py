@@ -141,11 +141,11 @@ def test_what_is_kept_stands_still_and_can_be_removed(site: Site) -> None:
         kept = str(restored.kept)
         assert [(entry.kind, entry.name) for entry in restored.left_out] == [("subscription", "s")]
         told = " ".join(restored.warnings)
-        assert f"Subscriptions of what is kept ({kept}) were disabled there: s" in told
+        assert f"Subscriptions of the replaced database ({kept}) were disabled: s" in told
         assert f"belong to what is kept ({kept}): de_caso" in told
 
         disabled = "Vigía, replica (REPLICA), siempre (ALWAYS)"
-        assert f"Event triggers of what is kept ({kept}) were disabled there: {disabled}." in told
+        assert f"Event triggers of the replaced database ({kept}) were disabled: {disabled}." in told
         assert server.psql("SELECT DISTINCT evtenabled FROM pg_event_trigger", kept) == "D"
         how = "SELECT string_agg(evtenabled, '' ORDER BY evtname COLLATE \"C\") FROM pg_event_trigger"
         assert server.psql(how, "caso") == "ORA"
@@ -178,7 +178,7 @@ def test_what_is_kept_lets_no_worker_in(server: PostgresqlServer, site: Site) ->
         for path in files:
             path.unlink()
     kept = str(restored.kept)
-    assert f"What is kept ({kept}) takes no connections" in " ".join(restored.warnings)
+    assert f"The replaced database ({kept}) takes no connections" in " ".join(restored.warnings)
     assert server.psql(f"SELECT datallowconn FROM pg_database WHERE datname = '{kept}'") == "f"
     assert server.psql("SELECT i FROM t", "libro") == "1"
     pruned = kept_data.prune(engine(server, "libro").kept_data(), keep_days=0)

@@ -227,7 +227,7 @@ def test_what_was_replaced_is_kept_and_removed_together(house: House, pair: Pair
     note.touch(0o600)
     (failure, _another) = kept_data.prune(kept_files, keep_days=0).failures
     assert isinstance(failure, LockHeld)
-    with pytest.raises(Refused, match="may be of two moments"):
+    with pytest.raises(Refused, match="may be from different times"):
         house.dump("sqlite", pair.options)
     note.unlink()
     blank = dict.fromkeys(["database", "path", "attached", "paths", "directory"])
@@ -507,7 +507,7 @@ def test_a_hostile_set_is_refused_before_anything_is_touched(
     pair.fill()
     set_id = lying_set(house, pair, lie)
     there = pair.files()
-    with pytest.raises(SetInvalid, match="its description of the database is not one"):
+    with pytest.raises(SetInvalid, match="its description of the database is invalid"):
         house.restore(set_id, "sqlite", pair.options, replace=True)
     assert pair.files() == there
 

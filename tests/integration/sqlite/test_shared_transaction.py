@@ -52,7 +52,7 @@ def test_a_transaction_over_several_databases_that_died_is_told_and_left_to_be_u
 ) -> None:
     there = {name: (home / name).read_bytes() for name in files_of(home)}
     for path, companion in (pair, reversed(pair)):
-        with pytest.raises(Refused, match=rf"has died in it, and has also changed {companion}\."):
+        with pytest.raises(Refused, match=rf"was interrupted in it, and has also changed {companion}\."):
             house.dump("sqlite", {"path": str(path)})
     assert {name: (home / name).read_bytes() for name in files_of(home)} == there
     assert not house.sets()
@@ -72,7 +72,7 @@ def test_a_journal_whose_super_journal_was_left_behind_is_not_taken_for_finished
     left_behind.unlink()
     with pytest.raises(Refused, match=rf"but {left_behind}, by which SQLite tells .*is not there") as caught:
         house.dump("sqlite", {"path": str(pair[0])})
-    assert "bring that one along" in caught.value.message
+    assert "copy that file too" in caught.value.message
     left_behind.write_bytes(text)
     assert query(pair[0], "SELECT min(balance) FROM account") == [(1000,)]
 

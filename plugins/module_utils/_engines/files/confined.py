@@ -16,7 +16,7 @@ TARGET = FilesTarget
 
 
 def answer(target: TargetEngine, work: RestoreWork, order: t.Mapping[str, t.Any]) -> t.Any:
-    """Answer an order that not every engine knows.
+    """Carry out an order that is specific to this engine.
 
     :raises KeyError: when it is not one of this engine's.
     """

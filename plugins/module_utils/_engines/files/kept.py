@@ -61,8 +61,8 @@ class FilesKept(KeptData):
                 raise Refused(
                     "remove what was replaced",
                     on=escape(live),
-                    why="it is not there or empty, and what was replaced may be all there is",
-                    next_step="Look into both; remove what is not needed by hand.",
+                    why="it is not there or empty, and the replaced data may be the only copy",
+                    next_step="Inspect both, and remove by hand what is not needed.",
                 )
 
     def remove_replaced(self, entry: Replaced) -> None:
@@ -74,7 +74,7 @@ class FilesKept(KeptData):
                 raise LockHeld(
                     "remove what was replaced",
                     on=escape(live),
-                    why=f"a restore of it is running, or has died ({escape(staging)} is there)",
-                    next_step="Let it end, or restore again.",
+                    why=f"a restore of it is running or was interrupted ({escape(staging)} is there)",
+                    next_step="Wait for it to end, or restore again.",
                 )
         remove_tree(path)

@@ -51,7 +51,7 @@ def entries(description: Description) -> list[t.Mapping[str, t.Any]]:
         raise SetInvalid(
             "read backup.json",
             on=description.id,
-            why=f"its description of the files is not one: {error}",
+            why=f"its description of the files is invalid: {error}",
             next_step="Verify the set with set_verify; restore from another copy.",
         ) from error
     return found

@@ -148,7 +148,7 @@ class TreeRestore:
             raise SetInvalid(
                 "restore files",
                 on=f"{work.reader.set_id}, {self.file.path}",
-                why=f"the archive holds what our archives never hold: {error}",
+                why=f"the archive contains what this collection never writes: {error}",
                 next_step="The target is as it was. Do not use this set; find out who wrote it.",
             ) from error
 

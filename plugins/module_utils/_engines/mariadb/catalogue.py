@@ -27,10 +27,10 @@ class VersionedTable(Table):
 
     @property
     def history_condition(self) -> str:
-        """The condition that a row of its history was so at any moment.
+        """Return the condition that a row of its history was valid at any moment.
 
-        One that ended before it began (with a clock that was turned back), or as it began (in one statement), was at no
-        moment, is shown by no query for one, and no server takes it from anybody.
+        A row that ended before it began (the clock was set back), or as it began (in one statement), was never valid:
+        no query shows it, and no server accepts it.
         """
         names = {column.type: quote_identifier(column.name) for column in self.columns}
         start, end = names[ROW_START], names[ROW_END]

@@ -88,7 +88,7 @@ def read(text: str, *, on: str) -> list[Definition]:
         raise SetInvalid(
             "read a database's objects",
             on=on,
-            why=f"what stands at character {end} is none",
+            why=f"there is no valid statement at character {end}",
             next_step="Verify the set with set_verify; restore from another copy.",
         )
     return definitions

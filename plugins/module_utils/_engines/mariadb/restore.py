@@ -248,8 +248,7 @@ class Restoration(BesideRestoration):
                     raise BackupError(
                         "put the restored database in place",
                         on=self.connection.describe(),
-                        why=f"{error.why}; and then these programs of the target could not be made again:"
-                        f" {', '.join(lost)}",
+                        why=f"{error.why}; and then these stored programs could not be recreated: {', '.join(lost)}",
                         next_step=f"Its tables are as they were. The programs' statements are in the table"
                         f" {kept}.{PROGRAMS_TABLE}: execute them.",
                     ) from error
@@ -272,7 +271,7 @@ class Restoration(BesideRestoration):
         lost += self._make_missing(work, self.name, others)
         work.warnings.append(f"The server was interrupted in the last step, which was then completed: {error.why}")
         if lost:
-            work.warnings.append(f"Of the database's programs, these could not be made: {', '.join(lost)}")
+            work.warnings.append(f"These stored programs of the database could not be created: {', '.join(lost)}")
         if failed:
             work.warnings.append(f"Of its defaults, properties and rights, not all could be made: {'; '.join(failed)}")
 
@@ -375,7 +374,7 @@ class Restoration(BesideRestoration):
         lost = events + self._make_missing(work, kept, [entry for entry in old if entry.kind != EVENT])
         if lost:
             work.warnings.append(
-                f"{kept} keeps all tables, but was not given: {', '.join(lost[:20])}; its table {PROGRAMS_TABLE} has"
+                f"{kept} has all tables, but not these programs: {', '.join(lost[:20])}; its table {PROGRAMS_TABLE} has"
                 " the statements that make them"
             )
         else:

@@ -66,8 +66,8 @@ class MysqlAccount(FamilyAccount):
             raise NotFound(
                 "make an account",
                 on=self.describe(),
-                why=f"the server lacks the plugin {self.socket}, which lets the operating system vouch for users",
-                next_step=f"INSTALL PLUGIN {self.socket} SONAME '{self.socket}.so', or say authentication: password.",
+                why=f"the server lacks the plugin {self.socket}, which lets the operating system authenticate users",
+                next_step=f"INSTALL PLUGIN {self.socket} SONAME '{self.socket}.so', or set authentication: password.",
             )
 
     def _found(self, session: Session) -> dict[str, t.Any] | None:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dumping one MySQL database: several sessions that see the same moment, each the source of one stream of rows.
 
-MySQL cannot hand a snapshot from one session to another. So one session holds everybody back who would write (FLUSH
+MySQL cannot hand a snapshot from one session to another. So one session blocks everybody who writes (FLUSH
 TABLES WITH READ LOCK, for as long as it takes to open the others: some milliseconds each), the others begin their
-snapshots, and where the binary log stands is noted; then everybody goes on. Until how everything is made has been read,
+snapshots, and where the binary log stands is noted; then writers continue. Until all definitions have been read,
 nobody alters anything (LOCK INSTANCE FOR BACKUP); and until the rows have been read, no table.
 """
 
@@ -33,7 +33,7 @@ from .session import raise_where
 
 # What shows an account all of a database.
 _RIGHTS = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
-# How long who writes may be held back by one who reads: for longer than this, the gate does not wait at its door.
+# Seconds for which writers may wait behind a reader: the lock is not waited for any longer than this.
 _GATE_SECONDS = 10
 _TRIES = 3
 
@@ -79,7 +79,7 @@ class Dump(dump.Dump):
                 on=self.connection.describe(),
                 why=f"a restore of it was interrupted (its journal is in the database {swapping}), so its triggers and"
                 " other programs may be missing",
-                next_step="Restore it again with database_restore and replace: that completes or takes back what was"
+                next_step="Restore it again with database_restore and replace: that completes or rolls back what was"
                 " interrupted, before anything else.",
             )
         found = catalogue.libraries(witness, self.database)

@@ -79,7 +79,7 @@ class Definition(objects.Definition):
             raise SetInvalid(
                 "restore a database's objects",
                 on=on,
-                why=f"MySQL has no {self.kind}, as which it holds {self.name}",
+                why=f"it lists {self.name} as a {self.kind}, which MySQL lacks",
                 next_step="The set is not what this collection writes: report it, and restore from another one.",
             )
 
@@ -142,7 +142,7 @@ def read(text: str, *, on: str) -> list[Definition]:
         raise SetInvalid(
             "read a database's objects",
             on=on,
-            why=f"what stands at character {end} is none",
+            why=f"there is no valid statement at character {end}",
             next_step="Verify the set with set_verify; restore from another copy.",
         )
     return definitions

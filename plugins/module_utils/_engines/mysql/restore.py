@@ -83,9 +83,9 @@ class Restoration(BesideRestoration):
             else:
                 lost = swapper.put_back(plan)
                 self._take_back(work, plan)
-                work.warnings.append("An interrupted restore of the target was taken back first")
+                work.warnings.append("An interrupted restore of the target was rolled back first")
                 if lost:
-                    work.warnings.append(f"Programs of the target that could not be made again: {', '.join(lost)}")
+                    work.warnings.append(f"The target's stored programs that were not recreated: {', '.join(lost)}")
             self._give_again(work, plan.present)
         swapper.forget()
 
@@ -120,7 +120,7 @@ class Restoration(BesideRestoration):
                 raise SetInvalid(
                     "restore a database's programs",
                     on=f"{work.reader.set_id}, {entry.kind} {entry.name}",
-                    why=f"the server does not take it for one statement: {entry.statement[:80]!r}",
+                    why=f"the server does not parse it as a single statement: {entry.statement[:80]!r}",
                     next_step="The set is not what this collection writes: report it, and restore from another one.",
                 )
 
@@ -271,7 +271,7 @@ class Restoration(BesideRestoration):
             raise BackupError(
                 ACTION,
                 on=self.connection.describe(),
-                why=f"{error.why}; and then these programs of the target could not be made again: {', '.join(lost)}",
+                why=f"{error.why}; and then these stored programs could not be recreated: {', '.join(lost)}",
                 next_step="Its tables are as they were. The programs' statements are in the table"
                 f" {self.journal}.journal: correct the cause, and restore again.",
             ) from error
@@ -310,7 +310,7 @@ class Restoration(BesideRestoration):
             for number, entry in enumerate(plan.old, start=1):
                 session.execute(f"INSERT INTO {table} VALUES ({number}, {quote_literal(entry.statement)})")
         work.warnings.append(
-            f"{plan.kept} keeps all tables, but was not given: {', '.join(lost[:20])}; its table {name} has"
+            f"{plan.kept} has all tables, but not these programs: {', '.join(lost[:20])}; its table {name} has"
             " the statements that make them"
         )
 

@@ -26,7 +26,7 @@ _NO_STATEMENT_TO_PREPARE, _SYNTAX_ERROR = 1295, 1064
 
 
 def immediate(statement: str) -> str:
-    """Return statements that execute this one, and no more than this one, whatever semicolons are in it."""
+    """Return statements that execute exactly this one statement, whatever semicolons it contains."""
     return (
         f"SET @infitulua = {quote_literal(statement)};\nPREPARE infitulua FROM @infitulua;\nEXECUTE infitulua;\n"
         "DEALLOCATE PREPARE infitulua"
@@ -102,7 +102,7 @@ def _differing(asked: session.Session, scope: str, wanted: t.Sequence[Setting]) 
 
 
 def needs_right(asked: session.Session) -> bool:
-    """Whether who makes tables needs the right to set restricted settings: or should have it, and can be given it."""
+    """Whether the account that creates tables needs the right to set restricted settings, or should get it."""
     if _differing(asked, "GLOBAL", mysql_settings.CHANGING):
         return True
     return bool(_differing(asked, "GLOBAL", mysql_settings.REFUSING)) and may_set_restricted(asked, grantable=True)

@@ -318,7 +318,7 @@ class Swapper:
             "repair what an interrupted restore left",
             on=self._connection.describe(),
             why=f"its journal, the database {self._journal}, is not trusted: {why}",
-            next_step="Restore as the account that began it. Where nobody began one, somebody who may create databases"
+            next_step="Restore as the account that began it. If nobody began one, somebody who may create databases"
             " made the journal: look into who that was, drop it, and restore again.",
         )
 

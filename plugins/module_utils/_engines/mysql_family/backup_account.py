@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The account that backs databases up: what it holds of what a server knows to give, and what it needs.
+"""The account that makes backups: which privileges it has, and which it needs.
 
 What a server keeps of an account, and what one needs of it, is in ``backup_account`` of each product.
 """
@@ -43,8 +43,8 @@ class FamilyAccount(Account):
             raise Refused(
                 "make an account",
                 on=f"{request.name}@{request.from_host}",
-                why="the operating system vouches for users of the server's own host only",
-                next_step="Leave from_host away, or say authentication: password.",
+                why="the operating system can authenticate users of the server's own host only",
+                next_step="Omit from_host, or set authentication: password.",
             )
         # No database is the current one.
         self._connection = self.dialect.connection({**request.login, "database": "mysql"})
@@ -152,7 +152,7 @@ class FamilyAccount(Account):
 
     @property
     def _identifying(self) -> tuple[str, ...]:
-        """The statements that make an account that is there be identified so, and in no other way."""
+        """Return the statements that make this the only way in which an existing account is identified."""
         return (f"ALTER USER {self._quoted} IDENTIFIED {self._identified}",)
 
     def _right(self, what: str, level: str) -> Right:
@@ -200,9 +200,9 @@ class FamilyAccount(Account):
             raise Refused(
                 "make an account",
                 on=self.describe(),
-                why=f"by a pattern of names it has rights on {database}, but lacks {', '.join(sorted(missing))};"
-                f" rights on its very name would hide {', '.join(sorted(wider - set(needed)))}",
-                next_step="Give it what it lacks on that pattern, or say exact: true, which takes from it what it does"
+                why=f"through a name pattern it has privileges on {database}, but lacks {', '.join(sorted(missing))};"
+                f" a grant on its exact name would hide {', '.join(sorted(wider - set(needed)))}",
+                next_step="Grant it what it lacks on that pattern, or set exact: true, which revokes what it does"
                 " not need.",
             )
         return False

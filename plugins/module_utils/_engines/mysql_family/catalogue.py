@@ -54,7 +54,7 @@ class Table:
 
     @property
     def shape(self) -> tuple[str, str, str, tuple[Column, ...]]:
-        """What of it no dump survives that it changes meanwhile."""
+        """Return what must not change while the table is being dumped."""
         return self.name, self.engine, type(self).__name__, self.columns
 
 

@@ -67,7 +67,7 @@ class Connection(abc.ABC):
                 f"connect to {self.product}",
                 on=self.database,
                 why=f"its client has no ssl_mode {options['ssl_mode']}",
-                next_step=f"Choose one of {', '.join(self.tls)}, or leave it away.",
+                next_step=f"Choose one of {', '.join(self.tls)}, or omit it.",
             )
         for name in ("login_password", "login_user", "login_host"):
             if re.search(r"[\0\n\r]", options.get(name) or ""):

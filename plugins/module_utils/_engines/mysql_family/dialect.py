@@ -28,7 +28,7 @@ class Dialect(abc.ABC):
     loading: t.ClassVar[str]
 
     def immediate(self, statement: str) -> str:
-        """Return statements that execute this one, and no more than this one, whatever semicolons are in it."""
+        """Return statements that execute exactly this one statement, whatever semicolons it contains."""
         return self.session.immediate(statement)
 
     # What a server and its databases say of themselves

@@ -144,8 +144,8 @@ class Dump(abc.ABC):
                 "dump a database",
                 on=self.connection.describe(),
                 why=f"these tables are not transactional, so no snapshot covers them: {names}",
-                next_step="Convert them (ALTER TABLE … ENGINE = InnoDB), or say nontransactional_tables: lock, which"
-                " holds back who writes to them while they are read.",
+                next_step="Convert them (ALTER TABLE … ENGINE = InnoDB), or set nontransactional_tables: lock, which"
+                " blocks writes to them while they are read.",
             )
 
     def _look_for_exceptions(self, witness: Session) -> None:

@@ -88,7 +88,7 @@ def warning(found: t.Mapping[str, str]) -> str:
     shown = ", ".join(f"{name} ({engine})" for name, engine in list(found.items())[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return (
-        "The rows of these tables are elsewhere, so the set holds how they are made and no rows; see that these are"
+        "The rows of these tables are stored elsewhere; the set has only their definitions. Ensure that the rows are"
         f" backed up where they are: {shown}{more}"
     )
 

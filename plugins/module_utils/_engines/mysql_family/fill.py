@@ -138,7 +138,7 @@ def _make_tables(session: Session, structure: t.Sequence[objects.Definition], *,
             raise NotFound(
                 "restore a table",
                 on=f"{definition.name} on {on}",
-                why="it is encrypted by its server, and this one has no key for it (or nothing that keeps keys)",
+                why="it is encrypted by its server, and this one lacks the key (or a plugin that manages keys)",
                 next_step="Give the server its keyring or key management plugin, with a key of that number, and run"
                 " again; the target was left as it was.",
                 details=error.details,
@@ -155,9 +155,9 @@ def _refuse_elsewhere(work: RestoreWork, found: t.Mapping[str, str]) -> None:
         raise SetInvalid(
             "restore a database",
             on=str(work.reader.set_id),
-            why=f"the set holds rows of tables whose rows are elsewhere, and to restore these would be to write there:"
+            why=f"the set holds rows of tables whose rows are stored elsewhere; restoring them would write there:"
             f" {shown}",
-            next_step="It was made by an earlier version: make a new one, which holds how such tables are made; or"
+            next_step="It was made by an earlier version: make a new one, which has the definitions of such tables; or"
             " restore the other tables from this one with the option tables. Nothing was written.",
         )
 

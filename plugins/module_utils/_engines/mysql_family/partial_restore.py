@@ -46,8 +46,8 @@ class PartialRestoration(BesideRestoration):
             raise NotFound(
                 "restore tables",
                 on=", ".join(outside[:_SHOWN]),
-                why=f"their rows are elsewhere, and the set {work.reader.set_id} holds only how they are made",
-                next_step="Restore their rows from a set of where they are, or leave these names out.",
+                why=f"their rows are stored elsewhere, and the set {work.reader.set_id} holds only their definitions",
+                next_step="Restore their rows from a set of the database that stores them, or omit these names.",
             )
         if missing:
             more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""

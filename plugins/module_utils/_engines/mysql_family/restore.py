@@ -195,7 +195,7 @@ class BesideRestoration(abc.ABC):
                 missing = [name for name in other_databases(facts) if self.dialect.properties(session, name) is None]
                 if missing:
                     work.warnings.append(
-                        "Its tables refer to tables of databases that are not here, so that no row can be written that"
+                        "Its tables refer to tables of databases that are not here; no row can be inserted that"
                         f" does: {', '.join(missing)}"
                     )
                 session.execute(

@@ -109,7 +109,7 @@ class Session(abc.ABC):
     @staticmethod
     @abc.abstractmethod
     def immediate(statement: str) -> str:
-        """Return statements that execute this one, and no more than this one, whatever semicolons are in it."""
+        """Return statements that execute exactly this one statement, whatever semicolons it contains."""
 
     @abc.abstractmethod
     def prepare_for_tables(self) -> None:

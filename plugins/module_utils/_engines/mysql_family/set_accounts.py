@@ -96,7 +96,7 @@ class SetAccounts:
                     session.execute(f"GRANT {self._privileges.for_definers(self._beside)} TO {account.quoted}")
                 left = accounts.make_members(session, made, self._created)
         except ProcessFailed as error:
-            work.warnings.append(f"The rights of the set's accounts were not all made: {error.why}")
+            work.warnings.append(f"Not all grants of the set's accounts were made: {error.why}")
             left = []
         if self._created:
             names = ", ".join(account.quoted for account in self._created)
@@ -105,7 +105,7 @@ class SetAccounts:
             )
         if left:
             work.warnings.append(
-                "Roles that were on the server already were not given to accounts from the set; where that is right,"
+                "Roles that were already on the server were not granted to accounts from the set; if they should be,"
                 f" do it: {'; '.join(left[:20])}"
             )
         return TargetRights(given, revokes, present)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual columns whose expression fails for a row that a table holds.
 
-Whoever inserts a row does not have them computed, whoever loads rows has, and is refused (ERROR 1690: out of range). So
+An INSERT does not compute them, but LOAD DATA does, and is refused (ERROR 1690: out of range). So
 where that happens the columns are made after the rows, in their places and in the server's own words. Those that an
 index, a check or another column needs were computed for every row, and stay; where one of these comes after them in
 the table, the server would compute them after all, and says so.
@@ -70,7 +70,7 @@ class Withheld:
             raise ProcessFailed(
                 action,
                 on=self.table,
-                why="the table is not as it was",
+                why="the recreated table differs from the original",
                 next_step="The target was left as it was. Report this; until then restore the other tables by name.",
             )
 

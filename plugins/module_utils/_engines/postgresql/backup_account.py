@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role of PostgreSQL that backs databases up: what it holds of what a server knows to give, and what it needs.
+"""The PostgreSQL role that makes backups: which privileges it has, and which it needs.
 
 It needs to log in, to read every table (``pg_read_all_data``), to connect to its databases, and to read their large
 objects, which that predefined role does not cover. Whatever else it holds is superfluous.
@@ -305,7 +305,7 @@ class PostgresqlAccount(Account):
             raise Refused(
                 "make an account",
                 on=self.describe(),
-                why=f"it owns objects, in: {', '.join(owning)}; who owns them may alter and drop them",
+                why=f"it owns objects, in: {', '.join(owning)}; their owner may alter and drop them",
                 next_step="Choose another name for the account that backs up, or hand them over (REASSIGN OWNED BY).",
             )
         return sorted(places)

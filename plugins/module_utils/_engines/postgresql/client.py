@@ -108,7 +108,7 @@ def choose_client(available: t.Sequence[Client], major: int, *, on: str) -> Clie
     raise Refused(
         "use the PostgreSQL client",
         on=on,
-        why=f"it needs version {major} or newer, and here is {available[0].version} ({available[0].directory})",
+        why=f"it needs version {major} or newer, but this host has {available[0].version} ({available[0].directory})",
         next_step=f"Install the package postgresql-client-{major} (Debian, Ubuntu) or postgresql{major} (Red Hat),"
         " or name its directory in client_directory.",
     )

@@ -121,9 +121,9 @@ def compute_alike(pg_restore: PgRestore) -> dict[str, str]:
 
 
 def without_event_triggers(major: int) -> dict[str, str]:
-    """Return the setting that keeps the database's event triggers from a restore. For superusers only.
+    """Return the setting that keeps event triggers from firing during a restore. For superusers only.
 
-    They would write down, or refuse, what no user of the database did: those that are restored see how the rest is.
+    They would log or refuse changes that no user of the database made, and see how the rest is restored.
     """
     return {"event_triggers": "off"} if major >= 17 else {"session_replication_role": "replica"}
 

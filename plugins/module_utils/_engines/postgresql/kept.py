@@ -67,8 +67,8 @@ class PostgresqlKept(KeptData):
             raise Refused(
                 "remove what was replaced",
                 on=self._connection.describe(),
-                why="the database is empty, and what was replaced may be all there is",
-                next_step="Look into both; drop what is not needed by hand.",
+                why="the database is empty, and the replaced data may be the only copy",
+                next_step="Inspect both, and drop by hand what is not needed.",
             )
 
     def remove_replaced(self, entry: Replaced) -> None:

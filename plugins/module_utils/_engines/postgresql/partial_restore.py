@@ -107,7 +107,7 @@ class SelectedRestoration(Restoration):
             raise Refused(
                 "restore tables",
                 on=on,
-                why=f"the server is PostgreSQL {self._major}, and no client here suits it",
+                why=f"the server is PostgreSQL {self._major}, and no suitable client is installed here",
                 next_step=f"Install the package postgresql-client-{self._major}.",
             )
         self._transfer = min(suitable, key=lambda client: client.major)

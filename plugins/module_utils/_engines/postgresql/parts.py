@@ -9,4 +9,4 @@ SCHEMA, GLOBALS, SETTINGS = "schema", "globals", "settings"
 #: Of the archives with rows: the parts are this, a dash and a number.
 DATA = "data"
 # Why a subscription is left out.
-SUBSCRIPTION = "two databases would take the same changes; create it anew where it is wanted (CREATE SUBSCRIPTION)"
+SUBSCRIPTION = "two databases would receive the same changes; recreate it where it is needed (CREATE SUBSCRIPTION)"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the server is set up, kept in the set for whoever sets one up anew. Nothing of it is ever restored by itself.
+"""The server's configuration, kept in the set for rebuilding a server by hand. None of it is restored automatically.
 
 It may hold passwords (``primary_conninfo``, ``ldapbindpasswd``): it goes into the payload, which is encrypted, and
 nowhere else.

@@ -62,12 +62,12 @@ def stop(session: Session, kept: str, workers: list[str]) -> list[str]:
                 _DISABLE.format(name=quote_literal(kept)), action="disable the subscriptions of what is kept"
             )
             told.append(
-                f"Subscriptions of what is kept ({kept}) were disabled there: {names}. Their slots at the publisher"
+                f"Subscriptions of the replaced database ({kept}) were disabled: {names}. Their slots at the publisher"
                 " hold its write-ahead log until a new subscription uses them (slot_name) or they are dropped there"
             )
         else:
             told.append(
-                f"Subscriptions of what is kept ({kept}) go on there, because only a superuser can disable them so"
+                f"Subscriptions of the replaced database ({kept}) go on, because only a superuser can disable them so"
                 f" (ALTER SUBSCRIPTION … DISABLE): {names}"
             )
     slots = [row["name"] for row in session.rows(_SLOTS.format(name=quote_literal(kept)))]
@@ -80,7 +80,7 @@ def stop(session: Session, kept: str, workers: list[str]) -> list[str]:
     if workers:
         session.execute(f"ALTER DATABASE {quote_identifier(kept)} WITH ALLOW_CONNECTIONS false")
         told.append(
-            f"What is kept ({kept}) takes no connections, because extensions act by themselves in it:"
+            f"The replaced database ({kept}) takes no connections because of its active extensions:"
             f" {', '.join(workers)}. To look into it: ALTER DATABASE … WITH ALLOW_CONNECTIONS true"
         )
     return told
@@ -104,7 +104,7 @@ def stop_event_triggers(processes: Processes, connection: Connection, kept: str)
             if not session.value("SELECT rolsuper AS value FROM pg_roles WHERE rolname = current_user"):
                 return [
                     (
-                        f"Event triggers of what is kept ({kept}) go on there, because only a superuser can disable"
+                        f"Event triggers of the replaced database ({kept}) go on, because only a superuser can disable"
                         f" them (ALTER EVENT TRIGGER … DISABLE): {shown}"
                     )
                 ]
@@ -112,10 +112,10 @@ def stop_event_triggers(processes: Processes, connection: Connection, kept: str)
             for name in names:
                 session.execute(f"ALTER EVENT TRIGGER {quote_identifier(name)} DISABLE")
     except BackupError as error:
-        return [f"Event triggers of what is kept ({kept}) may still act in it: {error.message}"]
+        return [f"Event triggers of the replaced database ({kept}) may still act in it: {error.message}"]
     return [
         (
-            f"Event triggers of what is kept ({kept}) were disabled there: {shown}. Before it is used again, enable"
+            f"Event triggers of the replaced database ({kept}) were disabled: {shown}. Before it is used again, enable"
             " them (ALTER EVENT TRIGGER … ENABLE)"
         )
     ]

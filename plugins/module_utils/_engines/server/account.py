@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the account that backs up holds on a database server, what it should hold, and how one becomes the other."""
+"""The privileges that the backup account has on a database server, those it should have, and how to get there."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ class AccountRequest:
         if self.local and self.password is not None:
             refuse(
                 "a password was given, and with authentication local there is none",
-                "Leave the password away, or say authentication: password.",
+                "Omit the password, or set authentication: password.",
             )
         if not self.local and not self.password:
-            refuse("authentication is password, and none was given", "Give the password, or say authentication: local.")
+            refuse("authentication is password, and none was given", "Give the password, or set authentication: local.")
         if self.local and self.login.get("login_host"):
             refuse(
-                "the operating system vouches for users of the server's own host only, and login_host was given",
-                "Give login_unix_socket instead, or say authentication: password.",
+                "the operating system can authenticate users of the server's own host only, and login_host was given",
+                "Give login_unix_socket instead, or set authentication: password.",
             )
 
 

@@ -99,7 +99,7 @@ class InPlace:
             raise BackupError(
                 "back up a SQLite database",
                 on=shown(self._path),
-                why="something has written to its file past SQLite's locks while it was read",
+                why="something wrote to its file, ignoring SQLite's locks, while it was read",
                 next_step="Find what changes the file by other means than SQLite; then run again.",
             )
 

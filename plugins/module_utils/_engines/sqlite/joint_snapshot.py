@@ -186,7 +186,7 @@ def _hold_writers_off(opened: t.Sequence[_Opened]) -> None:
     """Take the write locks of all.
 
     None is waited for with another in hand: an application that takes them in another order would wait for us as we
-    for it. The one that was not to be had is the first of the next try.
+    for it. The one whose lock was not available is tried first next time.
     """
     end = time.monotonic() + connection.BUSY_SECONDS * len(opened)
     order = list(opened)

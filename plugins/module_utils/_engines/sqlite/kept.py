@@ -52,7 +52,7 @@ class SqliteKept(KeptData):
                 raise LockHeld(
                     "remove what was replaced",
                     on=shown(self._paths[0]),
-                    why=f"a restore of it is running, or has died ({shown(left)} is there)",
-                    next_step="Let it end, or restore again.",
+                    why=f"a restore of it is running or was interrupted ({shown(left)} is there)",
+                    next_step="Wait for it to end, or restore again.",
                 )
         remove_kept(entry.name)

@@ -54,8 +54,8 @@ def check_live(path: str) -> None:
         raise Refused(
             "remove what was replaced",
             on=shown(path),
-            why=f"{why}, and what was replaced may be all there is",
-            next_step="Look into both; remove what is not needed by hand.",
+            why=f"{why}, and the replaced data may be the only copy",
+            next_step="Inspect both, and remove by hand what is not needed.",
         )
 
 

@@ -51,7 +51,7 @@ class LockedTooLongError(Exception):
 class Watch:
     """Watches while SQLite copies, and stops the copy at its limits.
 
-    :param max_restarts: so many are one too many less one.
+    :param max_restarts: how many times the copy may start anew; None: any number.
     :param max_seconds: how long the copy may take.
     """
 

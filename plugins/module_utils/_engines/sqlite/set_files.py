@@ -74,7 +74,7 @@ def files_of(description: Description) -> list[SetFile]:
         raise SetInvalid(
             "read backup.json",
             on=description.id,
-            why="its description of the database is not one",
+            why="its description of the database is invalid",
             next_step="Verify the set with set_verify; restore from another copy.",
         )
     return files

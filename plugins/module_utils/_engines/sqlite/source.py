@@ -92,8 +92,8 @@ class SqliteSource(SourceEngine):
             raise Refused(
                 "back up SQLite databases",
                 on=self.describe(),
-                why=f"a restore of them is running, or died while it put one after the other in place ({shown(note)})",
-                next_step="Let it end, or restore again: the databases may be of two moments.",
+                why=f"a restore of them is running or was interrupted while putting them in place ({shown(note)})",
+                next_step="Wait for it to end, or restore again: the databases may be from different times.",
             )
 
     def dump(self, writer: SetWriter, *, jobs: int) -> Dumped:

@@ -56,7 +56,7 @@ def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> No
     if databases is None:
         why = f"but {shown(name)}, by which SQLite tells whether it was finished, is not there"
         next_step = (
-            "If the files were moved or copied, bring that one along: without it SQLite takes what is half written for"
+            "If the files were moved or copied, copy that file too: without it SQLite treats half-written data as"
             " finished. Otherwise open each of the databases once with its application or sqlite3; then run again."
         )
     else:
@@ -71,7 +71,7 @@ def refuse_shared_transaction(path: str, together: t.Collection[str] = ()) -> No
     raise Refused(
         "back up a SQLite database",
         on=shown(path),
-        why=f"a transaction that changes several databases at once has died in it, {why}",
+        why=f"a transaction over several databases was interrupted in it, {why}",
         next_step=next_step,
     )
 

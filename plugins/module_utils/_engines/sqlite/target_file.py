@@ -110,7 +110,7 @@ class TargetFile:
             raise Refused(
                 "restore a SQLite database",
                 on=shown(self.path),
-                why=f"it is open in {', '.join(who)}, which would go on writing into the old one",
+                why=f"it is open in {', '.join(who)}, which would continue to write to the old file",
                 next_step="Stop it, then run again; nothing was touched.",
             )
 

@@ -182,7 +182,7 @@ class ConfinedProcess:
             time.sleep(0.05)
         status = self._process.returncode
         said = self._last_words()
-        why = f"the confined process answers what no process of ours does: {said}"
+        why = f"the confined process gave an invalid answer: {said}"
         if status is not None:  # bwrap's is 128 and the number of the signal that ended what it started.
             number = status - 128 if status > 128 else -status
             with contextlib.suppress(ValueError):

@@ -44,7 +44,7 @@ _ROOM_BYTES = 512 * 1024 * 1024
 
 
 def carry_out(request: DrillRequest, set_id: SetId, directory: str, *, user: str | None) -> Drill:
-    """As :func:`_carry_out`, whatever the set causes."""
+    """Do what :func:`_carry_out` does, and turn any error that the set causes into an outcome."""
     try:
         with contained("drill a set", on=f"{set_id} on {request.medium_name}", blame=SetInvalid):
             return _carry_out(request, set_id, directory, user=user)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows from a drill: whether the set is to blame, or this host, of which nothing follows for the set."""
+"""What a failed drill means: the set is bad, or this host could not drill it, which says nothing about the set."""
 
 from __future__ import annotations
 

@@ -256,12 +256,12 @@ def _clock_warnings(claim: Claim, history: t.Sequence[KnownSet], now: datetime.d
     if history and order.is_dated_after(history[-1].set_id, now):
         found.append(
             f"The set before it, {history[-1].set_id}, is dated after {host_clock.write(now)}, the time by this host's"
-            " clock, which is wrong now or was then. This set is the newer one all the same"
+            " clock, which is wrong now or was then. This set still counts as the newer one"
         )
     if claim.set_id.moment - now > _PUT_BACK:
         found.append(
-            f"It is named by a time later than {host_clock.write(now)}, the time by this host's clock: the source has a"
-            " set of a later time already, so the clock was put back"
+            f"Its id has a time later than {host_clock.write(now)}, the time by this host's clock: the source has a"
+            " set of a later time already, so the clock was set back"
         )
     return found
 

@@ -136,7 +136,7 @@ class Workspaces:
         os.rename(path + _NEW, path)
 
     def receive(self, name: str, set_id: SetId, tag_manifest_sha256: str) -> bool:
-        """Take what was delivered away from who delivered it, and check that it is what was sent.
+        """Move a delivery out of reach of the account that delivered it, and check that it is what was sent.
 
         It goes from the restore's directory in the last parent, where the account that receives deliveries may write,
         into ``delivered`` in the first, which that account does not reach.

@@ -65,7 +65,7 @@ def test_any_name_can_be_given_back_as_it_is_shown_or_as_it_is(seed: int) -> Non
 
 @pytest.mark.parametrize("text", ["\\", "\\a", "a\\x4", "\\xZZ", "a\\", "\\\\\\", "\\x00", "\ud800"])
 def test_a_name_that_is_given_wrongly_is_refused_with_the_notation(text: str) -> None:
-    with pytest.raises(Refused, match=r"as \\xHH: so names are shown"):
+    with pytest.raises(Refused, match=r"as \\xHH, as messages do"):
         names.given(text)
     with pytest.raises(Refused):
         PathSelection([text])

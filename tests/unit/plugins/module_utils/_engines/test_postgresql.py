@@ -60,7 +60,7 @@ def test_the_client_of_the_servers_own_version_or_the_next_newer(server: int, ch
 
 
 def test_no_client_is_new_enough() -> None:
-    with pytest.raises(Refused, match=r"needs version 19 or newer, and here is 18\.1 .*postgresql-client-19"):
+    with pytest.raises(Refused, match=r"needs version 19 or newer, but this host has 18\.1 .*postgresql-client-19"):
         choose_client(INSTALLED, 19, on="x")
 
 

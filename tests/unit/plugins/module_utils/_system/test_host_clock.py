@@ -135,7 +135,7 @@ def test_a_clock_that_was_put_back_a_little_is_told_and_the_set_is_named_after_t
     assert result.set_id.moment == first.moment + datetime.timedelta(seconds=1)
     assert result.description is not None
     (warning,) = result.description.warnings
-    assert "the clock was put back" in warning
+    assert "the clock was set back" in warning
     assert NEWEST.choose(medium) == [result.set_id]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A delivery between two other hosts that something goes wrong with: a bad set, a broken link, a thief, an interruption."""
+"""Deliveries between two other hosts that go wrong: a bad set, a broken link, a planted copy, an interruption."""
 
 from __future__ import annotations
 
@@ -112,12 +112,8 @@ def test_a_link_that_breaks_costs_one_more_attempt_and_what_was_encrypted_is_sen
     assert destination.stored == [copied.tag_manifest_sha256] * 3
     assert bag.tag_manifest_digest(vault.contents(written)) == copied.tag_manifest_sha256
     with pytest.raises(BackupError, match=r"Could not copy a set .*Input/output error"):
-        deliver(
-            Broken(medium, *(broken() for _attempt in range(3))),
-            Broken(core.medium_at(spool.parent / "c")),
-            keys,
-            spool,
-        )
+        always = Broken(medium, *(broken() for _attempt in range(3)))
+        deliver(always, Broken(core.medium_at(spool.parent / "other")), keys, spool)
 
 
 def test_what_somebody_has_put_there_is_read_and_never_named_as_what_was_sent(
