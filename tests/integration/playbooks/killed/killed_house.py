@@ -25,7 +25,18 @@ if t.TYPE_CHECKING:
 
 DAY = ("step2_back_up", "step3_verify_result", "step4_store_media")
 SOURCES = {"contabilidad": FINANCE, "nomina": FINANCE, "datos-usuarios": FILES}
-HALF_MADE = ("*.partial", "*.new", "*.new.*", "*.tmp", "tmp*", "drill-*", "restore-*", "*.owner", ".probe-*")
+HALF_MADE = (
+    "infitulua-backup-*",
+    "*.partial",
+    "*.new",
+    "*.new.*",
+    "*.tmp",
+    "tmp*",
+    "drill-*",
+    "restore-*",
+    "*.owner",
+    ".probe-*",
+)
 _ASK = "SELECT string_agg(n || ' ' || texto, ',' ORDER BY n) FROM empleado"
 # What Ansible leaves where it is killed, nobody's secrets in it: the sockets of its workers, the code of a module.
 _OF_ANSIBLE = ("pymp-", "ansible_")
