@@ -73,7 +73,7 @@ def test_a_merge_comes_back_and_its_rows_once(server: MariadbServer, site: Site)
     for name in ("copia", "caso"):
         assert fingerprint(server, name) == before
     assert leftovers(server) == []
-    with pytest.raises(NotFound, match="their rows are elsewhere"):
+    with pytest.raises(NotFound, match="their rows are stored elsewhere"):
         site.restore(engine(server, "otra", tables=["m"]), dumped.set_id)
     site.restore(engine(server, "otra", tables=["a", "b"]), dumped.set_id)
     assert server.sql("SELECT COUNT(*) FROM a", "otra") == "2"

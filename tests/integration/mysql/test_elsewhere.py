@@ -88,7 +88,7 @@ def test_nothing_is_written_to_another_server_nor_asked_of_it(server: MysqlServe
             assert "sobre_lejos" in server.sql("SHOW TABLES", name).split()
         assert leftovers(server) == []
         assert silent.connections == []
-    with pytest.raises(NotFound, match="their rows are elsewhere"):
+    with pytest.raises(NotFound, match="their rows are stored elsewhere"):
         site.restore(engine(server, "otra", tables=["lejos", "t"]), dumped.set_id)
     site.restore(engine(server, "otra", tables=["a", "t"]), dumped.set_id)
     assert server.sql("SELECT COUNT(*) FROM a", "otra") == "2"
