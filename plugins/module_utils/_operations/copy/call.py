@@ -45,7 +45,14 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "allowed_signers_file": {"type": "path"},
     "status_file": {"type": "path"},
 }
-NOTHING: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": [], "left_out": [], "absent": []}
+NOTHING: dict[str, list[object]] = {
+    "sets": [],
+    "failures": [],
+    "dated_after_now": [],
+    "left_out": [],
+    "absent": [],
+    "removed": [],
+}
 
 Params = t.Mapping[str, t.Any]
 Listed = dict[str, t.Any]
@@ -66,7 +73,8 @@ def call(params: Params, *, check_mode: bool) -> Answer:
     try:
         report, listed = _copy(params, left_out, check_mode=check_mode)
     except BackupError as error:
-        return Answer({"details": error.details, **NOTHING, **excepted}, failure=error.message)
+        result = {"details": error.details, **NOTHING, **excepted, "removed": swept.removed}
+        return Answer(result, [problem.message for problem in swept.left], error.message)
     copied = "".join(f"{entry['id']}\n" for entry in report.sets if entry["changed"])
     diff = {"before": "", "after": copied, "before_header": "sets copied", "after_header": "sets copied"}
     result = {"diff": diff, **report.result(), **listed, **excepted, "removed": swept.removed}
