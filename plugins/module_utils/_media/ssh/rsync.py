@@ -36,8 +36,8 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REMOTE_PATH = re.compile(r"[A-Za-z0-9._/@+,][A-Za-z0-9._/@+,-]*")
 _LISTED = re.compile(r"(.)[-a-zA-Z]{9}[.+@]?\s+([0-9]+)\s+[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} (.+)")
 _ESCAPED_BYTE = re.compile(rb"\\#([0-7]{3})")
-# How ssh or rsync ended is in its last lines.
-_SAID_LINES = 8
+# How ssh or rsync ended is in its last lines; what ssh says of a changed host key takes seventeen.
+_SAID_LINES = 40
 _LINK_LOST = re.compile(
     r"connection unexpectedly closed|connection reset|broken pipe|timeout in data send/receive|connection closed by"
     r"|connection to .* closed|server not responding|lost connection|packet corrupt|incorrect MAC",
