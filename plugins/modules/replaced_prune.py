@@ -195,7 +195,7 @@ compile_once()
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import Answer, carry_out
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import (
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.replaced import (
     REPLACED_ARGUMENTS,
     prune_replaced,
 )

@@ -44,7 +44,8 @@ options:
     default: []
   except_those_in:
     description:
-      - The directory of a medium on this host, such as the vault. The sets that it holds are left out too.
+      - The directory of a medium on this host, such as the vault. The sets that it holds are left out too, and those
+        that M(infitulua.backup.set_prune) has removed from it.
       - It is listed first, and returned as RV(excepted) even if O(origin) cannot be reached.
     type: path
   only_fit:
@@ -251,10 +252,10 @@ excepted:
   description:
     - What M(infitulua.backup.set_info) returns for O(except_those_in), O(host) and O(source).
     - A set there that cannot be read is not left out.
-    - It has C(sets), C(failures) and C(dated_after_now), like RV(destination).
+    - It has C(sets), C(failures), C(dated_after_now) and C(removed_sets), like RV(destination).
   returned: with O(except_those_in), if it can be listed
   type: dict
-  sample: {"sets": [], "failures": [], "dated_after_now": []}
+  sample: {"sets": [], "failures": [], "dated_after_now": [], "removed_sets": []}
 destination:
   description:
     - What M(infitulua.backup.set_info) would now return for O(destination), O(host) and O(source); in check mode,
@@ -276,6 +277,13 @@ destination:
       description: The ids of those that are dated more than five minutes in the future.
       type: list
       elements: str
+      sample: []
+    removed_sets:
+      description:
+        - The sets that M(infitulua.backup.set_prune) has removed from it, each with C(id) and C(tag_manifest_sha256).
+        - Only of directory media.
+      type: list
+      elements: dict
       sample: []
 failures:
   description:

@@ -182,6 +182,11 @@ sets:
       description: When exactly this content was last verified here, UTC (directory media only); null if it was not.
       type: str
       sample: "2026-11-22T03:20:00Z"
+    tag_manifest_sha256:
+      description: The SHA-256 of the set's tag manifest, which identifies its exact content; null if
+        RV(sets[].verified) is.
+      type: str
+      sample: 4f1c0c7a35b1a3a6d6b0f7b4b7a5a3c1c3f0a9f0f1b4f0f9f0c1d2e3f4a5b6c7
     drill:
       description: The last drill of exactly this content that passed or failed, as M(infitulua.backup.restore_drill)
         returns it; null when there was none. Only with O(drill_record_directory).

@@ -22,15 +22,20 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._spanish_preparat
     PREPARATION_SUBJECTS,
 )
 from ansible_collections.infitulua.backup.plugins.plugin_utils._spanish_reasons import REASONS
+from ansible_collections.infitulua.backup.plugins.plugin_utils._spanish_retention import (
+    RETENTION_ACTIONS,
+    RETENTION_REASONS,
+    RETENTION_STEPS,
+)
 from ansible_collections.infitulua.backup.plugins.plugin_utils._spanish_steps import STEPS
 
 CATALOGUE: t.Mapping[str, t.Mapping[str, str]] = {
-    "actions": {**ACTIONS, **PREPARATION_ACTIONS},
+    "actions": {**ACTIONS, **PREPARATION_ACTIONS, **RETENTION_ACTIONS},
     "checks": CHECKS,
     "counts": COUNTS,
     "findings": FINDINGS,
-    "reasons": {**REASONS, **PREPARATION_REASONS},
-    "steps": {**STEPS, **PREPARATION_STEPS},
+    "reasons": {**REASONS, **PREPARATION_REASONS, **RETENTION_REASONS},
+    "steps": {**STEPS, **PREPARATION_STEPS, **RETENTION_STEPS},
     "subjects": {**SUBJECTS, **PREPARATION_SUBJECTS},
     "targets": TARGETS,
 }

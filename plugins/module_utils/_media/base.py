@@ -110,6 +110,11 @@ class Medium(abc.ABC):
                     file.write(chunk)
         sync_tree(directory)
 
+    @contextlib.contextmanager
+    def reading(self, set_id: SetId) -> t.Iterator[None]:
+        """Hold a set while it is read, where retention could remove it meanwhile."""
+        yield
+
     @property
     def local(self) -> LocalMedium | None:
         """This medium, where its sets are directories of this host; None where they are not."""
@@ -189,6 +194,13 @@ class LocalMedium(Medium):
         """Hold the lock of one source, its directory made where missing, leftovers of dead runs removed.
 
         :raises LockHeld: when another run has it.
+        """
+
+    @abc.abstractmethod
+    def unread(self, set_id: SetId) -> contextlib.AbstractContextManager[None]:
+        """Let nobody begin to hold a set as :meth:`reading` does.
+
+        :raises LockHeld: when somebody does already.
         """
 
     @abc.abstractmethod

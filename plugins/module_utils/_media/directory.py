@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -20,6 +21,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     AlreadyStored,
     BackupError,
+    LockHeld,
     NotFound,
     Unreadable,
     describe_os_error,
@@ -148,6 +150,42 @@ class DirectoryMedium(LocalMedium):
                     if name.startswith(".") and name.endswith(PARTIAL_SUFFIX):
                         _remove_tree(os.path.join(path, name))
             yield
+
+    @contextlib.contextmanager
+    def reading(self, set_id: SetId) -> t.Iterator[None]:
+        # A set's files never change, so its first serves as the lock: nothing is left beside it.
+        with contextlib.ExitStack() as stack:
+            # What cannot be opened, whoever reads it says; where there are no locks, nothing is ever removed.
+            with contextlib.suppress(OSError):
+                stream = stack.enter_context(open(self._first_file(set_id), "rb"))
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield
+
+    @contextlib.contextmanager
+    def unread(self, set_id: SetId) -> t.Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            try:
+                # For writing, which NFS wants of whoever locks alone (flock(2), NFS details).
+                stream = stack.enter_context(open(self._first_file(set_id), "r+b"))
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LockHeld(
+                    "remove a set",
+                    on=f"{set_id} on {self.describe()}",
+                    why="a restore, a drill or a copy is reading it",
+                    next_step="Nothing was removed; a later run removes it.",
+                ) from None
+            except OSError as error:
+                raise BackupError(
+                    "remove a set",
+                    on=f"{set_id} on {self.describe()}",
+                    why=describe_os_error(error),
+                    next_step="Run as the user that owns it, or correct its owner and mode; nothing was removed.",
+                ) from error
+            yield
+
+    def _first_file(self, set_id: SetId) -> str:
+        return os.path.join(self.path(set_id), BAGIT_TXT)
 
     def begin(self, set_id: SetId) -> PartialSet:
         with self._as_backup_error("begin a set"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import stat
@@ -138,6 +139,28 @@ def make_directories(path: str, *, below: str) -> None:
         with contextlib.suppress(FileExistsError):
             make_directory(directory)
         sync_directory(os.path.dirname(directory))
+
+
+def append_line(path: str, line: str) -> None:
+    """Add a line to a file (made where missing, its directory is there), on the disk when this returns.
+
+    Half a line that a crash left before it stays as it is, on a line of its own. Safe for several writers.
+
+    :param line: without its end.
+    :raises OSError: when that fails.
+    """
+    data = line.encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            data = b"\n" + data
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(os.path.dirname(path))
 
 
 def replace_file(path: str, text: str, *, mode: int = 0o640, owner: tuple[int, int] | None = None) -> None:

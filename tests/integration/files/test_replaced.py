@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import Check, KeptData
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import ENGINES
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import LockHeld, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import prune_replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.replaced import prune_replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import kept_data
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.support import IS_ROOT, House

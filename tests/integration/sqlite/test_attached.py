@@ -27,7 +27,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.s
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.sqlite.target_file import TargetFile
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.dump import dumping
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.operation import prune_replaced
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.replaced import prune_replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.restore import kept_data
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from tests.integration.files.support import IS_ROOT, House, run_child

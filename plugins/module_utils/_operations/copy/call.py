@@ -19,6 +19,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.temporary
 from ..list.operation import list_sets
 from ..options import SELECTION_ARGUMENTS, make_selection, spool_directory
 from ..outermost import Answer
+from ..removed_sets import removed_sets
 from ..selection import SetSelection
 from .operation import CopiesReport, copy_sets
 from .reencryption import Reencryption
@@ -68,7 +69,7 @@ def call(params: Params, *, check_mode: bool) -> Answer:
     if params["except_those_in"] is not None:
         with make_medium({"type": "directory", "path": params["except_those_in"]}) as medium:
             there = _list(params, medium)
-        left_out += [entry["id"] for entry in there["sets"]]
+        left_out += [entry["id"] for entry in [*there["sets"], *there["removed_sets"]]]
         excepted["excepted"] = there
     try:
         report, listed = _copy(params, left_out, check_mode=check_mode)
@@ -85,7 +86,11 @@ def call(params: Params, *, check_mode: bool) -> Answer:
 def _list(params: Params, medium: Medium) -> Listed:
     there = SetSelection(host=params["host"], source=params["source"])
     listed = list_sets(medium, there, drill_record=params["drill_record_directory"]).result()
-    return {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    removed = removed_sets(medium.local, host=there.host, source=there.source) if medium.local is not None else []
+    return {
+        **{name: listed[name] for name in ("sets", "failures", "dated_after_now")},
+        "removed_sets": [{"id": one.id, "tag_manifest_sha256": one.tag_manifest_sha256} for one in removed],
+    }
 
 
 def _copy(params: Params, excepted: t.Iterable[str], *, check_mode: bool) -> tuple[CopiesReport, Listed]:

@@ -94,7 +94,8 @@ class Transfer:
         """
         clock = time.monotonic()
         try:
-            copied = self._copy()
+            with self.origin.reading(self.set_id):
+                copied = self._copy()
         except OSError as error:
             raise BackupError(
                 "copy a set",

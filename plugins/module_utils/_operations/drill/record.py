@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
 import typing as t
@@ -19,7 +18,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._printable import printable_value
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import durable, host_clock
-from ansible_collections.infitulua.backup.plugins.module_utils._system.pipes import write_all
 
 PASSED = "passed"
 FAILED = "failed"
@@ -96,23 +94,10 @@ class DrillRecord:
         set_id = SetId.parse(drill.id)
         path = self._path(set_id.host, set_id.source)
         self._read.pop((set_id.host, set_id.source), None)
-        line = (
-            json.dumps(printable_value(dataclasses.asdict(drill)), ensure_ascii=False, sort_keys=True).encode() + b"\n"
-        )
+        line = json.dumps(printable_value(dataclasses.asdict(drill)), ensure_ascii=False, sort_keys=True)
         try:
             durable.make_directories(os.path.dirname(path), below=os.path.dirname(self.directory))
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(path, flags, 0o640)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                size = os.fstat(descriptor).st_size
-                if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                    line = b"\n" + line  # A crash left half a line: it is not a drill, and stays as it is.
-                write_all(descriptor, line)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            durable.sync_directory(os.path.dirname(path))
+            durable.append_line(path, line)
         except OSError as error:
             raise BackupError(
                 "record a drill",

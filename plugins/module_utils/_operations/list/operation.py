@@ -132,6 +132,7 @@ def _summary(medium: Medium, set_id: SetId, description: Description) -> dict[st
         "reencrypted": description.reencrypted is not None,
         "path": medium.local_path(set_id),
         "verified": verification.verified if verification else None,
+        "tag_manifest_sha256": verification.tag_manifest_sha256 if verification else None,
     }
 
 

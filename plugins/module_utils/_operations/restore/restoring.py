@@ -272,7 +272,8 @@ def _time_limit(request: RestoreRequest) -> contextlib.AbstractContextManager[No
 def _local_set(request: RestoreRequest, progress: Progress) -> t.Iterator[tuple[Medium, str]]:
     local = request.medium.local_path(request.set_id)
     if local is not None:
-        yield request.medium, local
+        with request.medium.reading(request.set_id):
+            yield request.medium, local
         return
     with contextlib.ExitStack() as stack:
         try:

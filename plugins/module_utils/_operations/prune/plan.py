@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sets of a source are kept, and which are removed: pure functions, nothing here reads a medium or a clock.
+
+Only good sets count towards a policy: those that were verified, on every medium that is to hold them, and that are
+neither suspect nor known not to restore. A set that does not count never makes a good one expire.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
+
+from .policy import LAST, Hold, Policy
+
+
+class State(enum.Enum):
+    """What is known of a set. All but :attr:`GOOD` do not count."""
+
+    GOOD = "good"
+    SUSPECT = "suspect"
+    FAILED_DRILL = "failed_drill"
+    #: Not every other medium that is to hold it does, verified.
+    NOT_ELSEWHERE = "not_elsewhere"
+    UNVERIFIED = "unverified"
+    UNREADABLE = "unreadable"
+
+
+class Rule(enum.Enum):
+    """Why a set is kept, or removed."""
+
+    HELD = "held"
+    LOCKED = "locked"
+    CLOCK = "clock"
+    NO_POLICY = "no_policy"
+    NEWEST = "newest"
+    LAST = "last"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    YEARLY = "yearly"
+    MINIMUM_AGE = "minimum_age"
+    NOT_ELSEWHERE = "not_elsewhere"
+    UNVERIFIED = "unverified"
+    UNREADABLE = "unreadable"
+    SUSPECT = "suspect"
+    FAILED_DRILL = "failed_drill"
+    NEEDED = "needed"
+    #: A restore, a drill or a copy is reading it.
+    IN_USE = "in_use"
+    #: Removed: no rule keeps it; it is older than the law allows; it is long since doubtful.
+    EXPIRED = "expired"
+    DESTROYED = "destroyed"
+    DOUBTFUL = "doubtful"
+
+
+_REMOVING = (Rule.EXPIRED, Rule.DESTROYED, Rule.DOUBTFUL)
+_DOUBTFUL = (State.SUSPECT, State.FAILED_DRILL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """One set, with what a decision needs.
+
+    :param moment: when it was made, by the order of its source (see :mod:`~._sets.order`); None: nobody knows.
+    :param state: what is known of it.
+    :param policy: that of its source; None: it has none.
+    :param needs: the sets without which it cannot be restored.
+    :param locked_until: the medium refuses to remove it before.
+    :param late: whether its own time is after now, and nobody has said that this is known.
+    :param why: more of its state, for people.
+    """
+
+    set_id: SetId
+    moment: datetime.datetime | None
+    state: State
+    policy: Policy | None
+    needs: frozenset[SetId] = frozenset()
+    locked_until: datetime.datetime | None = None
+    late: bool = False
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What becomes of a set.
+
+    :param rule: why.
+    :param why: more of that: a hold's reason, a moment, a set's id; empty: there is no more.
+    """
+
+    set_id: SetId
+    rule: Rule
+    why: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays."""
+        return self.rule not in _REMOVING
+
+
+@dataclasses.dataclass(frozen=True)
+class Circumstances:
+    """What the decisions about every source depend on.
+
+    :param now: this moment.
+    :param zone: the institution's: its hours, days, weeks, months and years are counted.
+    :param holds: what keeps sets, whatever their policy says.
+    :param newest_record: the latest moment that this host has written down of the source: a clock that says less is
+        wrong.
+    :param keep_doubtful_days: for how many days to keep a set that is suspect, or known not to restore.
+    """
+
+    now: datetime.datetime
+    zone: datetime.tzinfo
+    holds: t.Sequence[Hold] = ()
+    newest_record: datetime.datetime | None = None
+    keep_doubtful_days: int = 90
+
+
+def plan(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Decision]:
+    """Decide about all sets of one source on one medium.
+
+    :param candidates: every one, from the oldest to the newest.
+    :returns: a decision for each, in the same order.
+    """
+    good = [one for one in candidates if one.state is State.GOOD and one.moment is not None]
+    decisions: dict[SetId, Decision] = {}
+    local = [(one, one.moment.astimezone(around.zone)) for one in good if one.moment is not None]
+    kept_by_policy = {policy: _kept_by(policy, local) for policy in {one.policy for one in good} if policy is not None}
+    wrong = _wrong_clock(candidates, around)
+    for one in candidates:
+        decisions[one.set_id] = (
+            _protected(one, around)
+            or (Decision(one.set_id, Rule.CLOCK, wrong) if wrong else None)
+            or (Decision(one.set_id, Rule.NEWEST) if one in (candidates[-1], *good[-1:]) else None)
+            or _by_policy(one, good, kept_by_policy, around)
+        )
+    _keep_needed(candidates, decisions)
+    return [decisions[one.set_id] for one in candidates]
+
+
+def _protected(one: Candidate, around: Circumstances) -> Decision | None:
+    """Keep what is held or locked."""
+    for hold in around.holds:
+        if (hold.until is None or around.now < hold.until) and hold.covers(one.set_id, one.moment or one.set_id.moment):
+            return Decision(one.set_id, Rule.HELD, hold.reason)
+    if one.locked_until is not None and around.now < one.locked_until:
+        return Decision(one.set_id, Rule.LOCKED, host_clock.write(one.locked_until))
+    return None
+
+
+def _wrong_clock(candidates: t.Sequence[Candidate], around: Circumstances) -> str:
+    """Return what shows that this host's clock, or that of the source's host, is wrong; empty if nothing does."""
+    late = [one.set_id for one in candidates if one.late]
+    if late:
+        return str(late[0])
+    if around.newest_record is not None and host_clock.is_after(around.newest_record, around.now):
+        return host_clock.write(around.newest_record)
+    return ""
+
+
+def _kept_by(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime]]) -> dict[SetId, Rule]:
+    """Return the good sets that a policy's counts keep, each with the first count that does.
+
+    :param good: each with its local time.
+    """
+    kept: dict[SetId, Rule] = {}
+    for name, count in policy.counts:
+        if not count:
+            continue
+        if name == LAST:
+            chosen = [one for one, _local in good[-count:]]
+        else:
+            in_period = _PERIODS[name]
+            first_of: dict[t.Hashable, Candidate] = {}
+            for one, local in good:
+                first_of.setdefault(in_period(local), one)
+            chosen = list(first_of.values())[-count:]
+        for one in chosen:
+            kept.setdefault(one.set_id, Rule(name))
+    return kept
+
+
+#: Which hour, day, week, month or year a local time is in. An hour that comes twice, when the clocks go back, is two.
+_PERIODS: dict[str, t.Callable[[datetime.datetime], t.Hashable]] = {
+    "hourly": lambda local: (local.toordinal(), local.hour, local.utcoffset()),
+    "daily": lambda local: local.toordinal(),
+    "weekly": lambda local: (local.toordinal() - 1) // 7,  # Day 1 was a Monday.
+    "monthly": lambda local: (local.year, local.month),
+    "yearly": lambda local: local.year,
+}
+
+
+def _by_policy(
+    one: Candidate,
+    good: t.Sequence[Candidate],
+    kept_by_policy: t.Mapping[Policy, t.Mapping[SetId, Rule]],
+    around: Circumstances,
+) -> Decision:
+    if one.policy is None:
+        return Decision(one.set_id, Rule.NO_POLICY) if one.state is State.GOOD else _by_state(one)
+    if one.moment is None:
+        return Decision(one.set_id, Rule.CLOCK, str(one.set_id))
+    age = _age(one.moment, good, around)
+    if age is None:  # There is no good set after it.
+        return _by_state(one) if one.state is not State.GOOD else Decision(one.set_id, Rule.NEWEST)
+    destroy = one.policy.destroy_after_days
+    if destroy is not None and age > datetime.timedelta(days=destroy):
+        return Decision(one.set_id, Rule.DESTROYED)
+    if one.state is State.GOOD:
+        rule = kept_by_policy[one.policy].get(one.set_id)
+        if rule is not None:
+            return Decision(one.set_id, rule)
+    if age < datetime.timedelta(days=one.policy.minimum_days):
+        return Decision(one.set_id, Rule.MINIMUM_AGE)
+    if one.state is State.GOOD:
+        return Decision(one.set_id, Rule.EXPIRED)
+    if one.state in _DOUBTFUL and age > datetime.timedelta(days=around.keep_doubtful_days):
+        return Decision(one.set_id, Rule.DOUBTFUL)
+    return _by_state(one)
+
+
+def _by_state(one: Candidate) -> Decision:
+    return Decision(one.set_id, Rule(one.state.value), one.why)
+
+
+def _age(moment: datetime.datetime, good: t.Sequence[Candidate], around: Circumstances) -> datetime.timedelta | None:
+    """Return the age of a set that was made then; None where no good set was made after it.
+
+    A source that is backed up no more does not age: what was there when its newest good set was made stays. So no
+    clock that runs ahead, alone, makes all of it expire.
+    """
+    newest = good[-1].moment if good else None
+    return None if newest is None or newest <= moment else min(around.now, newest) - moment
+
+
+def _keep_needed(candidates: t.Sequence[Candidate], decisions: dict[SetId, Decision]) -> None:
+    """Keep what a kept set needs, and what that needs."""
+    needs = {one.set_id: one.needs for one in candidates}
+    waiting = [set_id for set_id, decision in decisions.items() if decision.is_kept]
+    while waiting:
+        set_id = waiting.pop()
+        for needed in sorted(needs[set_id]):
+            if needed in decisions and not decisions[needed].is_kept:
+                decisions[needed] = Decision(needed, Rule.NEEDED, str(set_id))
+                waiting.append(needed)

@@ -1,0 +1,262 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removing the sets of a medium that its retention policy keeps no longer; one source that fails stops no other."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import fnmatch
+import itertools
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium, Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
+from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
+
+from .. import removed_sets
+from ..drill.record import FAILED, DrillRecord
+from ..known_sets import SUSPECT, KnownSet, known_sets, tag_manifest_digest
+from ..selection import SetSelection
+from ..sets_report import SetsReport
+from ..verify import set_verification
+from .plan import Candidate, Circumstances, Decision, Rule, State, plan
+from .policy import DEFAULT, Policy
+
+
+@dataclasses.dataclass(frozen=True)
+class SourcePolicy:
+    """The policy of certain sources, whatever their series.
+
+    :param host: a pattern of names of hosts.
+    :param source: a pattern of names of sources.
+    """
+
+    host: str
+    source: str
+    policy: Policy
+
+    def covers(self, set_id: SetId) -> bool:
+        """Whether a set is of one of these sources."""
+        return fnmatch.fnmatchcase(set_id.host, self.host) and fnmatch.fnmatchcase(set_id.source, self.source)
+
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """Another medium, with the sets that are known to be there, verified.
+
+    :param name: for messages.
+    :param sets: id to SHA-256 of the tag manifest.
+    """
+
+    name: str
+    sets: t.Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Retention:
+    """What decides which sets of a medium are kept.
+
+    :param policies: by series; :data:`~.policy.DEFAULT` for those that have none.
+    :param source_policies: go before those; of several that fit, the first.
+    :param around: what the decisions about every source depend on.
+    :param elsewhere: a set counts only if each of these has it too. Where there are any, that is verification enough.
+    :param known_misdated: ids of sets dated after now that somebody knows about.
+    :param drills: the record of drills, where this host has it.
+    """
+
+    policies: t.Mapping[str, Policy]
+    source_policies: t.Sequence[SourcePolicy]
+    around: Circumstances
+    elsewhere: t.Sequence[Elsewhere] = ()
+    known_misdated: t.Collection[str] = ()
+    drills: DrillRecord | None = None
+
+    def policy_of(self, set_id: SetId, series: str | None) -> Policy | None:
+        """Return the policy of a set; None where there is none.
+
+        :param series: as the set says; None: it cannot be read.
+        """
+        own = next((one.policy for one in self.source_policies if one.covers(set_id)), None)
+        if own is not None or series is None:
+            return own
+        return self.policies.get(series, self.policies.get(DEFAULT))
+
+
+@dataclasses.dataclass
+class PruneReport(SetsReport):
+    """What the module that removes expired sets returns.
+
+    :ivar sets: one entry per set, kept or removed.
+    """
+
+    @property
+    def removed_bytes(self) -> int:
+        """How much room the removed sets took."""
+        return sum(entry["bytes"] for entry in self.sets if entry["changed"])
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the module's return values."""
+        lines = "".join(
+            f"{'-' if entry['changed'] else ' '} {entry['id']}  {entry['rule']}"
+            + (f" ({entry['why']})" if entry["why"] else "")
+            + "\n"
+            for entry in self.sets
+        )
+        return {**super().result(), "removed_bytes": self.removed_bytes, "diff": {"prepared": lines}}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """One set, with what is told of it.
+
+    :param verified: when it was verified here; None: that is not known.
+    """
+
+    candidate: Candidate
+    digest: str | None
+    series: str
+    bytes: int
+    verified: str | None
+
+
+def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *, check_mode: bool) -> PruneReport:
+    """Decide about every set of the chosen hosts and sources, and remove those that are kept no longer.
+
+    :raises Refused: when the medium is of a kind from which nothing is removed.
+    :raises BackupError: when it cannot be listed.
+    """
+    local = medium.local
+    if local is None:
+        raise Refused(
+            "apply retention",
+            on=medium.describe(),
+            why="sets are removed from directories only",
+            next_step="Run it on the host that has the directory.",
+        )
+    report = PruneReport()
+    choice = selection.resolve(medium)
+    report.dated_after_now = [str(set_id) for set_id in choice.late]
+    for (host, source), sets in itertools.groupby(choice.sets, key=lambda set_id: (set_id.host, set_id.source)):
+        try:
+            with contained("apply retention", on=f"{host}/{source} on {medium.describe()}"):
+                if not check_mode:
+                    _end_what_was_begun(local, host, source)
+                found, decisions = _decide(local, list(sets), retention)
+        except BackupError as error:
+            report.failures.append(
+                {"id": f"{host}/{source}", "message": error.message, "details": error.details, "changed": False}
+            )
+            continue
+        for one, decision in zip(found, decisions):
+            _carry_out(local, one, decision, report, check_mode=check_mode)
+    return report
+
+
+def _end_what_was_begun(medium: LocalMedium, host: str, source: str) -> None:
+    """Remove what is left of sets whose removal was cut short; whoever works on the source does so too."""
+    with contextlib.suppress(LockHeld), medium.locked(host, source):
+        pass
+
+
+def _decide(medium: LocalMedium, sets: t.Sequence[SetId], retention: Retention) -> tuple[list[_Found], list[Decision]]:
+    """Return the sets of one source from the oldest to the newest, and what becomes of each."""
+    descriptions: dict[SetId, Description] = {}
+    ordered = known_sets(medium, sets, now=retention.around.now, reader=descriptions.__setitem__)
+    found = [_look_at(medium, known, descriptions.get(known.set_id), retention) for known in ordered]
+    around = dataclasses.replace(retention.around, newest_record=_newest_record(medium, found, retention))
+    return found, plan([one.candidate for one in found], around)
+
+
+def _look_at(medium: LocalMedium, known: KnownSet, description: Description | None, retention: Retention) -> _Found:
+    set_id = known.set_id
+    digest = tag_manifest_digest(medium, set_id)
+    verification = set_verification.recall(medium, set_id)
+    state, why = _state(known, digest, verification is not None, retention)
+    time = known.position.time
+    series = description.series if description is not None else None
+    candidate = Candidate(
+        set_id,
+        SetId(set_id.host, set_id.source, time).moment if time else None,
+        state,
+        retention.policy_of(set_id, series),
+        late=host_clock.is_after(set_id.moment, retention.around.now) and str(set_id) not in retention.known_misdated,
+        why=why,
+    )
+    size = description.stored_bytes if description is not None else 0
+    return _Found(candidate, digest, series or "", size, verification.verified if verification is not None else None)
+
+
+def _state(known: KnownSet, digest: str | None, is_verified_here: bool, retention: Retention) -> tuple[State, str]:
+    """Return what is known of a set, and why it does not count."""
+    if known.problem is not None or digest is None:
+        return State.UNREADABLE, known.problem.why if known.problem is not None else ""
+    if known.suspect is not None or known.objection == SUSPECT:
+        return State.SUSPECT, known.suspect or ""
+    drill = retention.drills.of_content(known.set_id, digest) if retention.drills is not None else None
+    if drill is not None and drill.outcome == FAILED:
+        return State.FAILED_DRILL, drill.drilled
+    lacking = [other.name for other in retention.elsewhere if other.sets.get(str(known.set_id)) != digest]
+    if lacking:
+        return State.NOT_ELSEWHERE, ", ".join(lacking)
+    if not is_verified_here and not retention.elsewhere:
+        return State.UNVERIFIED, ""
+    return State.GOOD, ""
+
+
+def _newest_record(medium: LocalMedium, found: t.Sequence[_Found], retention: Retention) -> datetime.datetime | None:
+    """Return the latest moment that is written down here of a source."""
+    first = found[0].candidate.set_id
+    moments = [host_clock.read(one.verified) for one in found if one.verified is not None]
+    removed = removed_sets.removed_sets(medium, host=first.host, source=first.source)
+    moments += [host_clock.read(one.removed) for one in removed]
+    if retention.drills is not None:
+        moments += [drill.moment for drill in retention.drills.of_source(first.host, first.source)]
+    return max(moments, default=None)
+
+
+def _carry_out(
+    medium: LocalMedium, found: _Found, decision: Decision, report: PruneReport, *, check_mode: bool
+) -> None:
+    set_id = decision.set_id
+    if not decision.is_kept:
+        try:
+            with contained("remove a set", on=f"{set_id} on {medium.describe()}"):
+                _remove(medium, found, decision, check_mode=check_mode)
+        except LockHeld as error:
+            decision = Decision(set_id, Rule.IN_USE, error.why)
+        except BackupError as error:
+            report.fail(set_id, error)
+            return
+    report.sets.append(
+        {
+            "id": str(set_id),
+            "kept": decision.is_kept,
+            "rule": decision.rule.value,
+            "why": decision.why,
+            "series": found.series,
+            "bytes": found.bytes,
+            "changed": not decision.is_kept,
+        }
+    )
+
+
+def _remove(medium: LocalMedium, found: _Found, decision: Decision, *, check_mode: bool) -> None:
+    """Remove a set: it is written down, then it is no longer listed, then it goes.
+
+    :raises LockHeld: when somebody is reading it, or works on its source.
+    """
+    removed = removed_sets.RemovedSet(
+        str(decision.set_id), found.digest or "", host_clock.write(host_clock.now()), decision.rule.value, found.bytes
+    )
+    with medium.unread(decision.set_id):
+        if check_mode:
+            return
+        removed_sets.note(medium, removed)
+        medium.remove(decision.set_id)
+    set_verification.forget(medium, decision.set_id)

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What set_prune takes and answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
+
+from ..drill.record import DrillRecord
+from ..outermost import Answer
+from ..selection import SetSelection
+from .plan import Circumstances
+from .policy import HOLD_ARGUMENTS, POLICY_ARGUMENTS, Policy, find_zone, make_hold
+from .sets import Elsewhere, Retention, SourcePolicy, prune_sets
+
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "medium": {**medium_argument(), "required": True},
+    "host": {"type": "str"},
+    "source": {"type": "str"},
+    "policies": {"type": "dict", "default": {}},
+    "source_policies": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "host": {"type": "str", "default": "*"},
+            "source": {"type": "str", "required": True},
+            **POLICY_ARGUMENTS,
+        },
+    },
+    "holds": {"type": "list", "elements": "dict", "default": [], "options": HOLD_ARGUMENTS},
+    "time_zone": {"type": "str", "default": "America/Bogota"},
+    "verified_elsewhere": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "medium": {"type": "str", "required": True},
+            "sets": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "id": {"type": "str", "required": True},
+                    "tag_manifest_sha256": {"type": "str", "required": True},
+                },
+            },
+        },
+    },
+    "keep_doubtful_days": {"type": "int", "default": 90},
+    "known_misdated": {"type": "list", "elements": "str", "default": []},
+    "drill_record_directory": {"type": "path"},
+}
+NOTHING: dict[str, t.Any] = {"sets": [], "failures": [], "dated_after_now": [], "removed_bytes": 0}
+_POLICY_FIELDS = [field.name for field in dataclasses.fields(Policy)]
+
+Params = t.Mapping[str, t.Any]
+
+
+def call(params: Params, *, check_mode: bool) -> Answer:
+    """Remove what the retention policies keep no longer.
+
+    :raises BackupError: when a policy or a hold makes no sense, or the medium cannot be listed.
+    """
+    retention = _retention(params)
+    with make_medium(params["medium"]) as medium:
+        selection = SetSelection(host=params["host"], source=params["source"])
+        report = prune_sets(medium, selection, retention, check_mode=check_mode)
+    return Answer(report.result(), failure=report.message)
+
+
+def _retention(params: Params) -> Retention:
+    if params["keep_doubtful_days"] < 0:
+        raise Refused(
+            "apply retention",
+            on=f"keep_doubtful_days {params['keep_doubtful_days']}",
+            why="it is less than 0",
+            next_step="Give a number of days.",
+        )
+    zone = find_zone(params["time_zone"])
+    holds = [make_hold(options, zone) for options in params["holds"]]
+    return Retention(
+        policies={str(series): _policy(options, str(series)) for series, options in params["policies"].items()},
+        source_policies=[
+            SourcePolicy(one["host"], one["source"], _policy_of(one, f"{one['host']}/{one['source']}"))
+            for one in params["source_policies"]
+        ],
+        around=Circumstances(host_clock.now(), zone, holds, keep_doubtful_days=params["keep_doubtful_days"]),
+        elsewhere=[
+            Elsewhere(one["medium"], {entry["id"]: entry["tag_manifest_sha256"] for entry in one["sets"]})
+            for one in params["verified_elsewhere"]
+        ],
+        known_misdated=frozenset(params["known_misdated"]),
+        drills=DrillRecord(params["drill_record_directory"]) if params["drill_record_directory"] else None,
+    )
+
+
+def _policy(options: t.Any, series: str) -> Policy:
+    """Read the policy of a series."""
+    if not isinstance(options, dict):
+        raise _refused(series, why="it is not a mapping", next_step="Write it as in the documentation of set_prune.")
+    checked = ArgumentSpecValidator(POLICY_ARGUMENTS).validate(options)
+    if checked.error_messages:
+        why = "; ".join(checked.error_messages)
+        raise _refused(series, why=why, next_step="Correct it; set_prune's documentation has the keys of a policy.")
+    return _policy_of(checked.validated_parameters, series)
+
+
+def _policy_of(values: Params, subject: str) -> Policy:
+    try:
+        return Policy(**{name: values[name] for name in _POLICY_FIELDS})
+    except Refused as error:
+        raise _refused(subject, why=error.why, next_step=error.next_step) from error
+
+
+def _refused(subject: str, *, why: str, next_step: str) -> Refused:
+    return Refused("use a retention policy", on=subject, why=why, next_step=next_step)

@@ -1,0 +1,317 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove the sets that a retention policy keeps no longer."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: set_prune
+short_description: Remove the sets that a retention policy keeps no longer
+version_added: 0.1.0
+description:
+  - Decides about every set on a directory medium by the policy of its source, and removes those that no rule keeps.
+  - Only good sets count. A good set was verified here, or is on every medium of O(verified_elsewhere); it is not
+    suspect; and its last drill did not fail. Any other set never makes a good one expire.
+  - It never removes the newest good set of a source, the newest set of a source, what is held (O(holds)), what a kept
+    set needs, what is being read, a set that cannot be read, and a set that one of O(verified_elsewhere) lacks.
+  - It removes nothing of a source while a clock looks wrong, that is, while one of its sets is dated in the future, or
+    something was recorded of it later than now.
+  - A removed set first stops being listed, and then its files go. Its id, the SHA-256 of its tag manifest, the time and
+    the rule are recorded before in C(.removed) below the medium's root, so that M(infitulua.backup.set_copy) does not
+    copy it there again (O(infitulua.backup.set_copy#module:except_those_in)).
+  - A source that fails does not stop the others.
+author:
+  - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
+extends_documentation_fragment:
+  - infitulua.backup.attributes
+  - infitulua.backup.medium
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: One line for each set, with the rule that keeps or removes it.
+  idempotent:
+    support: full
+options:
+  host:
+    description: Only sets of this host.
+    type: str
+  source:
+    description: Only sets of this source.
+    type: str
+  policies:
+    description:
+      - The policy of each records series, by its code (TRD). V(default) is the policy of every other series.
+      - A set of a series without a policy is kept.
+      - A policy keeps V(last), so many of the newest good sets; and V(hourly), V(daily), V(weekly), V(monthly) and
+        V(yearly), the first good set of each of so many hours, days, weeks (from Monday), months or years, counting
+        only those that have a good set.
+      - V(minimum_days) keeps every set until it is so many days old. V(destroy_after_days) removes a set that is older,
+        even if another rule would keep it, because the law requires it.
+      - A set's age is counted until the newest good set of its source was made. A source that is no longer backed up
+        does not age, so a clock that runs ahead does not make its sets expire.
+    type: dict
+    default: {}
+  source_policies:
+    description: Policies of single sources, whatever their series; of several that match, the first counts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: The source's host; C(*), C(?) and C([abc]) match as in file names.
+        type: str
+        default: "*"
+      source:
+        description: The source's name; C(*), C(?) and C([abc]) match as in file names.
+        type: str
+        required: true
+      last:
+        description: How many of the newest good sets to keep.
+        type: int
+        default: 0
+      hourly:
+        description: For how many hours to keep the first good set.
+        type: int
+        default: 0
+      daily:
+        description: For how many days to keep the first good set.
+        type: int
+        default: 0
+      weekly:
+        description: For how many weeks to keep the first good set.
+        type: int
+        default: 0
+      monthly:
+        description: For how many months to keep the first good set.
+        type: int
+        default: 0
+      yearly:
+        description: For how many years to keep the first good set.
+        type: int
+        default: 0
+      minimum_days:
+        description: Until what age to keep every set.
+        type: int
+        default: 0
+      destroy_after_days:
+        description: From what age to keep no set.
+        type: int
+  holds:
+    description: What keeps sets whatever their policy says. Everything that a hold names must match.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      set:
+        description: The id of one set.
+        type: str
+      host:
+        description: The host; C(*), C(?) and C([abc]) match as in file names.
+        type: str
+      source:
+        description: The source; C(*), C(?) and C([abc]) match as in file names.
+        type: str
+      from:
+        description: Only sets made on this day (V(2026-11-22)) or later.
+        type: str
+      to:
+        description: Only sets made on this day or earlier.
+        type: str
+      until:
+        description: The last day of the hold. When not given, it has no end.
+        type: str
+      reason:
+        description: Why, for whoever wants to end it.
+        type: str
+        required: true
+  time_zone:
+    description: Whose hours, days, weeks, months and years count, as in C(/usr/share/zoneinfo).
+    type: str
+    default: America/Bogota
+  verified_elsewhere:
+    description:
+      - Other media, each with the sets that are known to be there and verified. Only a set that all of them hold, with
+        exactly the same content, counts as good or is removed.
+      - Where this is given, a set need not have been verified on O(medium) itself.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      medium:
+        description: Its name in messages.
+        type: str
+        required: true
+      sets:
+        description: The sets, as M(infitulua.backup.set_info) or M(infitulua.backup.set_audit) returns them.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          id:
+            description: The set's id.
+            type: str
+            required: true
+          tag_manifest_sha256:
+            description: The SHA-256 of the tag manifest of the set that is there.
+            type: str
+            required: true
+  keep_doubtful_days:
+    description: From what age a set may be removed that is suspect or whose last drill failed.
+    type: int
+    default: 90
+  known_misdated:
+    description: The ids of sets dated in the future that are known, so that they do not stop everything.
+    type: list
+    elements: str
+    default: []
+  drill_record_directory:
+    description: The record of drills (O(infitulua.backup.restore_drill#module:record_directory)).
+    type: path
+seealso:
+  - module: infitulua.backup.set_info
+  - module: infitulua.backup.set_copy
+  - module: infitulua.backup.replaced_prune
+"""
+
+EXAMPLES = r"""
+- name: Keep a fortnight of days, eight weeks, a year of months and ten years in the vault
+  infitulua.backup.set_prune:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    policies:
+      default:
+        daily: 14
+        weekly: 8
+        monthly: 12
+        yearly: 10
+    holds:
+      - source: contabilidad
+        from: "2026-01-01"
+        to: "2026-06-30"
+        reason: Proceso disciplinario 2026-15
+    drill_record_directory: /var/lib/infitulua-backup/drills
+
+- name: Show what would be removed, and by which rule
+  infitulua.backup.set_prune:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    policies:
+      default:
+        daily: 7
+  check_mode: true
+  diff: true
+
+- name: Keep on a server's disk the last three sets that the vault has too
+  infitulua.backup.set_prune:
+    medium:
+      type: directory
+      path: /var/backups/infitulua
+    host: srv-financiero
+    policies:
+      default:
+        last: 3
+    verified_elsewhere:
+      - medium: vault
+        sets: "{{ vault.sets | rejectattr('verified', 'none') }}"
+"""
+
+RETURN = r"""
+sets:
+  description: Every set that was looked at, oldest first within a source.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The set's id.
+      type: str
+      sample: srv-financiero/contabilidad/20261122T030000Z
+    kept:
+      description: Whether it is kept.
+      type: bool
+      sample: true
+    rule:
+      description:
+        - Why. Removed sets have V(expired), no rule keeps it; V(destroyed), it is older than V(destroy_after_days); or
+          V(doubtful), it is suspect or its last drill failed, and it is older than O(keep_doubtful_days).
+        - Kept by the policy are V(last), V(hourly), V(daily), V(weekly), V(monthly), V(yearly) and V(minimum_age).
+        - Kept whatever the policy says are V(newest), V(held), V(locked), V(needed), V(in_use), V(clock),
+          V(no_policy), V(not_elsewhere), V(unverified), V(unreadable), V(suspect) and V(failed_drill).
+      type: str
+      sample: monthly
+    why:
+      description: More of that, such as the reason of a hold, or the medium that lacks the set; empty if there is no
+        more.
+      type: str
+      sample: ""
+    series:
+      description: The records series (TRD code); empty if it cannot be read.
+      type: str
+      sample: "400.8"
+    bytes:
+      description: The size of its payload files.
+      type: int
+      sample: 73402100
+    changed:
+      description: Whether it was removed (or in check mode would be).
+      type: bool
+      sample: false
+removed_bytes:
+  description: The size of the payload files of the sets that were removed (or in check mode would be).
+  returned: always
+  type: int
+  sample: 734021000
+failures:
+  description: The sources that could not be looked at, and the sets that could not be removed, each with C(id),
+    C(message) and C(details).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+dated_after_now:
+  description:
+    - The ids of the sets on the medium, of the requested host and source, that are dated more than five minutes in the
+      future.
+    - Either a clock was wrong when they were made, or this host's clock is wrong now.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once
+
+compile_once()
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.outermost import carry_out
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.sets_call import (
+    ARGUMENTS,
+    NOTHING,
+    call,
+)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    carry_out(
+        module,
+        "remove expired sets",
+        on=params["medium"]["type"],
+        work=lambda: call(params, check_mode=module.check_mode),
+        nothing=NOTHING,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What retention says, in Spanish."""
+
+from __future__ import annotations
+
+RETENTION_ACTIONS = {
+    "apply retention": "aplicar los plazos de conservación",
+    "hold sets": "retener copias",
+    "record that a set is removed": "anotar que se borra una copia",
+    "read the record of removed sets": "leer el registro de copias borradas",
+    "remove a set": "borrar una copia",
+    "remove expired sets": "borrar las copias vencidas",
+    "use a retention policy": "usar una regla de conservación",
+    "use a time zone": "usar una zona horaria",
+}
+RETENTION_REASONS = {
+    "a restore, a drill or a copy is reading it": "la lee una restauración, un simulacro o una copia",
+    "it gives no reason": "no dice por qué",
+    "it names no sets": "no nombra copias",
+    "its period ends before it begins": "su período termina antes de empezar",
+    "a number in it is less than 0": "tiene un número menor que 0",
+    "it keeps nothing": "no conserva nada",
+    "destroy_after_days is less than minimum_days, or than 1": (
+        "destroy_after_days es menor que minimum_days, o que 1"
+    ),
+    "this host does not know it": "este equipo no la conoce",
+    "{text} is not a date": "{text} no es una fecha",
+    "sets are removed from directories only": "solo se borran copias de directorios",
+    "it is less than 0": "es menor que 0",
+    "it is not a mapping": "no es una lista de claves y valores",
+}
+RETENTION_STEPS = {
+    "Nothing was removed; a later run removes it.": "No se borró nada; una ejecución posterior la borra.",
+    "Run as the user that owns it, or correct its owner and mode; nothing was removed.": (
+        "Ejecute como el usuario que es su dueño, o corrija su dueño y sus permisos; no se borró nada."
+    ),
+    "Give the reason: whoever ends it must know why it was there.": (
+        "Diga por qué: quien la quite debe saber para qué estaba."
+    ),
+    "Name a set, a host, a source or a period (from, to).": (
+        "Nombre una copia, un equipo, una fuente o un período (from, to)."
+    ),
+    "Correct from and to.": "Corrija from y to.",
+    "Give numbers of 0 or more.": "Dé números de 0 o más.",
+    (
+        "Say how many sets to keep (last, hourly, daily, weekly, monthly, yearly), or for how many days (minimum_days)."
+    ): (
+        "Diga cuántas copias conservar (last, hourly, daily, weekly, monthly, yearly), o por cuántos días"
+        " (minimum_days)."
+    ),
+    "Correct the two: no set can be both kept and destroyed.": (
+        "Corrija los dos: ninguna copia se puede conservar y destruir a la vez."
+    ),
+    "Correct the name (as in America/Bogota), or install the package tzdata on this host.": (
+        "Corrija el nombre (como America/Bogota), o instale el paquete tzdata en este equipo."
+    ),
+    "Give dates as 2026-11-22.": "Dé las fechas como 2026-11-22.",
+    "Run it on the host that has the directory.": "Ejecútelo en el equipo que tiene el directorio.",
+    "Give a number of days.": "Dé un número de días.",
+    "Write it as in the documentation of set_prune.": "Escríbala como en la documentación de set_prune.",
+    "Correct it; set_prune's documentation has the keys of a policy.": (
+        "Corríjala; la documentación de set_prune tiene las claves de una regla."
+    ),
+    "Make that directory writable; the set was not removed.": (
+        "Deje escribir en ese directorio; la copia no se borró."
+    ),
+}

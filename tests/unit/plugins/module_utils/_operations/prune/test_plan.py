@@ -1,0 +1,297 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sets are kept: over random histories of ten years, against an oracle that counts in another way."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import random
+import typing as t
+import zoneinfo
+
+import pytest
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.plan import (
+    Candidate,
+    Circumstances,
+    Rule,
+    State,
+    plan,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import (
+    Hold,
+    Policy,
+    find_zone,
+    make_hold,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+
+UTC = datetime.timezone.utc
+BOGOTA = zoneinfo.ZoneInfo("America/Bogota")
+ZONES = [BOGOTA, zoneinfo.ZoneInfo("Europe/Madrid"), zoneinfo.ZoneInfo("America/Santiago"), UTC]
+DAY = datetime.timedelta(days=1)
+START = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+# How many histories; more of them: RETENTION_CASES=10000 (50 seconds).
+CASES = int(os.environ.get("RETENTION_CASES", "1000"))
+
+
+def a_set(moment: datetime.datetime, policy: Policy | None = None, **more: t.Any) -> Candidate:
+    values: dict[str, t.Any] = {"state": State.GOOD, **more}
+    return Candidate(SetId.at("srv", "contabilidad", moment), moment, policy=policy, **values)
+
+
+def kept(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Candidate]:
+    decisions = plan(candidates, around)
+    assert [decision.set_id for decision in decisions] == [one.set_id for one in candidates]
+    return [one for one, decision in zip(candidates, decisions) if decision.is_kept]
+
+
+def rules(candidates: t.Sequence[Candidate], around: Circumstances) -> list[str]:
+    return [decision.rule.value for decision in plan(candidates, around)]
+
+
+def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]:
+    """A source's sets over at most ten years: some bad, some that need others, some held or locked."""
+    count = choose.randint(1, 30)
+    span = choose.choice([2, 40, 400, 3650]) * 24 * 60
+    minutes = sorted(choose.sample(range(span), min(count, span)))
+    moments = [START + datetime.timedelta(minutes=minute) for minute in minutes]
+    policies: list[Policy | None] = [some_policy(choose) for _ in range(choose.choice([1, 1, 2]))]
+    if choose.random() < 0.1:
+        policies.append(None)
+    candidates: list[Candidate] = []
+    for moment in moments:
+        earlier = [one.set_id for one in candidates]
+        candidates.append(
+            a_set(
+                moment,
+                choose.choice(policies),
+                state=State.GOOD if choose.random() < 0.75 else choose.choice(list(State)),
+                needs=frozenset(choose.sample(earlier, 1)) if earlier and choose.random() < 0.1 else frozenset(),
+                locked_until=moment + choose.randint(0, 400) * DAY if choose.random() < 0.1 else None,
+            )
+        )
+    now = moments[-1] + datetime.timedelta(minutes=choose.randint(0, 60 * 24 * 500))
+    holds = []
+    if choose.random() < 0.2:
+        begin = choose.choice(moments)
+        until = choose.choice([None, now - DAY, now + DAY])
+        holds.append(Hold("a lawsuit", source="conta*", begin=begin, end=begin + 30 * DAY, until=until))
+    return candidates, Circumstances(now, choose.choice(ZONES), holds, keep_doubtful_days=choose.choice([0, 30, 90]))
+
+
+def some_policy(choose: random.Random) -> Policy:
+    counts = {
+        name: choose.choice([0, 0, 1, 2, 7, 14]) for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+    }
+    minimum = choose.choice([0, 0, 3, 30])
+    if not minimum and not any(counts.values()):
+        counts["last"] = 1
+    return Policy(**counts, minimum_days=minimum, destroy_after_days=choose.choice([None, None, 30, 365, 1000]))
+
+
+def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetId]:
+    """Which sets are kept, told one by one: a set is kept where too few later periods have a good set."""
+    good = [one for one in candidates if one.state is State.GOOD]
+
+    def moment(one: Candidate) -> datetime.datetime:
+        assert one.moment is not None
+        return one.moment
+
+    def same(name: str, one: Candidate, other: Candidate) -> bool:
+        a, b = (moment(each).astimezone(around.zone) for each in (one, other))
+        if name == "hourly":
+            return (a.date(), a.hour, a.utcoffset()) == (b.date(), b.hour, b.utcoffset())
+        if name == "weekly":
+            return a.date() - a.weekday() * DAY == b.date() - b.weekday() * DAY
+        return (
+            a.timetuple()[: {"daily": 3, "monthly": 2, "yearly": 1}[name]]
+            == (b.timetuple()[: {"daily": 3, "monthly": 2, "yearly": 1}[name]])
+        )
+
+    def counts_for(one: Candidate, name: str, count: int) -> bool:
+        later = [other for other in good if moment(other) > moment(one)]
+        if name == "last":
+            return len(later) < count
+        if any(same(name, one, other) for other in good if moment(other) < moment(one)):
+            return False
+        distinct: list[Candidate] = []
+        for other in later:
+            if not same(name, one, other) and not any(same(name, other, seen) for seen in distinct):
+                distinct.append(other)
+        return len(distinct) < count
+
+    def stays(one: Candidate) -> bool:
+        if any(
+            hold.covers(one.set_id, moment(one)) and (hold.until or around.now + DAY) > around.now
+            for hold in around.holds
+        ):
+            return True
+        if one.locked_until is not None and one.locked_until > around.now:
+            return True
+        if one is candidates[-1] or not good or moment(one) >= moment(good[-1]) or one.policy is None:
+            return True
+        age = min(around.now, moment(good[-1])) - moment(one)
+        if one.policy.destroy_after_days is not None and age > one.policy.destroy_after_days * DAY:
+            return False
+        if age < one.policy.minimum_days * DAY:
+            return True
+        if one.state is State.GOOD:
+            return any(counts_for(one, name, count) for name, count in one.policy.counts if count)
+        doubtful = one.state in (State.SUSPECT, State.FAILED_DRILL)
+        return not (doubtful and age > around.keep_doubtful_days * DAY)
+
+    found = {one.set_id for one in candidates if stays(one)}
+    by_id = {one.set_id: one for one in candidates}
+    while True:
+        more = {needed for set_id in found for needed in by_id[set_id].needs} - found
+        if not more:
+            return found
+        found |= more
+
+
+def test_what_is_kept_is_what_an_oracle_that_counts_in_another_way_keeps() -> None:
+    choose = random.Random(os.environ.get("SEED", "407"))
+    removed = 0
+    for _case in range(CASES):
+        candidates, around = some_history(choose)
+        found = kept(candidates, around)
+        assert {one.set_id for one in found} == oracle(candidates, around), (candidates, around)
+        removed += len(candidates) - len(found)
+
+        good = [one for one in candidates if one.state is State.GOOD]
+        assert candidates[-1] in found
+        assert not good or good[-1] in found, "the newest good set of a source is never removed"
+        by_id = {one.set_id: one for one in found}
+        assert all(needed in by_id for one in found for needed in one.needs)
+        assert kept(found, around) == found, "a second run removes nothing"
+        counted = kept(good, around)
+        assert {one.set_id for one in counted} <= {*by_id, candidates[-1].set_id}, "a bad set makes no good one expire"
+    assert removed > CASES
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+def test_pruning_every_day_leaves_what_pruning_once_at_the_end_leaves(zone: datetime.tzinfo) -> None:
+    policy = Policy(daily=14, weekly=8, monthly=12, yearly=5)
+    every = [a_set(START + day * DAY + (day % 7) * datetime.timedelta(hours=3), policy) for day in range(800)]
+    left: list[Candidate] = []
+    for one in every:
+        assert one.moment is not None
+        left = kept([*left, one], Circumstances(one.moment + DAY / 2, zone))
+        assert len(left) <= 14 + 8 + 12 + 5 + 1
+    assert every[-1].moment is not None
+    assert left == kept(every, Circumstances(every[-1].moment + DAY / 2, zone))
+
+
+def test_a_month_is_the_month_that_people_mean() -> None:
+    policy = Policy(monthly=2)
+    # 2026-12-01 02:00 UTC is still November in Bogotá.
+    times = [datetime.datetime(2026, 11, 5, 8, tzinfo=UTC), datetime.datetime(2026, 12, 1, 2, tzinfo=UTC)]
+    times += [datetime.datetime(2026, 12, 1, 8, tzinfo=UTC), datetime.datetime(2026, 12, 2, 8, tzinfo=UTC)]
+    candidates = [a_set(moment, policy) for moment in times]
+    now = times[-1] + DAY
+    assert rules(candidates, Circumstances(now, BOGOTA)) == ["monthly", "expired", "monthly", "newest"]
+    assert rules(candidates, Circumstances(now, UTC)) == ["monthly", "monthly", "expired", "newest"]
+
+
+def test_an_hour_that_comes_twice_when_the_clocks_go_back_is_two() -> None:
+    madrid = zoneinfo.ZoneInfo("Europe/Madrid")
+    policy = Policy(hourly=24)
+    candidates = [a_set(datetime.datetime(2026, 10, 25, hour, 30, tzinfo=UTC), policy) for hour in (0, 1, 2)]
+    assert rules(candidates, Circumstances(START, madrid)) == ["hourly", "hourly", "newest"]
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.GOOD])
+def test_a_set_that_is_not_good_makes_no_good_one_expire_and_stays_while_it_may_be_needed(state: State) -> None:
+    policy = Policy(last=1)
+    good = a_set(START, policy)
+    bad = a_set(START + DAY, policy, state=state, why="because")
+    around = Circumstances(START + 400 * DAY, BOGOTA)
+    assert [decision.is_kept for decision in plan([good, bad], around)] == [True, True]
+    later = [good, bad, *(a_set(START + day * DAY, policy) for day in (40, 400))]
+    doubtful = state in (State.SUSPECT, State.FAILED_DRILL)
+    assert rules(later, around) == ["expired", "doubtful" if doubtful else state.value, "expired", "newest"]
+    soon = dataclasses.replace(around, keep_doubtful_days=500)
+    assert plan(later, soon)[1].why == "because"
+
+
+def test_nothing_is_removed_while_a_clock_looks_wrong() -> None:
+    policy = Policy(last=1)
+    candidates = [a_set(START + day * DAY, policy) for day in range(5)]
+    now = START + 5 * DAY
+    expired = ["expired"] * 4 + ["newest"]
+    assert rules(candidates, Circumstances(now, BOGOTA)) == expired
+    assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now + DAY)) == ["clock"] * 5
+    assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now)) == expired
+    late = dataclasses.replace(candidates[2], late=True)
+    assert rules([*candidates, late], Circumstances(now, BOGOTA))[0] == "clock"
+
+
+def test_a_clock_that_runs_ahead_alone_makes_nothing_too_old() -> None:
+    policy = Policy(daily=30, minimum_days=10, destroy_after_days=365)
+    candidates = [a_set(START + day * DAY, policy) for day in range(20)]
+    in_ten_years = Circumstances(START + 3650 * DAY, BOGOTA)
+    assert len(kept(candidates, in_ten_years)) == 20
+    assert rules([a_set(START - 400 * DAY, policy), *candidates], in_ten_years)[0] == "destroyed"
+
+
+def test_a_hold_keeps_what_it_names_until_it_ends() -> None:
+    policy = Policy(last=1)
+    candidates = [a_set(START + day * DAY, policy) for day in range(6)]
+    now = START + 6 * DAY
+
+    def held(**options: str) -> list[int]:
+        hold = make_hold({"reason": "Proceso 2026-15", **options}, BOGOTA)
+        decisions = plan(candidates, Circumstances(now, BOGOTA, [hold]))
+        assert all(one.why == "Proceso 2026-15" for one in decisions if one.rule is Rule.HELD)
+        return [number for number, one in enumerate(decisions) if one.rule is Rule.HELD]
+
+    assert held(set=str(candidates[2].set_id)) == [2]
+    assert held(source="conta*") == [0, 1, 2, 3, 4, 5]
+    assert held(host="another") == []
+    assert held(**{"source": "contabilidad", "from": "2026-11-23", "to": "2026-11-24"}) == [1, 2]
+    assert held(source="contabilidad", until="2026-11-28") == [0, 1, 2, 3, 4, 5]  # The whole day, in Bogotá.
+    assert held(source="contabilidad", until="2026-11-27") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"reason": " ", "source": "a"}, "gives no reason"),
+        ({"reason": "r"}, "names no sets"),
+        ({"reason": "r", "until": "2026-11-27"}, "names no sets"),
+        ({"reason": "r", "set": "contabilidad"}, "host/source/time"),
+        ({"reason": "r", "from": "27/11/2026"}, "is not a date"),
+        ({"reason": "r", "from": "2026-11-27", "to": "2026-11-26"}, "ends before it begins"),
+    ],
+)
+def test_a_hold_that_would_hold_nothing_or_everything_is_refused(options: dict[str, str], says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        make_hold(options, BOGOTA)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ({}, "keeps nothing"),
+        ({"daily": -1}, "less than 0"),
+        ({"daily": 3, "minimum_days": -1}, "less than 0"),
+        ({"destroy_after_days": 100}, "keeps nothing"),
+        ({"minimum_days": 100, "destroy_after_days": 99}, "less than minimum_days"),
+        ({"daily": 3, "destroy_after_days": 0}, "or than 1"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(numbers: dict[str, int], says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        Policy(**numbers)
+
+
+def test_a_time_zone_that_nobody_knows_is_refused() -> None:
+    assert find_zone("America/Bogota") == BOGOTA
+    for name in ("America/Tulua", "../etc/passwd", ""):
+        with pytest.raises(Refused, match="does not know it"):
+            find_zone(name)
