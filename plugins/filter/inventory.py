@@ -23,6 +23,7 @@ class FilterModule:
             "recorded_sources": _sources.recorded_sources,
             "restore_places": _sources.restore_places,
             "signers": _inventory.signers,
+            "source_policies": _inventory.source_policies,
             "trial_servers": _inventory.trial_servers,
         }
 

@@ -32,6 +32,7 @@ class FilterModule:
             "stored": _stored,
             "swept": _outcome.swept,
             "verified": _steps.verified,
+            "verified_elsewhere": _steps.verified_elsewhere,
             "wrong_clocks": _clocks.wrong_clocks,
         }
 

@@ -268,6 +268,26 @@ removed_bytes:
   returned: always
   type: int
   sample: 734021000
+forecast:
+  description:
+    - How the medium fills, from what was stored and removed in the last four weeks; null if the oldest known set is
+      less than a week old.
+    - With O(host) or O(source), only those sets are counted.
+  returned: always
+  type: dict
+  contains:
+    free_bytes:
+      description: How many bytes can still be stored.
+      type: int
+      sample: 48318382080
+    bytes_per_day:
+      description: By how many bytes it grows each day; negative if more is removed than stored.
+      type: int
+      sample: 734021000
+    full_on:
+      description: The day on which it will be full, in O(time_zone); null if not within ten years.
+      type: str
+      sample: "2027-01-26"
 failures:
   description: The sources that could not be looked at, and the sets that could not be removed, each with C(id),
     C(message) and C(details).

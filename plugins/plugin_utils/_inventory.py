@@ -45,6 +45,19 @@ def lost_sources(variables: Variables, sets: t.Iterable[t.Mapping[str, t.Any]]) 
     ]
 
 
+def source_policies(hosts: t.Mapping[str, Variables], servers: t.Iterable[str]) -> list[dict[str, t.Any]]:
+    """List how long the sets of single sources are kept (``backup_source_retention``), as ``set_prune`` takes it.
+
+    A source of several databases stands for each of them.
+    """
+    return [
+        {**policy, "host": server, "source": pattern}
+        for server in servers
+        for source, policy in (hosts[server].get("backup_source_retention") or {}).items()
+        for pattern in (str(source), f"{source}.*")
+    ]
+
+
 def trial_servers(
     hosts: t.Mapping[str, Variables], groups: t.Mapping[str, t.Sequence[str]], drill_host: str
 ) -> list[dict[str, t.Any]]:

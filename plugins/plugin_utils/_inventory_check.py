@@ -25,9 +25,11 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import
     all_hosts,
     drill_hosts,
 )
+from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_retention import retention_problems
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import Values
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_variables import VARIABLES
 from ansible_collections.infitulua.backup.plugins.plugin_utils._origin import is_vaulted, origin_of
+from ansible_collections.infitulua.backup.plugins.plugin_utils._wording import worded
 
 PREFIX = "backup_"
 _UNKNOWN_YET = ("{{", "{%", "__omit_place_holder__")
@@ -59,6 +61,16 @@ def problems(hosts: t.Mapping[str, Variables], groups: t.Mapping[str, t.Sequence
         found.append(text["private_escrow"])
     for look in (_unknown_variables, _bad_values, _unknown_keys):
         found += look(everybody, text)
+    if len(systems) == 1:
+        language = str(hosts[systems[0]].get("backup_language") or LANGUAGES[0])
+        found += retention_problems(
+            {host: hosts[host] for host in [*systems, *servers]},
+            systems[0],
+            text,
+            value=_value,
+            worded=lambda message: str(worded(message, language)),
+            place=lambda written: _place(written, text),
+        )
     return found
 
 

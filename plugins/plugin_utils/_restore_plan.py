@@ -60,7 +60,8 @@ class Plan(t.TypedDict, total=False):
 def search(media: t.Mapping[str, t.Mapping[str, t.Any]], asked: Asked, variables: Variables) -> dict[str, t.Any]:
     """Say which media are looked on: those that the set may come from, the nearest first, and those with newer ones.
 
-    The operator learns of anything newer than the chosen set, except of what only the cloud may have.
+    The operator learns of anything newer than the chosen set, except of what only the cloud may have. Where a time is
+    asked for, that is looked for there too: the nearer media keep fewer sets.
 
     :param media: the options of each medium, by its place.
     :param asked: see ``Request.read``.
@@ -76,7 +77,7 @@ def search(media: t.Mapping[str, t.Mapping[str, t.Any]], asked: Asked, variables
 def _places(request: Request, variables: Variables) -> list[tuple[str, bool]]:
     """Return the media that are looked on, and whether each is only where none before it has given a set."""
     candidates = request.candidates(variables)
-    found = [(place, bool(request.set_id) or place == CLOUD) for place in candidates]
+    found = [(place, bool(request.set_id) or (place == CLOUD and not request.at)) for place in candidates]
     if not request.set_id:
         found += [(place, False) for place in (VAULT, DISK) if place not in candidates]
     return found
@@ -124,12 +125,22 @@ def plan(found: t.Mapping[str, t.Any], asked: Asked, variables: Variables, state
 
 
 def find_set(found: t.Mapping[str, t.Any], asked: Asked, variables: Variables) -> tuple[str, Set] | None:
-    """Return the nearest medium that has what was asked for, and the set; None where none has."""
-    candidates = Request.read(asked).candidates(variables)
-    for place, answer in looked(found, asked, variables):
-        if place in candidates and answer.get("sets"):
-            return place, answer["sets"][0]
-    return None
+    """Return the nearest medium that has what was asked for, and the set; None where none has.
+
+    Of sets up to a time, the newest is the one that is meant, whichever medium has it: what is older on a nearer one is
+    what retention has left there.
+    """
+    request = Request.read(asked)
+    candidates = request.candidates(variables)
+    having = [
+        (place, answer["sets"][0])
+        for place, answer in looked(found, asked, variables)
+        if place in candidates and answer.get("sets")
+    ]
+    if not having:
+        return None
+    # Of equals, max() takes the first: the nearest.
+    return max(having, key=lambda one: str(one[1]["order"])) if request.at and not request.set_id else having[0]
 
 
 def target(request: Request, variables: Variables, engine: str, state_path: str) -> dict[str, t.Any]:

@@ -49,6 +49,8 @@ def report(
         told += _not_chosen(answers, chosen, text)
     for place, answer in answers:
         if place == CLOUD:
+            if Request.read(asked).at and nearest is not None and "msg" in answer:
+                told.append({"what": "warning", "message": worded(answer["msg"], language)})
             for failure in answer.get("failures") or []:
                 message = worded(failure["message"], language)
                 told.append({"what": "passed_over", "id": failure["id"], "message": message})

@@ -63,6 +63,9 @@ RETENTION_STEPS = {
     "Correct it; set_prune's documentation has the keys of a policy.": (
         "Corríjala; la documentación de set_prune tiene las claves de una regla."
     ),
+    "Correct it; set_prune's documentation has the keys of a hold.": (
+        "Corríjala; la documentación de set_prune tiene las claves de una retención."
+    ),
     "Make that directory writable; the set was not removed.": (
         "Deje escribir en ese directorio; la copia no se borró."
     ),

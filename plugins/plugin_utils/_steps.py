@@ -16,6 +16,8 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._report import si
 Results = t.Mapping[str, Result]
 #: Policies of drills by which ``restore_drill`` itself says what is overdue.
 _BY_INTERVAL = ("interval", "full_interval")
+#: Why ``set_prune`` keeps sets that somebody should know about.
+_TOLD_RULES = ("held", "clock", "no_policy", "not_elsewhere", "unverified", "unreadable")
 
 
 def backed_up(
@@ -23,7 +25,8 @@ def backed_up(
 ) -> list[Entry]:
     """Return what step 2 has done.
 
-    :param results: ``databases`` and ``files``, of the dumps; ``found``, what ``database_info`` has, or a dump beside.
+    :param results: ``databases`` and ``files``, of the dumps; ``found``, what ``database_info`` has, or a dump beside;
+        ``swept`` and ``swept_systems``.
     :param sources: how many the inventory names.
     """
     sets = [entry for name in ("databases", "files") for entry in _listed(results, name)]
@@ -35,6 +38,7 @@ def backed_up(
         *([] if sources else [_warning(catalogue["no_sources"])]),
         *_all({"what": "gone", "id": ""}, _listed(results, "databases", "gone")),
         *_unprotected(results.get("found") or {}, catalogue),
+        *swept([results.get("swept") or {}, results.get("swept_systems") or {}], check_mode=check_mode),
         *([] if encrypted else [_warning(catalogue["unencrypted"])]),
     ]
 
@@ -128,11 +132,13 @@ def stored(
     check_mode: bool,
     has_cloud: bool,
     drill_policy: str,
+    warn_days: int,
 ) -> list[Entry]:
     """Return what step 4 has done.
 
-    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited`` and ``replaced``, of the tasks of
-        these names; ``swept`` and ``swept_systems``.
+    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``replaced``, ``pruned_disk``
+        and ``pruned_vault``, of the tasks of these names.
+    :param warn_days: how many days before a medium is full is a warning.
     """
     audits = [results.get(name) or {} for name in ("looked", "audited")]
     audited = [entry for audit in audits for entry in audit.get("sets") or ()]
@@ -156,7 +162,8 @@ def stored(
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
         *_replaced(results.get("replaced") or {}, catalogue, check_mode=check_mode),
-        *swept([results.get("swept") or {}, results.get("swept_systems") or {}], check_mode=check_mode),
+        *_pruned(results, catalogue, "disk", check_mode=check_mode, warn_days=warn_days),
+        *_pruned(results, catalogue, "vault", check_mode=check_mode, warn_days=warn_days),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
     ]
 
@@ -177,8 +184,77 @@ def _replaced(result: Result, catalogue: Catalogue, *, check_mode: bool) -> t.It
             yield _warning(catalogue.say("replaced_unseen", source=entry["source"], why=why))
 
 
+def _forecast(told: t.Mapping[str, t.Any], place: str, catalogue: Catalogue, warn_days: int) -> t.Iterator[Entry]:
+    """Say on which day a medium will be full; so many days ahead, as a warning."""
+    if not told.get("full_on"):
+        return
+    words = {
+        "place": place,
+        "free": size(told["free_bytes"]),
+        "growth": size(told["bytes_per_day"]),
+        "day": told["full_on"],
+    }
+    soon = told["free_bytes"] <= told["bytes_per_day"] * warn_days
+    yield {"what": "warning" if soon else "info", "message": catalogue.say("forecast", **words)}
+
+
+def _pruned(
+    results: Results, catalogue: Catalogue, medium: str, *, check_mode: bool, warn_days: int
+) -> t.Iterator[Entry]:
+    """Say what was removed from a medium, and what is kept there for a reason that somebody should know."""
+    place = catalogue[f"place_{medium}"]
+    kept: dict[tuple[str, str], list[str]] = {}
+    for entry in _listed(results, f"pruned_{medium}"):
+        if not entry["kept"]:
+            what = f"to_remove_{entry['rule']}" if check_mode else f"removed_{entry['rule']}"
+            yield {**entry, "what": what, "words": {"place": place}}
+        elif entry["rule"] in _TOLD_RULES:
+            kept.setdefault((entry["rule"], entry["why"]), []).append(entry["id"])
+    yield from _forecast((results.get(f"pruned_{medium}") or {}).get("forecast") or {}, place, catalogue, warn_days)
+    for (rule, why), ids in kept.items():
+        told = ids[0] if len(ids) == 1 else catalogue.say("and_more", id=ids[0], count=len(ids) - 1)
+        if rule == "not_elsewhere":
+            reason = ", ".join(catalogue[f"place_{name}"] for name in why.split(", "))
+        else:
+            reason = catalogue.worded(why)
+        message = catalogue.say(f"kept_{rule}", count=len(ids), ids=told, place=place, why=reason)
+        yield {"what": "info" if rule == "held" else "warning", "message": message}
+
+
 def _listed(results: Results, name: str, key: str = "sets") -> list[t.Any]:
     return list((results.get(name) or {}).get(key) or ())
+
+
+def verified_elsewhere(
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]], names: t.Iterable[str], *, in_vault: bool, in_cloud: bool
+) -> list[dict[str, t.Any]]:
+    """Return what step 4 has found on the other media, as ``set_prune`` takes it.
+
+    What retention has removed from the vault had been on all of them, so it lacks nowhere.
+
+    :param hosts: all hosts, with what this run has noted of each.
+    :param names: the servers.
+    :param in_vault: whether the vault is one of the others.
+    :param in_cloud: whether the cloud is.
+    """
+    vault: list[t.Mapping[str, t.Any]] = []
+    cloud: list[t.Mapping[str, t.Any]] = []
+    for variables in (hosts[name] for name in names):
+        destination = (variables.get("_backup_vaulted") or {}).get("destination") or {}
+        removed = list(destination.get("removed_sets") or ())
+        vault += [*(destination.get("sets") or ()), *removed]
+        cloud += removed
+        for name in ("_backup_looked", "_backup_audited"):
+            cloud += (variables.get(name) or {}).get("sets") or ()
+    media = [("vault", vault)] if in_vault else []
+    media += [("cloud", cloud)] if in_cloud else []
+    return [{"medium": medium, "sets": _exact(sets)} for medium, sets in media]
+
+
+def _exact(sets: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
+    """Return those of which it is known what exactly was verified."""
+    names = ("id", "tag_manifest_sha256")
+    return [{name: str(entry[name]) for name in names} for entry in sets if entry.get("tag_manifest_sha256")]
 
 
 def _all(more: t.Mapping[str, t.Any], entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[Entry]:

@@ -96,7 +96,7 @@ def test_what_restores_have_replaced_is_told_every_day_and_removed_when_its_time
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("reached", "next_step"),
-    [("run/restore-*/identity", "step4_store_media"), ("var/restore-*/delivered", "step5_restore")],
+    [("run/restore-*/identity", "step2_back_up"), ("var/restore-*/delivered", "step5_restore")],
     ids=["with its key made", "with the set delivered"],
 )
 def test_a_restore_that_was_killed_leaves_neither_key_nor_set_to_the_next_step(
@@ -110,7 +110,7 @@ def test_a_restore_that_was_killed_leaves_neither_key_nor_set_to_the_next_step(
     )
     assert killed.status < 0, killed.output
     assert left_of_a_restore(house) != []
-    if next_step == "step4_store_media":
+    if next_step == "step2_back_up":
         chosen = ["--limit", f"localhost,{FILES},{SYSTEMS_COMPUTER}"]
         predicted = house.institution.run(next_step, *chosen, "--check").report
         assert any("restore-" in line and "se borraría" in line for line in predicted)

@@ -25,6 +25,7 @@ from ..known_sets import SUSPECT, KnownSet, known_sets, tag_manifest_digest
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
+from .forecast import Forecast, forecast
 from .plan import Candidate, Circumstances, Decision, Rule, State, plan
 from .policy import DEFAULT, Policy
 
@@ -93,7 +94,10 @@ class PruneReport(SetsReport):
     """What the module that removes expired sets returns.
 
     :ivar sets: one entry per set, kept or removed.
+    :param forecast: how the medium fills; None: that is not known yet.
     """
+
+    forecast: Forecast | None = None
 
     @property
     def removed_bytes(self) -> int:
@@ -108,7 +112,18 @@ class PruneReport(SetsReport):
             + "\n"
             for entry in self.sets
         )
-        return {**super().result(), "removed_bytes": self.removed_bytes, "diff": {"prepared": lines}}
+        full_on = self.forecast.full_on if self.forecast is not None else None
+        told = (
+            {**dataclasses.asdict(self.forecast), "full_on": str(full_on) if full_on else None}
+            if self.forecast
+            else None
+        )
+        return {
+            **super().result(),
+            "removed_bytes": self.removed_bytes,
+            "forecast": told,
+            "diff": {"prepared": lines},
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +170,28 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
             continue
         for one, decision in zip(found, decisions):
             _carry_out(local, one, decision, report, check_mode=check_mode)
+    report.forecast = _forecast(local, selection, report, retention.around, check_mode=check_mode)
     return report
+
+
+def _forecast(
+    medium: LocalMedium, selection: SetSelection, report: PruneReport, around: Circumstances, *, check_mode: bool
+) -> Forecast | None:
+    """Return how the medium fills by the sets that were looked at, as if they were all; None: nobody can tell."""
+    try:
+        gone = removed_sets.removed_sets(medium, host=selection.host, source=selection.source)
+        free = medium.free_bytes() + (report.removed_bytes if check_mode else 0)
+    except BackupError:
+        return None  # Whoever needs the one or the other has told.
+    removed = [(host_clock.read(one.removed), one.bytes) for one in gone]
+    stored = [(SetId.parse(one.id).moment, one.bytes) for one in gone]
+    for entry in report.sets:
+        moment = SetId.parse(entry["id"]).moment
+        if entry["kept"] or check_mode:
+            stored.append((moment, entry["bytes"]))
+        if check_mode and entry["changed"]:
+            removed.append((around.now, entry["bytes"]))
+    return forecast(stored, removed, free_bytes=free, now=around.now.astimezone(around.zone))
 
 
 def _end_what_was_begun(medium: LocalMedium, host: str, source: str) -> None:

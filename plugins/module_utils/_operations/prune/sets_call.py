@@ -59,7 +59,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "known_misdated": {"type": "list", "elements": "str", "default": []},
     "drill_record_directory": {"type": "path"},
 }
-NOTHING: dict[str, t.Any] = {"sets": [], "failures": [], "dated_after_now": [], "removed_bytes": 0}
+NOTHING: dict[str, t.Any] = {"sets": [], "failures": [], "dated_after_now": [], "removed_bytes": 0, "forecast": None}
 _POLICY_FIELDS = [field.name for field in dataclasses.fields(Policy)]
 
 Params = t.Mapping[str, t.Any]
@@ -88,7 +88,7 @@ def _retention(params: Params) -> Retention:
     zone = find_zone(params["time_zone"])
     holds = [make_hold(options, zone) for options in params["holds"]]
     return Retention(
-        policies={str(series): _policy(options, str(series)) for series, options in params["policies"].items()},
+        policies=make_policies(params["policies"]),
         source_policies=[
             SourcePolicy(one["host"], one["source"], _policy_of(one, f"{one['host']}/{one['source']}"))
             for one in params["source_policies"]
@@ -103,15 +103,31 @@ def _retention(params: Params) -> Retention:
     )
 
 
-def _policy(options: t.Any, series: str) -> Policy:
-    """Read the policy of a series."""
-    if not isinstance(options, dict):
-        raise _refused(series, why="it is not a mapping", next_step="Write it as in the documentation of set_prune.")
-    checked = ArgumentSpecValidator(POLICY_ARGUMENTS).validate(options)
+def make_policies(policies: t.Any) -> dict[str, Policy]:
+    """Read a policy for each series, or source, as the option ``policies`` gives it.
+
+    :raises Refused: when one of them makes no sense.
+    """
+    if not isinstance(policies, t.Mapping):
+        raise _refused(
+            str(policies), why="it is not a mapping", next_step="Write it as in the documentation of set_prune."
+        )
+    return {str(name): make_policy(options, str(name)) for name, options in policies.items()}
+
+
+def make_policy(options: t.Any, subject: str) -> Policy:
+    """Read one policy.
+
+    :param subject: whose it is, for the message.
+    :raises Refused: when it makes no sense.
+    """
+    if not isinstance(options, t.Mapping):
+        raise _refused(subject, why="it is not a mapping", next_step="Write it as in the documentation of set_prune.")
+    checked = ArgumentSpecValidator(POLICY_ARGUMENTS).validate(dict(options))
     if checked.error_messages:
         why = "; ".join(checked.error_messages)
-        raise _refused(series, why=why, next_step="Correct it; set_prune's documentation has the keys of a policy.")
-    return _policy_of(checked.validated_parameters, series)
+        raise _refused(subject, why=why, next_step="Correct it; set_prune's documentation has the keys of a policy.")
+    return _policy_of(checked.validated_parameters, subject)
 
 
 def _policy_of(values: Params, subject: str) -> Policy:

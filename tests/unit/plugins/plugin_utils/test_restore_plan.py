@@ -166,6 +166,22 @@ def test_the_nearest_medium_that_has_a_set_gives_it_and_only_those_that_were_ask
     assert plan({}, ASKED, variables, "/v") == {}
 
 
+def test_of_sets_up_to_a_time_the_newest_is_meant_whichever_medium_has_it_and_of_equals_the_nearest() -> None:
+    def held(time: str) -> dict[str, t.Any]:
+        return a_set("till", id=f"srv/till/{time}", order=f"{time}+000000")
+
+    # The vault has let the days go that the cloud still has; the disk has one of long ago that is held.
+    month, day, held_one = held("20261101T030000Z"), held("20261120T030000Z"), held("20260101T030000Z")
+    asked, variables = {**ASKED, "at": "20261120T120000Z"}, {**SERVER, **CLOUD}
+    (in_cloud, on_disk) = search(ALL, asked, variables)["further_media"]
+    assert not in_cloud["only_if_none"] and not on_disk["only_if_none"]
+    found = {"sets": [month], "further_media": [{"sets": [day]}, {"sets": [held_one]}]}
+    assert (plan(found, asked, variables, "/v")["place"], plan(found, asked, variables, "/v")["set"]) == ("cloud", day)
+    equal = {"sets": [day], "further_media": [{"sets": [day]}, {"sets": [day]}]}
+    assert plan(equal, asked, variables, "/v")["place"] == "vault"
+    assert plan(found, {**asked, "place": "vault"}, variables, "/v")["set"] == month
+
+
 @pytest.mark.parametrize(
     ("values", "request_", "objections"),
     [

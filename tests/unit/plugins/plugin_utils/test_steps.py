@@ -57,7 +57,9 @@ def stored(
     has_cloud: bool = True,
     drill_policy: str = "newest",
 ) -> Entries:
-    return _steps.stored(results, ENGLISH, check_mode=check_mode, has_cloud=has_cloud, drill_policy=drill_policy)
+    return _steps.stored(
+        results, ENGLISH, check_mode=check_mode, has_cloud=has_cloud, drill_policy=drill_policy, warn_days=14
+    )
 
 
 class TestBackUp:
@@ -145,6 +147,12 @@ class TestVerify:
         assert said(verified(results)) == [("lost_source", "old")]
 
 
+class TestSwept:
+    def test_what_dead_restores_left_on_either_host_is_told_together(self) -> None:
+        results = {"swept": {"removed": ["r1"]}, "swept_systems": {"removed": ["r1", "r2"]}}
+        assert said(backed_up(results)) == [("swept", "r1, r2")]
+
+
 class TestStore:
     def test_each_set_is_told_as_far_as_it_came(self) -> None:
         results: dict[str, Result] = {
@@ -204,9 +212,59 @@ class TestStore:
         # Otherwise the task has failed, and tells it.
         assert stored({"replaced": {**result, "failed": True}}) == []
 
-    def test_what_dead_restores_left_on_either_host_is_told_together(self) -> None:
-        results = {"swept": {"removed": ["r1"]}, "swept_systems": {"removed": ["r1", "r2"]}}
-        assert said(stored(results)) == [("swept", "r1, r2")]
+    @pytest.mark.parametrize("check_mode", [False, True])
+    def test_what_expired_is_told_for_each_medium_and_what_is_kept_for_a_reason_together(
+        self, check_mode: bool
+    ) -> None:
+        def kept(set_id: str, rule: str, why: str = "") -> dict[str, t.Any]:
+            return {**one(set_id, changed=False), "kept": True, "rule": rule, "why": why}
+
+        gone = {**one(A), "kept": False, "rule": "expired", "why": ""}
+        vault = [gone, kept(B, "newest"), kept(A, "held", "Proceso 15"), kept(B, "held", "Proceso 15")]
+        disk = [gone, kept(B, "not_elsewhere", "vault, cloud"), kept(B, "daily")]
+        told = stored({"pruned_vault": {"sets": vault}, "pruned_disk": {"sets": disk}}, check_mode=check_mode)
+        what = "to_remove_expired" if check_mode else "removed_expired"
+        assert said(told) == [(what, A), ("warning", ""), (what, A), ("info", "")]
+        assert [entry["words"]["place"] for entry in told if entry["what"] == what] == [
+            "the server's disk",
+            "the vault",
+        ]
+        assert told[1]["message"] == (
+            f"on the server's disk sets are kept that are not verified on another medium (the vault, the cloud): {B}"
+        )
+        assert told[3]["message"] == f"held on the vault: 2 ({A} and 1 more). Reason: Proceso 15"
+
+    @pytest.mark.parametrize(("free", "what"), [(1500, "info"), (1400, "warning")])
+    def test_a_disk_that_will_be_full_is_told_and_soon_a_warning(self, free: int, what: str) -> None:
+        forecast = {"free_bytes": free, "bytes_per_day": 100, "full_on": "2027-01-26"}
+        (told,) = stored({"pruned_vault": {"sets": [], "forecast": forecast}})
+        assert told["what"] == what
+        assert told["message"].endswith("it grows by 100 Bytes a day: it will be full around 2027-01-26")
+        assert stored({"pruned_vault": {"sets": [], "forecast": {**forecast, "full_on": None}}}) == []
+
+    def test_what_is_verified_elsewhere_is_what_was_read_there_or_has_expired(self) -> None:
+        def exactly(set_id: str, digest: str | None) -> dict[str, t.Any]:
+            return {"id": set_id, "tag_manifest_sha256": digest, "verified": None}
+
+        variables = {
+            "_backup_vaulted": {
+                "destination": {
+                    "sets": [exactly(A, "1"), exactly(B, None)],
+                    "removed_sets": [{"id": "srv/a/20261121T030000Z", "tag_manifest_sha256": "3"}],
+                }
+            },
+            "_backup_looked": {"sets": [exactly(A, "1"), {"id": B, "changed": True}]},
+            "_backup_audited": {"skipped": True},
+        }
+        hosts: dict[str, dict[str, t.Any]] = {"srv": variables, "other": {}}
+        expired = {"id": "srv/a/20261121T030000Z", "tag_manifest_sha256": "3"}
+        here = {"id": A, "tag_manifest_sha256": "1"}
+        both = _steps.verified_elsewhere(hosts, ["srv", "other"], in_vault=True, in_cloud=True)
+        assert both == [{"medium": "vault", "sets": [here, expired]}, {"medium": "cloud", "sets": [expired, here]}]
+        assert _steps.verified_elsewhere(hosts, ["other"], in_vault=True, in_cloud=False) == [
+            {"medium": "vault", "sets": []}
+        ]
+        assert _steps.verified_elsewhere(hosts, ["srv"], in_vault=False, in_cloud=False) == []
 
     def test_that_there_is_no_cloud_is_told(self) -> None:
         assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]

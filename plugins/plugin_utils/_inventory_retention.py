@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with what an inventory says of retention: told before any step begins, not when a set is removed."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import (
+    HOLD_ARGUMENTS,
+    find_zone,
+    make_hold,
+)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.sets_call import (
+    make_policies,
+    make_policy,
+)
+from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import Text, Variables
+
+#: One for the whole institution: the vault has the sets of all servers.
+_OF_THE_INSTITUTION = ("backup_retention", "backup_holds", "backup_time_zone")
+
+Value = t.Callable[[Variables, str], t.Any]
+Worded = t.Callable[[str], str]
+Place = t.Callable[[t.Any], str]
+
+
+def retention_problems(
+    hosts: t.Mapping[str, Variables],
+    systems: str,
+    text: Text,
+    *,
+    value: Value,
+    worded: Worded,
+    place: Place,
+) -> t.Iterator[str]:
+    """Report each variable about retention that cannot be what it is.
+
+    :param hosts: those of the institution, with their variables.
+    :param systems: the systems computer.
+    :param value: returns a host's variable; None where there is none.
+    :param worded: turns a module's message into the reader's language.
+    :param place: returns where something is written in the inventory, for messages.
+    """
+    for name in _OF_THE_INSTITUTION:
+        common = value(hosts[systems], name)
+        why = _wrong(name, common)
+        if why is not None:
+            yield text["bad_retention"] % {"name": name, "host": systems, "place": place(common), "why": worded(why)}
+        for host, variables in hosts.items():
+            own = value(variables, name)
+            if own != common:
+                about = {"name": name, "host": host, "systems": systems, "place": place(own)}
+                yield text["not_institutional"] % about
+    for host, variables in hosts.items():
+        for name in ("backup_disk_retention", "backup_source_retention"):
+            given = value(variables, name)
+            why = _wrong(name, given)
+            if why is not None:
+                about = {"name": name, "host": host, "place": place(given), "why": worded(why)}
+                yield text["bad_retention"] % about
+            elif given and name == "backup_source_retention":
+                yield from _unknown_sources(given, host, variables, text, value, place)
+
+
+def _wrong(name: str, given: t.Any) -> str | None:
+    """Return what is wrong with a variable, as the module would say it; None where nothing is."""
+    if given is None or given == "":
+        return None
+    try:
+        if name == "backup_time_zone":
+            find_zone(str(given))
+        elif name == "backup_holds":
+            _read_holds(given)
+        elif name == "backup_disk_retention":
+            make_policy(given, name)
+        else:
+            make_policies(given)
+    except BackupError as error:
+        return error.message
+    return None
+
+
+def _read_holds(holds: t.Any) -> None:
+    """Read every hold.
+
+    :raises Refused: when one of them makes no sense.
+    """
+    for hold in holds if isinstance(holds, t.Sequence) and not isinstance(holds, str) else [holds]:
+        checked = ArgumentSpecValidator(HOLD_ARGUMENTS).validate(dict(hold) if isinstance(hold, t.Mapping) else {})
+        if checked.error_messages:
+            raise Refused(
+                "hold sets",
+                on=str(hold),
+                why="; ".join(checked.error_messages),
+                next_step="Correct it; set_prune's documentation has the keys of a hold.",
+            )
+        make_hold(checked.validated_parameters, datetime.timezone.utc)
+
+
+def _unknown_sources(
+    policies: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text, value: Value, place: Place
+) -> t.Iterator[str]:
+    """Name each source of ``backup_source_retention`` that the server does not have, nor had."""
+    names = [
+        str(entry["name"])
+        for variable in ("backup_databases", "backup_files", "backup_retired_sources")
+        for entry in value(variables, variable) or ()
+        if isinstance(entry, t.Mapping) and entry.get("name")
+    ]
+    for source in policies:
+        # One of several databases that an entry stands for has the entry's name before a dot.
+        if str(source) not in names and str(source).partition(".")[0] not in names:
+            nearest = difflib.get_close_matches(str(source), names, n=1, cutoff=0.0)
+            yield text["no_such_source"] % {
+                "name": "backup_source_retention",
+                "host": host,
+                "place": place(source),
+                "source": source,
+                "nearest": nearest[0] if nearest else "?",
+            }
