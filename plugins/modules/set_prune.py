@@ -13,7 +13,7 @@ short_description: Remove the sets that a retention policy keeps no longer
 version_added: 0.1.0
 description:
   - Decides about every set on a directory medium by the policy of its source, and removes those that no rule keeps.
-  - Only good sets count. A good set was verified here, or is on every medium of O(verified_elsewhere); it is not
+  - Only good sets count. A good set was verified here and is on every medium of O(verified_elsewhere); it is not
     suspect; and its last drill did not fail. Any other set never makes a good one expire.
   - It never removes the newest good set of a source, the newest set of a source, what is held (O(holds)), what a kept
     set needs, what is being read, a set that cannot be read, and a set that one of O(verified_elsewhere) lacks.
@@ -50,6 +50,8 @@ options:
       - A policy keeps V(last), so many of the newest good sets; and V(hourly), V(daily), V(weekly), V(monthly) and
         V(yearly), the first good set of each of so many hours, days, weeks (from Monday), months or years, counting
         only those that have a good set.
+      - The first set of a period is the one that was verified here first, so that a server that makes sets with an
+        earlier date, later, displaces none.
       - V(minimum_days) keeps every set until it is so many days old. V(destroy_after_days) removes a set that is older,
         even if another rule would keep it, because the law requires it.
       - A set's age is counted until the newest good set of its source was made. A source that is no longer backed up
@@ -137,7 +139,6 @@ options:
     description:
       - Other media, each with the sets that are known to be there and verified. Only a set that all of them hold, with
         exactly the same content, counts as good or is removed.
-      - Where this is given, a set need not have been verified on O(medium) itself.
     type: list
     elements: dict
     default: []
@@ -160,6 +161,11 @@ options:
             description: The SHA-256 of the tag manifest of the set that is there.
             type: str
             required: true
+  verified_here:
+    description: Whether a set must have been verified on O(medium) itself, too. If not, O(verified_elsewhere) is
+      required.
+    type: bool
+    default: true
   keep_doubtful_days:
     description: From what age a set may be removed that is suspect or whose last drill failed.
     type: int
@@ -217,6 +223,7 @@ EXAMPLES = r"""
     policies:
       default:
         last: 3
+    verified_here: false
     verified_elsewhere:
       - medium: vault
         sets: "{{ vault.sets | rejectattr('verified', 'none') }}"
@@ -243,7 +250,7 @@ sets:
           V(doubtful), it is suspect or its last drill failed, and it is older than O(keep_doubtful_days).
         - Kept by the policy are V(last), V(hourly), V(daily), V(weekly), V(monthly), V(yearly) and V(minimum_age).
         - Kept whatever the policy says are V(newest), V(held), V(locked), V(needed), V(in_use), V(clock),
-          V(no_policy), V(not_elsewhere), V(unverified), V(unreadable), V(suspect) and V(failed_drill).
+          V(misdated), V(no_policy), V(not_elsewhere), V(unverified), V(unreadable), V(suspect) and V(failed_drill).
       type: str
       sample: monthly
     why:

@@ -45,17 +45,18 @@ def lost_sources(variables: Variables, sets: t.Iterable[t.Mapping[str, t.Any]]) 
     ]
 
 
-def source_policies(hosts: t.Mapping[str, Variables], servers: t.Iterable[str]) -> list[dict[str, t.Any]]:
+def source_policies(variables: Variables, server: str) -> list[dict[str, t.Any]]:
     """List how long the sets of single sources are kept (``backup_source_retention``), as ``set_prune`` takes it.
 
-    A source of several databases stands for each of them.
+    An entry for several databases stands for each of them that has no policy of its own.
+
+    :param variables: the server's.
     """
-    return [
-        {**policy, "host": server, "source": pattern}
-        for server in servers
-        for source, policy in (hosts[server].get("backup_source_retention") or {}).items()
-        for pattern in (str(source), f"{source}.*")
-    ]
+    policies = variables.get("backup_source_retention") or {}
+    several = {str(entry["name"]) for entry in variables.get("backup_databases") or [] if entry.get("databases")}
+    own = [(str(source), policy) for source, policy in policies.items()]
+    patterns = [*own, *((f"{source}.*", policy) for source, policy in own if source in several)]
+    return [{**policy, "host": server, "source": pattern} for pattern, policy in patterns]
 
 
 def trial_servers(

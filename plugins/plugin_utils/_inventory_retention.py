@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import fnmatch
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -58,6 +59,9 @@ def retention_problems(
             if own != common:
                 about = {"name": name, "host": host, "systems": systems, "place": place(own)}
                 yield text["not_institutional"] % about
+    holds = value(hosts[systems], "backup_holds")
+    if holds and _wrong("backup_holds", holds) is None:
+        yield from _holds_of_nothing(holds, hosts, text, value, place)
     for host, variables in hosts.items():
         for name in ("backup_disk_retention", "backup_source_retention"):
             given = value(variables, name)
@@ -101,19 +105,52 @@ def _read_holds(holds: t.Any) -> None:
                 why="; ".join(checked.error_messages),
                 next_step="Correct it; set_prune's documentation has the keys of a hold.",
             )
+        for name in ("from", "to", "until"):
+            # A core before 2.19 makes a text of a list with such a date.
+            if isinstance(hold.get(name), datetime.date):
+                raise Refused(
+                    "hold sets",
+                    on=str(hold.get("reason")),
+                    why=f"the date {hold[name]} is no text",
+                    next_step='Write it in quotes, as "2026-11-22".',
+                )
         make_hold(checked.validated_parameters, datetime.timezone.utc)
+
+
+def _holds_of_nothing(
+    holds: t.Sequence[t.Mapping[str, t.Any]], hosts: t.Mapping[str, Variables], text: Text, value: Value, place: Place
+) -> t.Iterator[str]:
+    """Name each host and source that a hold names and nobody has: what it was to keep would go."""
+    sources = {name for variables in hosts.values() for name in _source_names(variables, value)}
+    for hold in holds:
+        for key, known in (("host", set(hosts)), ("source", sources)):
+            pattern = str(hold.get(key) or "")
+            # One of several databases that an entry stands for has the entry's name before a dot.
+            names = known | ({pattern} if key == "source" and pattern.partition(".")[0] in known else set())
+            if pattern and not fnmatch.filter(names, pattern):
+                nearest = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.0)
+                yield text["hold_of_nothing"] % {
+                    "place": place(hold),
+                    "pattern": pattern,
+                    "nearest": nearest[0] if nearest else "?",
+                }
+
+
+def _source_names(variables: Variables, value: Value) -> list[str]:
+    """Return the names of a server's sources, also of those that are retired."""
+    return [
+        str(entry["name"])
+        for variable in ("backup_databases", "backup_files", "backup_retired_sources")
+        for entry in value(variables, variable) or ()
+        if isinstance(entry, t.Mapping) and entry.get("name")
+    ]
 
 
 def _unknown_sources(
     policies: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text, value: Value, place: Place
 ) -> t.Iterator[str]:
     """Name each source of ``backup_source_retention`` that the server does not have, nor had."""
-    names = [
-        str(entry["name"])
-        for variable in ("backup_databases", "backup_files", "backup_retired_sources")
-        for entry in value(variables, variable) or ()
-        if isinstance(entry, t.Mapping) and entry.get("name")
-    ]
+    names = _source_names(variables, value)
     for source in policies:
         # One of several databases that an entry stands for has the entry's name before a dot.
         if str(source) not in names and str(source).partition(".")[0] not in names:

@@ -27,6 +27,12 @@ RETENTION_REASONS = {
     ),
     "this host does not know it": "este equipo no la conoce",
     "{text} is not a date": "{text} no es una fecha",
+    "{set} is dated in the future": "{set} tiene fecha del futuro",
+    "something was recorded of it at {time}, which is in the future": (
+        "hay algo anotado de ella a las {time}, que es el futuro"
+    ),
+    "the key {text} is no text": "la clave {text} no es un texto",
+    "the date {text} is no text": "la fecha {text} no es un texto",
     "sets are removed from directories only": "solo se borran copias de directorios",
     "it is less than 0": "es menor que 0",
     "it is not a mapping": "no es una lista de claves y valores",
@@ -43,6 +49,10 @@ RETENTION_STEPS = {
         "Nombre una copia, un equipo, una fuente o un período (from, to)."
     ),
     "Correct from and to.": "Corrija from y to.",
+    'Write it in quotes, as "400.10": without them, YAML makes a number of it.': (
+        'Escríbala entre comillas, como "400.10": sin ellas, YAML la vuelve un número.'
+    ),
+    'Write it in quotes, as "2026-11-22".': 'Escríbala entre comillas, como "2026-11-22".',
     "Give numbers of 0 or more.": "Dé números de 0 o más.",
     (
         "Say how many sets to keep (last, hourly, daily, weekly, monthly, yearly), or for how many days (minimum_days)."

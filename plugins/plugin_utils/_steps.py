@@ -16,6 +16,8 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._report import si
 Results = t.Mapping[str, Result]
 #: Policies of drills by which ``restore_drill`` itself says what is overdue.
 _BY_INTERVAL = ("interval", "full_interval")
+#: Why ``set_prune`` has removed what was good.
+_EXPIRED_RULES = ("expired", "destroyed")
 #: Why ``set_prune`` keeps sets that somebody should know about.
 _TOLD_RULES = ("held", "clock", "no_policy", "not_elsewhere", "unverified", "unreadable")
 
@@ -26,7 +28,7 @@ def backed_up(
     """Return what step 2 has done.
 
     :param results: ``databases`` and ``files``, of the dumps; ``found``, what ``database_info`` has, or a dump beside;
-        ``swept`` and ``swept_systems``.
+        ``replaced``, ``swept`` and ``swept_systems``.
     :param sources: how many the inventory names.
     """
     sets = [entry for name in ("databases", "files") for entry in _listed(results, name)]
@@ -38,16 +40,14 @@ def backed_up(
         *([] if sources else [_warning(catalogue["no_sources"])]),
         *_all({"what": "gone", "id": ""}, _listed(results, "databases", "gone")),
         *_unprotected(results.get("found") or {}, catalogue),
+        *_replaced(results.get("replaced") or {}, catalogue, check_mode=check_mode),
         *swept([results.get("swept") or {}, results.get("swept_systems") or {}], check_mode=check_mode),
         *([] if encrypted else [_warning(catalogue["unencrypted"])]),
     ]
 
 
 def _unprotected(found: Result, catalogue: Catalogue) -> t.Iterator[Entry]:
-    """Name databases that no source covers, and servers that could not be looked into.
-
-    Step 4 reports what restores have kept.
-    """
+    """Name databases that no source covers, and servers that could not be looked into."""
     for entry in found.get("unprotected") or ():
         yield _warning(
             catalogue.say(
@@ -136,8 +136,8 @@ def stored(
 ) -> list[Entry]:
     """Return what step 4 has done.
 
-    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``replaced``, ``pruned_disk``
-        and ``pruned_vault``, of the tasks of these names.
+    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk`` and
+        ``pruned_vault``, of the tasks of these names.
     :param warn_days: how many days before a medium is full is a warning.
     """
     audits = [results.get(name) or {} for name in ("looked", "audited")]
@@ -161,7 +161,6 @@ def stored(
         *([{"what": "cloud_without_versions"}] if no_versions else []),
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
-        *_replaced(results.get("replaced") or {}, catalogue, check_mode=check_mode),
         *_pruned(results, catalogue, "disk", check_mode=check_mode, warn_days=warn_days),
         *_pruned(results, catalogue, "vault", check_mode=check_mode, warn_days=warn_days),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
@@ -225,29 +224,28 @@ def _listed(results: Results, name: str, key: str = "sets") -> list[t.Any]:
     return list((results.get(name) or {}).get(key) or ())
 
 
-def verified_elsewhere(
-    hosts: t.Mapping[str, t.Mapping[str, t.Any]], names: t.Iterable[str], *, in_vault: bool, in_cloud: bool
-) -> list[dict[str, t.Any]]:
-    """Return what step 4 has found on the other media, as ``set_prune`` takes it.
+def verified_elsewhere(variables: t.Mapping[str, t.Any], *, in_vault: bool, in_cloud: bool) -> list[dict[str, t.Any]]:
+    """Return what step 4 has found of a server on the other media, as ``set_prune`` takes it.
 
-    What retention has removed from the vault had been on all of them, so it lacks nowhere.
+    What has expired in the vault had been on all of them, so it lacks nowhere. What did not restore is good nowhere.
 
-    :param hosts: all hosts, with what this run has noted of each.
-    :param names: the servers.
+    :param variables: the server's, with what this run has registered.
     :param in_vault: whether the vault is one of the others.
     :param in_cloud: whether the cloud is.
     """
-    vault: list[t.Mapping[str, t.Any]] = []
-    cloud: list[t.Mapping[str, t.Any]] = []
-    for variables in (hosts[name] for name in names):
-        destination = (variables.get("_backup_vaulted") or {}).get("destination") or {}
-        removed = list(destination.get("removed_sets") or ())
-        vault += [*(destination.get("sets") or ()), *removed]
-        cloud += removed
-        for name in ("_backup_looked", "_backup_audited"):
-            cloud += (variables.get(name) or {}).get("sets") or ()
-    media = [("vault", vault)] if in_vault else []
-    media += [("cloud", cloud)] if in_cloud else []
+    destination = (variables.get("_backup_vaulted") or {}).get("destination") or {}
+    in_order = [one for one in destination.get("sets") or () if (one.get("drill") or {}).get("outcome") != "failed"]
+    useless = {one["id"] for one in destination.get("sets") or ()} - {one["id"] for one in in_order}
+    expired = [one for one in destination.get("removed_sets") or () if one["rule"] in _EXPIRED_RULES]
+    audited = [
+        one
+        for name in ("_backup_looked", "_backup_audited")
+        for one in (variables.get(name) or {}).get("sets") or ()
+        if one["id"] not in useless
+    ]
+    # What has expired is no longer in the vault: there, nobody asks for it.
+    media = [("vault", [*in_order, *expired])] if in_vault else []
+    media += [("cloud", [*audited, *(expired if in_vault else [])])] if in_cloud else []
     return [{"medium": medium, "sets": _exact(sets)} for medium, sets in media]
 
 

@@ -197,10 +197,18 @@ class LocalMedium(Medium):
         """
 
     @abc.abstractmethod
-    def unread(self, set_id: SetId) -> contextlib.AbstractContextManager[None]:
-        """Let nobody begin to hold a set as :meth:`reading` does.
+    def check_unread(self, set_id: SetId) -> None:
+        """Check that nobody holds a set as :meth:`reading` does.
 
-        :raises LockHeld: when somebody does already.
+        :raises LockHeld: when somebody does.
+        """
+
+    @abc.abstractmethod
+    def remove_unread(self, set_id: SetId, note: t.Callable[[], None]) -> None:
+        """Remove a set as :meth:`remove` does, unless somebody is reading it.
+
+        :param note: called when nothing can keep it any more, before it stops being listed; what it raises does.
+        :raises LockHeld: when somebody is reading it, or works on its source.
         """
 
     @abc.abstractmethod

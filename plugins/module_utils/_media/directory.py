@@ -161,13 +161,32 @@ class DirectoryMedium(LocalMedium):
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield
 
+    def check_unread(self, set_id: SetId) -> None:
+        with self._unread(set_id):
+            pass
+
+    def remove_unread(self, set_id: SetId, note: t.Callable[[], None]) -> None:
+        with self.locked(set_id.host, set_id.source), self._unread(set_id):
+            note()
+            self._take_away(set_id)
+
     @contextlib.contextmanager
-    def unread(self, set_id: SetId) -> t.Iterator[None]:
+    def _unread(self, set_id: SetId) -> t.Iterator[None]:
+        """Let nobody begin to read a set.
+
+        :raises LockHeld: when somebody does already.
+        """
         with contextlib.ExitStack() as stack:
             try:
-                # For writing, which NFS wants of whoever locks alone (flock(2), NFS details).
-                stream = stack.enter_context(open(self._first_file(set_id), "r+b"))
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stream = stack.enter_context(open(self._first_file(set_id), "rb"))
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    if error.errno != errno.EBADF:
+                        raise
+                    # NFS lets only whoever opened it for writing lock alone (flock(2), NFS details).
+                    writable = stack.enter_context(open(self._first_file(set_id), "r+b"))
+                    fcntl.flock(writable, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LockHeld(
                     "remove a set",
@@ -259,12 +278,15 @@ class DirectoryMedium(LocalMedium):
 
     def remove(self, set_id: SetId) -> None:
         with self.locked(set_id.host, set_id.source):
-            path = self.path(set_id)
-            leaving = os.path.join(os.path.dirname(path), f".{set_id.time}{PARTIAL_SUFFIX}")
-            with self._as_backup_error(f"remove the set {set_id}"):
-                os.rename(path, leaving)
-                durable.sync_directory(os.path.dirname(path))
-                shutil.rmtree(leaving)
+            self._take_away(set_id)
+
+    def _take_away(self, set_id: SetId) -> None:
+        path = self.path(set_id)
+        leaving = os.path.join(os.path.dirname(path), f".{set_id.time}{PARTIAL_SUFFIX}")
+        with self._as_backup_error(f"remove the set {set_id}"):
+            os.rename(path, leaving)
+            durable.sync_directory(os.path.dirname(path))
+            shutil.rmtree(leaving)
 
     def set_aside(self, set_id: SetId) -> str:
         rejected = os.path.join(self.root, ".rejected", set_id.host, set_id.source)

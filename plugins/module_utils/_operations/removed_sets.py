@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, describe_os_error
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._system import durable
+from ansible_collections.infitulua.backup.plugins.module_utils._system import durable, host_clock
 
 _DIRECTORY = ".removed"
 _SUFFIX = ".jsonl"
@@ -87,9 +87,10 @@ def _read(path: str) -> t.Iterator[RemovedSet]:
     for line in lines:
         try:
             entry = json.loads(line)
-            removed = RemovedSet(**entry)
+            removed = RemovedSet(**{**entry, "bytes": int(entry["bytes"])})
             SetId.parse(removed.id)
-        except (ValueError, TypeError, AttributeError, RecursionError, BackupError):
+            host_clock.read(removed.removed)
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, BackupError):
             continue  # Half a line: a crash came between.
         yield removed
 

@@ -73,17 +73,17 @@ def test_what_restores_have_replaced_is_told_every_day_and_removed_when_its_time
         path.mkdir()
         (path / "nota.txt").write_text("de antes")
     try:
-        chosen = ("--limit", f"localhost,{FILES},{SYSTEMS_COMPUTER}")
-        kept = house.institution.run("step4_store_media", *chosen)
+        chosen = ("--limit", f"localhost,{FILES},{SYSTEMS_COMPUTER}", "-e", "backup_run_id=dia-1")
+        kept = house.institution.run("step2_back_up", *chosen)
         assert (kept.status, kept.changed) == (0, 0), kept.output
         for path in (old, recent):
             assert any("se conserva lo reemplazado" in line and str(path) in line for line in kept.report)
         limit = (*chosen, "-e", "backup_restore_keep_replaced_days=30")
-        predicted = house.institution.run("step4_store_media", "--check", *limit)
+        predicted = house.institution.run("step2_back_up", "--check", *limit)
         assert (predicted.status, predicted.changed) == (0, 1), predicted.output
         assert any("se borraría lo reemplazado" in line and str(old) in line for line in predicted.report)
         assert old.exists()
-        removed = house.institution.run("step4_store_media", *limit)
+        removed = house.institution.run("step2_back_up", *limit)
         assert (removed.status, removed.changed) == (0, 1), removed.output
         assert any("borrado lo reemplazado" in line and str(old) in line for line in removed.report)
         assert recent.exists()

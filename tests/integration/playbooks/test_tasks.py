@@ -14,12 +14,11 @@ from tests.integration.playbooks.ran_tasks import RanTask, module_calls
 MOST_OF_A_SERVER = 15
 MOST_OF_SYSTEMS_COMPUTER = 20
 MOST_OF_A_STEP = 6
-# Once a run, on the systems computer, in the turn of the first server: its clock, in step 2 what interrupted restores
-# and drills left there, in step 4 what has expired in the vault.
+# Once a run, on the systems computer, in the turn of the first server: its clock, and in step 2 what interrupted
+# restores and drills left there.
 ONCE_A_RUN = (
     "Mirar el del computador de sistemas",
     "REALIZAR COPIA DE SEGURIDAD | Borrar del computador de sistemas lo que dejaron",
-    "ALMACENAR MEDIOS | Borrar de la bóveda lo que cumplió su plazo de conservación",
 )
 MOST_OF_A_RESTORE = 10
 

@@ -10,6 +10,7 @@ rest of the objects there is reported, and never trusted.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -32,6 +33,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
+from ..removed_sets import removed_sets
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
@@ -111,7 +113,8 @@ def audit_sets(
         except BackupError as error:
             audit.report.fail(set_id, error)
     if selection.ids is None:
-        audit.look_at_unknown({set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)})
+        unknown = {set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)}
+        audit.look_at_unknown(audit.without_expired(unknown, selection))
         audit.tell_strays(listing)
     return audit.report
 
@@ -158,6 +161,24 @@ class _Audit:
             self._tell_others(set_id, places, contents, bag.expected_digests(expected))
         except BackupError as error:
             self.report.fail(set_id, error)
+
+    def without_expired(
+        self, unknown: dict[SetId, dict[str, Place]], selection: SetSelection
+    ) -> dict[SetId, dict[str, Place]]:
+        """Leave out what retention has removed from the reference, and was read here before: it is no stranger."""
+        local = self._reference.local
+        removed = removed_sets(local, host=selection.host, source=selection.source) if local is not None else []
+        digests = {(one.id, one.tag_manifest_sha256) for one in removed}
+        ids = {one.id for one in removed}
+        left = {}
+        for set_id, places in unknown.items():
+            receipt = None
+            if str(set_id) in ids:
+                with contextlib.suppress(BackupError):
+                    receipt = self._store.receipt(set_id, places)
+            if receipt is None or (str(set_id), receipt.tag_manifest_sha256) not in digests:
+                left[set_id] = places
+        return left
 
     def look_at_unknown(self, unknown: dict[SetId, dict[str, Place]]) -> None:
         """Look at what presents itself as sets that the reference does not hold, newest first."""
@@ -214,7 +235,7 @@ class _Audit:
         except Unreadable as error:
             raise self._withheld(set_id, error) from error
         if self._check_mode:
-            self.report.sets.append({"id": str(set_id), "changed": True})
+            self.report.sets.append({"id": str(set_id), "changed": True, "tag_manifest_sha256": content})
             return contents
         verification = self._verify(set_id, contents)
         receipt = self._store.write_receipt(contents, verification)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.temporary_files import (
     Abandoned,
     remove_abandoned,
@@ -55,6 +57,8 @@ NOTHING: dict[str, list[object]] = {
     "removed": [],
 }
 
+_TOLD_REMOVED = datetime.timedelta(days=90)
+
 Params = t.Mapping[str, t.Any]
 Listed = dict[str, t.Any]
 
@@ -70,7 +74,7 @@ def call(params: Params, *, check_mode: bool) -> Answer:
         with make_medium({"type": "directory", "path": params["except_those_in"]}) as medium:
             there = _list(params, medium)
         left_out += [entry["id"] for entry in [*there["sets"], *there["removed_sets"]]]
-        excepted["excepted"] = there
+        excepted["excepted"] = _told(there)
     try:
         report, listed = _copy(params, left_out, check_mode=check_mode)
     except BackupError as error:
@@ -87,10 +91,22 @@ def _list(params: Params, medium: Medium) -> Listed:
     there = SetSelection(host=params["host"], source=params["source"])
     listed = list_sets(medium, there, drill_record=params["drill_record_directory"]).result()
     removed = removed_sets(medium.local, host=there.host, source=there.source) if medium.local is not None else []
+    listed_ids = {entry["id"] for entry in listed["sets"]}
     return {
         **{name: listed[name] for name in ("sets", "failures", "dated_after_now")},
-        "removed_sets": [{"id": one.id, "tag_manifest_sha256": one.tag_manifest_sha256} for one in removed],
+        # One that is there all the same has come back, or was never removed in the end.
+        "removed_sets": [
+            {"id": one.id, "tag_manifest_sha256": one.tag_manifest_sha256, "rule": one.rule, "removed": one.removed}
+            for one in removed
+            if one.id not in listed_ids
+        ],
     }
+
+
+def _told(listed: Listed) -> Listed:
+    """Return a list as it is told: of what was removed long ago, nobody has anything any more."""
+    since = host_clock.write(host_clock.now() - _TOLD_REMOVED)
+    return {**listed, "removed_sets": [one for one in listed["removed_sets"] if one["removed"] >= since]}
 
 
 def _copy(params: Params, excepted: t.Iterable[str], *, check_mode: bool) -> tuple[CopiesReport, Listed]:
@@ -116,4 +132,4 @@ def _copy(params: Params, excepted: t.Iterable[str], *, check_mode: bool) -> tup
             check_mode=check_mode,
             only_fit=params["only_fit"],
         )
-        return report, {"destination": _list(params, destination)} if params["list_destination"] else {}
+        return report, {"destination": _told(_list(params, destination))} if params["list_destination"] else {}

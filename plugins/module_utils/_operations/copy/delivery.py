@@ -86,13 +86,17 @@ class Delivery:
         :raises BackupError: when the identity does not fit, or a medium fails.
         """
         clock = time.monotonic()
+        with self.origin.reading(self.set_id):
+            copied = self._run()
+        return dataclasses.replace(copied, seconds=round(time.monotonic() - clock, 3))
+
+    def _run(self) -> Copied:
         # Before a key is tried on it: a bad set must not pass for a key that does not fit.
         local = self.origin.local if self.options.verify_origin else None
         verification = self._verify(local) if local is not None else None
         with self._explained(f"to {self.destination.describe()}"):
             is_needed = self._is_needed()
-        copied = self._deliver(verification) if is_needed else self._delivered_before()
-        return dataclasses.replace(copied, seconds=round(time.monotonic() - clock, 3))
+        return self._deliver(verification) if is_needed else self._delivered_before()
 
     def prepare(self, directory: str, verification: set_verification.Verification | None = None) -> LocalMedium:
         """Verify the set and encrypt it anew, in the destination itself if that is a directory on this host.
@@ -105,7 +109,8 @@ class Delivery:
         """
         ready = self.destination.local or DirectoryMedium(path=os.path.join(directory, DELIVERED))
         if self.origin.local is not None:
-            self._encrypt(self.origin.local, ready, verification)
+            with self.origin.reading(self.set_id):
+                self._encrypt(self.origin.local, ready, verification)
             return ready
         fetched = DirectoryMedium(path=os.path.join(directory, FETCHED))
         options = CopyOptions(allowed_signers=self.options.allowed_signers)

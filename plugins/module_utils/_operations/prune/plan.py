@@ -38,6 +38,7 @@ class Rule(enum.Enum):
     HELD = "held"
     LOCKED = "locked"
     CLOCK = "clock"
+    MISDATED = "misdated"
     NO_POLICY = "no_policy"
     NEWEST = "newest"
     LAST = "last"
@@ -70,6 +71,10 @@ class Candidate:
     """One set, with what a decision needs.
 
     :param moment: when it was made, by the order of its source (see :mod:`~._sets.order`); None: nobody knows.
+    :param named: when it was made, by its id; None: that is in the future, or nobody asks. A clock that was ahead stays
+        in the order of what came after, and one that was set back in an id: what either of the two keeps is kept.
+    :param arrived: when it was first verified on this medium; None: that is not known. Of the sets of a day, or of a
+        year, the first to arrive stays: what a server dates back, later, displaces none.
     :param state: what is known of it.
     :param policy: that of its source; None: it has none.
     :param needs: the sets without which it cannot be restored.
@@ -82,6 +87,8 @@ class Candidate:
     moment: datetime.datetime | None
     state: State
     policy: Policy | None
+    named: datetime.datetime | None = None
+    arrived: datetime.datetime | None = None
     needs: frozenset[SetId] = frozenset()
     locked_until: datetime.datetime | None = None
     late: bool = False
@@ -134,7 +141,12 @@ def plan(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Decis
     good = [one for one in candidates if one.state is State.GOOD and one.moment is not None]
     decisions: dict[SetId, Decision] = {}
     local = [(one, one.moment.astimezone(around.zone)) for one in good if one.moment is not None]
-    kept_by_policy = {policy: _kept_by(policy, local) for policy in {one.policy for one in good} if policy is not None}
+    named = [(one, one.named.astimezone(around.zone)) for one in good if one.named not in (None, one.moment)]
+    kept_by_policy = {
+        policy: {**_kept_by(policy, _by_either(local, named)), **_kept_by(policy, local)}
+        for policy in {one.policy for one in good}
+        if policy is not None
+    }
     wrong = _wrong_clock(candidates, around)
     for one in candidates:
         decisions[one.set_id] = (
@@ -150,7 +162,9 @@ def plan(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Decis
 def _protected(one: Candidate, around: Circumstances) -> Decision | None:
     """Keep what is held or locked."""
     for hold in around.holds:
-        if (hold.until is None or around.now < hold.until) and hold.covers(one.set_id, one.moment or one.set_id.moment):
+        moments = (one.moment or one.set_id.moment, one.named or one.set_id.moment)
+        is_over = hold.until is not None and hold.until <= around.now
+        if not is_over and any(hold.covers(one.set_id, moment) for moment in moments):
             return Decision(one.set_id, Rule.HELD, hold.reason)
     if one.locked_until is not None and around.now < one.locked_until:
         return Decision(one.set_id, Rule.LOCKED, host_clock.write(one.locked_until))
@@ -161,16 +175,16 @@ def _wrong_clock(candidates: t.Sequence[Candidate], around: Circumstances) -> st
     """Return what shows that this host's clock, or that of the source's host, is wrong; empty if nothing does."""
     late = [one.set_id for one in candidates if one.late]
     if late:
-        return str(late[0])
+        return f"{late[0]} is dated in the future"
     if around.newest_record is not None and host_clock.is_after(around.newest_record, around.now):
-        return host_clock.write(around.newest_record)
+        return f"something was recorded of it at {host_clock.write(around.newest_record)}, which is in the future"
     return ""
 
 
 def _kept_by(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime]]) -> dict[SetId, Rule]:
     """Return the good sets that a policy's counts keep, each with the first count that does.
 
-    :param good: each with its local time.
+    :param good: each with its local time, from the oldest to the newest.
     """
     kept: dict[SetId, Rule] = {}
     for name, count in policy.counts:
@@ -180,18 +194,29 @@ def _kept_by(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime
             chosen = [one for one, _local in good[-count:]]
         else:
             in_period = _PERIODS[name]
-            first_of: dict[t.Hashable, Candidate] = {}
+            first_of: dict[t.Any, tuple[datetime.datetime, Candidate]] = {}
             for one, local in good:
-                first_of.setdefault(in_period(local), one)
-            chosen = list(first_of.values())[-count:]
+                period, arrived = in_period(local), one.arrived or local
+                if period not in first_of or arrived < first_of[period][0]:
+                    first_of[period] = (arrived, one)
+            chosen = [first_of[period][1] for period in sorted(first_of)[-count:]]
         for one in chosen:
             kept.setdefault(one.set_id, Rule(name))
     return kept
 
 
-#: Which hour, day, week, month or year a local time is in. An hour that comes twice, when the clocks go back, is two.
-_PERIODS: dict[str, t.Callable[[datetime.datetime], t.Hashable]] = {
-    "hourly": lambda local: (local.toordinal(), local.hour, local.utcoffset()),
+def _by_either(
+    local: t.Sequence[tuple[Candidate, datetime.datetime]], named: t.Sequence[tuple[Candidate, datetime.datetime]]
+) -> list[tuple[Candidate, datetime.datetime]]:
+    """Return the sets with the times of their ids, where these differ from those of their order."""
+    times = {one.set_id: time for one, time in named}
+    return [(one, times.get(one.set_id, time)) for one, time in local]
+
+
+#: Which hour, day, week, month or year a local time is in; they sort as they come. An hour that comes twice, when the
+#: clocks go back, is two.
+_PERIODS: dict[str, t.Callable[[datetime.datetime], t.Any]] = {
+    "hourly": lambda local: (local.toordinal(), local.hour, -(local.utcoffset() or datetime.timedelta())),
     "daily": lambda local: local.toordinal(),
     "weekly": lambda local: (local.toordinal() - 1) // 7,  # Day 1 was a Monday.
     "monthly": lambda local: (local.year, local.month),
@@ -208,12 +233,12 @@ def _by_policy(
     if one.policy is None:
         return Decision(one.set_id, Rule.NO_POLICY) if one.state is State.GOOD else _by_state(one)
     if one.moment is None:
-        return Decision(one.set_id, Rule.CLOCK, str(one.set_id))
-    age = _age(one.moment, good, around)
+        return Decision(one.set_id, Rule.MISDATED)
+    age = _age(max(one.moment, one.named or one.moment), good, around)
     if age is None:  # There is no good set after it.
         return _by_state(one) if one.state is not State.GOOD else Decision(one.set_id, Rule.NEWEST)
     destroy = one.policy.destroy_after_days
-    if destroy is not None and age > datetime.timedelta(days=destroy):
+    if destroy is not None and one.state in (State.GOOD, *_DOUBTFUL) and age > datetime.timedelta(days=destroy):
         return Decision(one.set_id, Rule.DESTROYED)
     if one.state is State.GOOD:
         rule = kept_by_policy[one.policy].get(one.set_id)

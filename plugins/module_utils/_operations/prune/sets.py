@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import errno
 import fnmatch
 import itertools
 import typing as t
@@ -66,7 +67,8 @@ class Retention:
     :param policies: by series; :data:`~.policy.DEFAULT` for those that have none.
     :param source_policies: go before those; of several that fit, the first.
     :param around: what the decisions about every source depend on.
-    :param elsewhere: a set counts only if each of these has it too. Where there are any, that is verification enough.
+    :param elsewhere: a set counts only if each of these has it too.
+    :param verified_here: whether it must have been verified on this medium, too.
     :param known_misdated: ids of sets dated after now that somebody knows about.
     :param drills: the record of drills, where this host has it.
     """
@@ -75,6 +77,7 @@ class Retention:
     source_policies: t.Sequence[SourcePolicy]
     around: Circumstances
     elsewhere: t.Sequence[Elsewhere] = ()
+    verified_here: bool = True
     known_misdated: t.Collection[str] = ()
     drills: DrillRecord | None = None
 
@@ -215,13 +218,16 @@ def _look_at(medium: LocalMedium, known: KnownSet, description: Description | No
     verification = set_verification.recall(medium, set_id)
     state, why = _state(known, digest, verification is not None, retention)
     time = known.position.time
+    is_late = host_clock.is_after(set_id.moment, retention.around.now)
     series = description.series if description is not None else None
     candidate = Candidate(
         set_id,
         SetId(set_id.host, set_id.source, time).moment if time else None,
         state,
         retention.policy_of(set_id, series),
-        late=host_clock.is_after(set_id.moment, retention.around.now) and str(set_id) not in retention.known_misdated,
+        named=None if is_late else set_id.moment,
+        arrived=host_clock.read(verification.first) if verification is not None else None,
+        late=is_late and str(set_id) not in retention.known_misdated,
         why=why,
     )
     size = description.stored_bytes if description is not None else 0
@@ -240,7 +246,7 @@ def _state(known: KnownSet, digest: str | None, is_verified_here: bool, retentio
     lacking = [other.name for other in retention.elsewhere if other.sets.get(str(known.set_id)) != digest]
     if lacking:
         return State.NOT_ELSEWHERE, ", ".join(lacking)
-    if not is_verified_here and not retention.elsewhere:
+    if not is_verified_here and (retention.verified_here or not retention.elsewhere):
         return State.UNVERIFIED, ""
     return State.GOOD, ""
 
@@ -287,12 +293,23 @@ def _remove(medium: LocalMedium, found: _Found, decision: Decision, *, check_mod
 
     :raises LockHeld: when somebody is reading it, or works on its source.
     """
+    if check_mode:
+        medium.check_unread(decision.set_id)
+        return
     removed = removed_sets.RemovedSet(
         str(decision.set_id), found.digest or "", host_clock.write(host_clock.now()), decision.rule.value, found.bytes
     )
-    with medium.unread(decision.set_id):
-        if check_mode:
-            return
+    late: list[BackupError] = []
+
+    def note() -> None:
+        try:
+            removed_sets.note(medium, removed)
+        except BackupError as error:
+            if getattr(error.__cause__, "errno", None) != errno.ENOSPC:
+                raise
+            late.append(error)  # There will be room for it when the set is gone.
+
+    medium.remove_unread(decision.set_id, note)
+    if late:
         removed_sets.note(medium, removed)
-        medium.remove(decision.set_id)
     set_verification.forget(medium, decision.set_id)

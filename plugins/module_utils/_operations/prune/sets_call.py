@@ -55,6 +55,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
             },
         },
     },
+    "verified_here": {"type": "bool", "default": True},
     "keep_doubtful_days": {"type": "int", "default": 90},
     "known_misdated": {"type": "list", "elements": "str", "default": []},
     "drill_record_directory": {"type": "path"},
@@ -98,6 +99,7 @@ def _retention(params: Params) -> Retention:
             Elsewhere(one["medium"], {entry["id"]: entry["tag_manifest_sha256"] for entry in one["sets"]})
             for one in params["verified_elsewhere"]
         ],
+        verified_here=params["verified_here"],
         known_misdated=frozenset(params["known_misdated"]),
         drills=DrillRecord(params["drill_record_directory"]) if params["drill_record_directory"] else None,
     )
@@ -112,6 +114,13 @@ def make_policies(policies: t.Any) -> dict[str, Policy]:
         raise _refused(
             str(policies), why="it is not a mapping", next_step="Write it as in the documentation of set_prune."
         )
+    for name in policies:
+        if not isinstance(name, str):
+            raise _refused(
+                str(name),
+                why=f"the key {name} is no text",
+                next_step='Write it in quotes, as "400.10": without them, YAML makes a number of it.',
+            )
     return {str(name): make_policy(options, str(name)) for name, options in policies.items()}
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, SetInvalid, Unreadable
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium, Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
@@ -65,7 +63,7 @@ def verify_sets(
         remembered = local is not None and (check_mode or set_verification.remember(local, set_id, verification))
         report.sets.append(
             {
-                **dataclasses.asdict(verification),
+                **{name: value for name, value in vars(verification).items() if name != "first_verified"},
                 "engine": description.engine,
                 "series": description.series,
                 "changed": remembered and not known,

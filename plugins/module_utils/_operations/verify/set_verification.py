@@ -43,6 +43,7 @@ class Verification:
     :param bytes: how many bytes were read and hashed.
     :param tag_manifest_sha256: names the exact content.
     :param signed: whether a signature was demanded and found good.
+    :param first_verified: when exactly this content first passed here, as far as is remembered; empty: with this one.
     """
 
     id: str
@@ -51,6 +52,12 @@ class Verification:
     seconds: float
     tag_manifest_sha256: str
     signed: bool
+    first_verified: str = ""
+
+    @property
+    def first(self) -> str:
+        """When exactly this content first passed."""
+        return self.first_verified or self.verified
 
 
 def verify(
@@ -192,6 +199,10 @@ def remember(medium: Medium, set_id: SetId, verification: Verification) -> bool:
     if local is None:
         return False
     path = _path(local, set_id)
+    before = _read(path)
+    if before is not None and before[0].tag_manifest_sha256 == verification.tag_manifest_sha256:
+        first = min(before[0].first, verification.first)
+        verification = dataclasses.replace(verification, first_verified=first)
     try:
         receipt = {**dataclasses.asdict(verification), _FILES: _files_as_they_lie(local, set_id)}
         durable.make_directories(os.path.dirname(path), below=local.root)
@@ -209,19 +220,30 @@ def recall(medium: Medium, set_id: SetId, *, signed: bool = False) -> Verificati
     local = medium.local
     if local is None:
         return None
+    remembered = _read(_path(local, set_id))
+    if remembered is None:
+        return None
+    verification, files = remembered
     try:
-        with open(_path(local, set_id), encoding="utf-8") as stream:
-            receipt = json.load(stream)
-        files = receipt.pop(_FILES)
-        verification = Verification(**receipt)
         unchanged = (
             files == _files_as_they_lie(local, set_id)
             and verification.id == str(set_id)
             and verification.tag_manifest_sha256 == bag.tag_manifest_digest(local.contents(set_id))
         )
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, BackupError):
+    except (OSError, ValueError, BackupError):
         return None
     return verification if unchanged and (verification.signed or not signed) else None
+
+
+def _read(path: str) -> tuple[Verification, t.Any] | None:
+    """Return a remembered verification, and the files as they lay then."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            receipt = json.load(stream)
+        files = receipt.pop(_FILES)
+        return Verification(**receipt), files
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None
 
 
 def forget(medium: Medium, set_id: SetId) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import pytest
@@ -13,19 +14,23 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
 
 GROUPS = {"servers": ["srv"], "systems_computer": ["pc"]}
+TEXT = catalogue("en").texts
 SOURCES = {"backup_databases": [{"name": "contabilidad"}, {"name": "servidor", "databases": ["*"]}]}
 POLICY = {"daily": 14, "monthly": "12", "minimum_days": 3}
 
 
 def problems(everywhere: dict[str, t.Any], server: dict[str, t.Any] | None = None) -> list[str]:
     hosts = {"pc": {"backup_language": "en", **everywhere}, "srv": {**SOURCES, **everywhere, **(server or {})}}
-    return _inventory_check.problems(hosts, GROUPS, catalogue("en"))
+    return _inventory_check.problems(hosts, GROUPS, TEXT)
 
 
 def test_what_is_in_order_has_no_problems() -> None:
     everywhere = {
         "backup_retention": {"400.8": POLICY, "default": {"last": 3, "destroy_after_days": 3650}},
-        "backup_holds": [{"source": "conta*", "from": "2026-01-01", "reason": "Proceso 15"}],
+        "backup_holds": [
+            {"source": "conta*", "from": "2026-01-01", "reason": "Proceso 15"},
+            {"source": "servidor.nomina", "host": "*", "reason": "Proceso 16"},
+        ],
         "backup_time_zone": "America/Bogota",
         "backup_disk_retention": {"last": 2},
     }
@@ -44,6 +49,13 @@ def test_what_is_in_order_has_no_problems() -> None:
         ({"backup_holds": [{"source": "a"}]}, ["backup_holds of pc", "reason"]),
         ({"backup_holds": {"reason": "r"}}, ["backup_holds of pc", "names no sets"]),
         ({"backup_holds": "a"}, ["backup_holds of pc", "reason"]),
+        ({"backup_retention": {400.1: POLICY}}, ["backup_retention of pc", "400.1", "quotes"]),
+        (
+            {"backup_holds": [{"source": "*", "from": datetime.date(2026, 1, 1), "reason": "r"}]},
+            ["2026-01-01", "quotes"],
+        ),
+        ({"backup_holds": [{"source": "contabilidda", "reason": "r"}]}, ["contabilidda", "did you mean contabilidad?"]),
+        ({"backup_holds": [{"host": "serv", "reason": "r"}]}, ["serv", "did you mean srv?"]),
         ({"backup_holds": [{"reason": "r", "source": "a", "til": "2026-01-01"}]}, ["backup_holds of pc", "til"]),
         ({"backup_time_zone": "America/Tulua"}, ["backup_time_zone of pc", "America/Tulua"]),
     ],
@@ -73,8 +85,13 @@ def test_a_rule_of_a_server_that_makes_no_sense_is_told(server: dict[str, t.Any]
 
 
 def test_a_source_of_several_databases_has_its_policy_for_each() -> None:
-    hosts = {"srv": {"backup_source_retention": {"servidor": {"last": 2}}}, "other": {}}
-    assert _inventory.source_policies(hosts, ["srv", "other"]) == [
-        {"host": "srv", "source": "servidor", "last": 2},
-        {"host": "srv", "source": "servidor.*", "last": 2},
+    own = {"servidor": {"last": 2}, "servidor.nomina": {"yearly": 10}, "contabilidad": {"last": 5}}
+    found = _inventory.source_policies({**SOURCES, "backup_source_retention": own}, "srv")
+    assert [(one["source"], one.get("last")) for one in found] == [
+        ("servidor", 2),
+        ("servidor.nomina", None),  # Its own goes before that of its entry.
+        ("contabilidad", 5),
+        ("servidor.*", 2),
     ]
+    assert {one["host"] for one in found} == {"srv"}
+    assert _inventory.source_policies({}, "srv") == []

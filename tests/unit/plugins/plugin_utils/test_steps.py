@@ -147,7 +147,29 @@ class TestVerify:
         assert said(verified(results)) == [("lost_source", "old")]
 
 
-class TestSwept:
+class TestCleanedUp:
+    @pytest.mark.parametrize(
+        ("entry", "check_mode", "what"),
+        [
+            ({"removed": True, "in_use": None}, False, "replaced_removed"),
+            ({"removed": True, "in_use": None}, True, "to_remove_replaced"),
+            ({"removed": False, "in_use": "joe"}, False, "replaced_in_use"),
+            ({"removed": False, "in_use": None}, False, "replaced_kept"),
+        ],
+    )
+    def test_what_restores_replaced_is_told(self, entry: dict[str, t.Any], check_mode: bool, what: str) -> None:
+        result = {"replaced": [{**entry, "source": "a", "bytes": 5, "name": "a__1", "since": "2026-11-22"}]}
+        (told,) = backed_up({"replaced": result}, check_mode=check_mode)
+        assert (told["what"], told["words"]["user"]) == (what, entry["in_use"] or "")
+
+    def test_where_nothing_is_removed_what_could_not_be_seen_is_a_warning(self) -> None:
+        result: dict[str, t.Any] = {"failures": [{"source": "a", "message": "no answer"}]}
+        assert messages(backed_up({"replaced": result})) == [
+            "a: could not list the data that restores have kept: no answer"
+        ]
+        # Otherwise the task has failed, and tells it.
+        assert backed_up({"replaced": {**result, "failed": True}}) == []
+
     def test_what_dead_restores_left_on_either_host_is_told_together(self) -> None:
         results = {"swept": {"removed": ["r1"]}, "swept_systems": {"removed": ["r1", "r2"]}}
         assert said(backed_up(results)) == [("swept", "r1, r2")]
@@ -190,28 +212,6 @@ class TestStore:
         drilled = {"sets": [one(B, newest=True, drill={"outcome": "passed"})]}
         assert stored({"vaulted": {"destination": drilled}}) == []
 
-    @pytest.mark.parametrize(
-        ("entry", "check_mode", "what"),
-        [
-            ({"removed": True, "in_use": None}, False, "replaced_removed"),
-            ({"removed": True, "in_use": None}, True, "to_remove_replaced"),
-            ({"removed": False, "in_use": "joe"}, False, "replaced_in_use"),
-            ({"removed": False, "in_use": None}, False, "replaced_kept"),
-        ],
-    )
-    def test_what_restores_replaced_is_told(self, entry: dict[str, t.Any], check_mode: bool, what: str) -> None:
-        result = {"replaced": [{**entry, "source": "a", "bytes": 5, "name": "a__1", "since": "2026-11-22"}]}
-        (told,) = stored({"replaced": result}, check_mode=check_mode)
-        assert (told["what"], told["words"]["user"]) == (what, entry["in_use"] or "")
-
-    def test_where_nothing_is_removed_what_could_not_be_seen_is_a_warning(self) -> None:
-        result: dict[str, t.Any] = {"failures": [{"source": "a", "message": "no answer"}]}
-        assert messages(stored({"replaced": result})) == [
-            "a: could not list the data that restores have kept: no answer"
-        ]
-        # Otherwise the task has failed, and tells it.
-        assert stored({"replaced": {**result, "failed": True}}) == []
-
     @pytest.mark.parametrize("check_mode", [False, True])
     def test_what_expired_is_told_for_each_medium_and_what_is_kept_for_a_reason_together(
         self, check_mode: bool
@@ -243,28 +243,26 @@ class TestStore:
         assert stored({"pruned_vault": {"sets": [], "forecast": {**forecast, "full_on": None}}}) == []
 
     def test_what_is_verified_elsewhere_is_what_was_read_there_or_has_expired(self) -> None:
-        def exactly(set_id: str, digest: str | None) -> dict[str, t.Any]:
-            return {"id": set_id, "tag_manifest_sha256": digest, "verified": None}
+        def exactly(set_id: str, digest: str | None, **more: t.Any) -> dict[str, t.Any]:
+            return {"id": set_id, "tag_manifest_sha256": digest, **more}
 
+        failed = "srv/a/20261123T030000Z"
+        gone, doubtful = "srv/a/20261121T030000Z", "srv/a/20261120T030000Z"
+        in_vault = [exactly(A, "1"), exactly(B, None), exactly(failed, "2", drill={"outcome": "failed"})]
+        removed = [exactly(gone, "3", rule="expired"), exactly(doubtful, "4", rule="doubtful")]
         variables = {
-            "_backup_vaulted": {
-                "destination": {
-                    "sets": [exactly(A, "1"), exactly(B, None)],
-                    "removed_sets": [{"id": "srv/a/20261121T030000Z", "tag_manifest_sha256": "3"}],
-                }
-            },
-            "_backup_looked": {"sets": [exactly(A, "1"), {"id": B, "changed": True}]},
+            "_backup_vaulted": {"destination": {"sets": in_vault, "removed_sets": removed}},
+            "_backup_looked": {"sets": [exactly(A, "1"), {"id": B, "changed": True}, exactly(failed, "2")]},
             "_backup_audited": {"skipped": True},
         }
-        hosts: dict[str, dict[str, t.Any]] = {"srv": variables, "other": {}}
-        expired = {"id": "srv/a/20261121T030000Z", "tag_manifest_sha256": "3"}
-        here = {"id": A, "tag_manifest_sha256": "1"}
-        both = _steps.verified_elsewhere(hosts, ["srv", "other"], in_vault=True, in_cloud=True)
-        assert both == [{"medium": "vault", "sets": [here, expired]}, {"medium": "cloud", "sets": [expired, here]}]
-        assert _steps.verified_elsewhere(hosts, ["other"], in_vault=True, in_cloud=False) == [
-            {"medium": "vault", "sets": []}
+        assert _steps.verified_elsewhere(variables, in_vault=True, in_cloud=True) == [
+            {"medium": "vault", "sets": [exactly(A, "1"), exactly(gone, "3")]},
+            {"medium": "cloud", "sets": [exactly(A, "1"), exactly(gone, "3")]},
         ]
-        assert _steps.verified_elsewhere(hosts, ["srv"], in_vault=False, in_cloud=False) == []
+        assert _steps.verified_elsewhere(variables, in_vault=False, in_cloud=True) == [
+            {"medium": "cloud", "sets": [exactly(A, "1")]}
+        ]
+        assert _steps.verified_elsewhere({}, in_vault=True, in_cloud=False) == [{"medium": "vault", "sets": []}]
 
     def test_that_there_is_no_cloud_is_told(self) -> None:
         assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]

@@ -73,6 +73,8 @@ def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]
                 state=State.GOOD if choose.random() < 0.75 else choose.choice(list(State)),
                 needs=frozenset(choose.sample(earlier, 1)) if earlier and choose.random() < 0.1 else frozenset(),
                 locked_until=moment + choose.randint(0, 400) * DAY if choose.random() < 0.1 else None,
+                named=moment + choose.randint(-40, 40) * DAY if choose.random() < 0.1 else moment,
+                arrived=moment + choose.randint(0, 3000) * DAY if choose.random() < 0.2 else moment,
             )
         )
     now = moments[-1] + datetime.timedelta(minutes=choose.randint(0, 60 * 24 * 500))
@@ -102,8 +104,8 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
         assert one.moment is not None
         return one.moment
 
-    def same(name: str, one: Candidate, other: Candidate) -> bool:
-        a, b = (moment(each).astimezone(around.zone) for each in (one, other))
+    def same(name: str, a: datetime.datetime, b: datetime.datetime) -> bool:
+        a, b = (each.astimezone(around.zone) for each in (a, b))
         if name == "hourly":
             return (a.date(), a.hour, a.utcoffset()) == (b.date(), b.hour, b.utcoffset())
         if name == "weekly":
@@ -113,21 +115,27 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
             == (b.timetuple()[: {"daily": 3, "monthly": 2, "yearly": 1}[name]])
         )
 
-    def counts_for(one: Candidate, name: str, count: int) -> bool:
-        later = [other for other in good if moment(other) > moment(one)]
+    def counts_for(one: Candidate, name: str, count: int, time: t.Callable[[Candidate], datetime.datetime]) -> bool:
         if name == "last":
-            return len(later) < count
-        if any(same(name, one, other) for other in good if moment(other) < moment(one)):
+            return len([other for other in good if moment(other) > moment(one)]) < count
+        fellows = [other for other in good if same(name, time(one), time(other))]
+        # The first to arrive represents them; of those that arrived together, the one that was made first.
+        if min(fellows, key=lambda other: (other.arrived or time(other), moment(other))) is not one:
             return False
-        distinct: list[Candidate] = []
-        for other in later:
-            if not same(name, one, other) and not any(same(name, other, seen) for seen in distinct):
-                distinct.append(other)
+        distinct: list[datetime.datetime] = []
+        for other in good:
+            later = time(other) > time(one) and not same(name, time(one), time(other))
+            if later and not any(same(name, time(other), seen) for seen in distinct):
+                distinct.append(time(other))
         return len(distinct) < count
+
+    def named(one: Candidate) -> datetime.datetime:
+        return one.named or moment(one)
 
     def stays(one: Candidate) -> bool:
         if any(
-            hold.covers(one.set_id, moment(one)) and (hold.until or around.now + DAY) > around.now
+            (hold.covers(one.set_id, moment(one)) or hold.covers(one.set_id, named(one)))
+            and (hold.until or around.now + DAY) > around.now
             for hold in around.holds
         ):
             return True
@@ -135,13 +143,18 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
             return True
         if one is candidates[-1] or not good or moment(one) >= moment(good[-1]) or one.policy is None:
             return True
-        age = min(around.now, moment(good[-1])) - moment(one)
-        if one.policy.destroy_after_days is not None and age > one.policy.destroy_after_days * DAY:
+        made = max(moment(one), named(one))
+        if made >= moment(good[-1]):
+            return True
+        age = min(around.now, moment(good[-1])) - made
+        counted = one.state in (State.GOOD, State.SUSPECT, State.FAILED_DRILL)
+        if counted and one.policy.destroy_after_days is not None and age > one.policy.destroy_after_days * DAY:
             return False
         if age < one.policy.minimum_days * DAY:
             return True
         if one.state is State.GOOD:
-            return any(counts_for(one, name, count) for name, count in one.policy.counts if count)
+            counts = [(name, count) for name, count in one.policy.counts if count]
+            return any(counts_for(one, name, count, time) for name, count in counts for time in (moment, named))
         doubtful = one.state in (State.SUSPECT, State.FAILED_DRILL)
         return not (doubtful and age > around.keep_doubtful_days * DAY)
 
@@ -187,6 +200,38 @@ def test_pruning_every_day_leaves_what_pruning_once_at_the_end_leaves(zone: date
     assert left == kept(every, Circumstances(every[-1].moment + DAY / 2, zone))
 
 
+def test_sets_that_a_server_dates_back_later_displace_none_that_were_there() -> None:
+    policy = Policy(daily=14, weekly=8, monthly=12, yearly=10)
+    genuine = [a_set(START + day * DAY, policy, arrived=START + day * DAY) for day in range(400)]
+    now = START + 400 * DAY
+    around = Circumstances(now, BOGOTA)
+    left = kept(genuine, around)
+    midnights = [one.moment.astimezone(BOGOTA).replace(hour=0, second=1) for one in left if one.moment is not None]
+    forged = [a_set(moment, policy, arrived=now) for moment in midnights]
+    forged += [a_set(START - year * 365 * DAY, policy, arrived=now) for year in range(1, 20)]
+    together = sorted([*left, *forged], key=lambda one: t.cast(datetime.datetime, one.moment))
+    found = kept(together, around)
+    assert {one.set_id for one in left} <= {one.set_id for one in found}
+
+
+def test_one_clock_that_was_ahead_makes_what_came_after_neither_one_day_nor_unheld() -> None:
+    policy = Policy(daily=90)
+    wrong = START + 60 * DAY
+    before = [a_set(START + day * DAY, policy, named=START + day * DAY) for day in range(5)]
+    # Whatever is made after it names it, and so has its time in the order, until that has passed.
+    after = [
+        Candidate(SetId.at("srv", "contabilidad", START + day * DAY), wrong, State.GOOD, policy, START + day * DAY)
+        for day in range(5, 70)
+    ]
+    candidates = [*before, a_set(wrong, policy, named=wrong), *after]
+    now = START + 70 * DAY
+    assert len(kept(candidates, Circumstances(now, BOGOTA))) == len(candidates)
+    hold = make_hold({"reason": "r", "from": "2026-12-01", "to": "2026-12-31"}, BOGOTA)
+    decisions = plan(candidates, Circumstances(now, BOGOTA, [hold]))
+    # Besides, what the wrong time says is within the period, or not: either is enough.
+    assert len([one for one in decisions if one.rule is Rule.HELD]) >= 31
+
+
 def test_a_month_is_the_month_that_people_mean() -> None:
     policy = Policy(monthly=2)
     # 2026-12-01 02:00 UTC is still November in Bogotá.
@@ -215,6 +260,8 @@ def test_a_set_that_is_not_good_makes_no_good_one_expire_and_stays_while_it_may_
     later = [good, bad, *(a_set(START + day * DAY, policy) for day in (40, 400))]
     doubtful = state in (State.SUSPECT, State.FAILED_DRILL)
     assert rules(later, around) == ["expired", "doubtful" if doubtful else state.value, "expired", "newest"]
+    destroying = [dataclasses.replace(one, policy=Policy(last=1, destroy_after_days=30)) for one in later]
+    assert rules(destroying, around)[1] == ("destroyed" if doubtful else state.value)
     soon = dataclasses.replace(around, keep_doubtful_days=500)
     assert plan(later, soon)[1].why == "because"
 
@@ -226,6 +273,8 @@ def test_nothing_is_removed_while_a_clock_looks_wrong() -> None:
     expired = ["expired"] * 4 + ["newest"]
     assert rules(candidates, Circumstances(now, BOGOTA)) == expired
     assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now + DAY)) == ["clock"] * 5
+    unknown = dataclasses.replace(candidates[2], moment=None)
+    assert rules([*candidates[:2], unknown, *candidates[3:]], Circumstances(now, BOGOTA))[2] == "misdated"
     assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now)) == expired
     late = dataclasses.replace(candidates[2], late=True)
     assert rules([*candidates, late], Circumstances(now, BOGOTA))[0] == "clock"

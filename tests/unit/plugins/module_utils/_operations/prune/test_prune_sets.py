@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -107,6 +108,8 @@ def test_what_was_removed_is_written_down_with_its_exact_content(vault: Director
     assert removed_sets.removed_sets(vault, host="another") == []
     path = Path(vault.root, ".removed", core.HOST, core.SOURCE + ".jsonl")
     with path.open("a", encoding="utf-8") as stream:
+        for change in ({"removed": "yesterday"}, {"bytes": "many"}, {"id": "../x"}, {"more": 1}):
+            stream.write(json.dumps({**dataclasses.asdict(written[0]), **change}) + "\n")
         stream.write('{"id": "half a li')
     assert removed_sets.removed_sets(vault) == written
     removed_sets.note(vault, written[0])
@@ -131,13 +134,15 @@ def test_only_what_every_other_medium_holds_verified_counts_or_is_removed(
     disk = core.medium_at(tmp_path / "disk")
     core.write_sets(disk, *DAYS)  # Never verified here.
     assert set(rules(prune(disk, check_mode=True)[0])) == {"unverified", "newest"}
+    everywhere = [{"medium": "vault", "sets": digests(disk)}]
+    assert set(rules(prune(disk, check_mode=True, verified_elsewhere=everywhere)[0])) == {"unverified", "newest"}
     known = digests(disk)
     other = {**known[1], "tag_manifest_sha256": "0" * 64}
     elsewhere = [
         {"medium": "vault", "sets": [known[0], other, *known[2:6]]},
         {"medium": "cloud", "sets": known[:5]},
     ]
-    result, failure = prune(disk, verified_elsewhere=elsewhere)
+    result, failure = prune(disk, verified_elsewhere=elsewhere, verified_here=False)
     assert failure == ""
     assert rules(result) == ["expired", "not_elsewhere", "expired", "last", "newest", "not_elsewhere", "newest"]
     assert [entry["why"] for entry in result["sets"] if entry["rule"] == "not_elsewhere"] == ["vault", "cloud"]
@@ -178,6 +183,44 @@ def test_what_is_being_read_is_not_removed_and_check_mode_knows(vault: Directory
     assert rules(prune(vault)[0]) == ["expired", "last", "newest"]
 
 
+def test_while_another_run_works_on_a_source_nothing_of_it_is_removed_or_written_down(vault: DirectoryMedium) -> None:
+    with vault.locked(core.HOST, core.SOURCE):
+        done, failure = prune(vault)
+    assert (set(rules(done)), failure) == ({"in_use", "last", "newest"}, "")
+    assert removed_sets.removed_sets(vault) == []
+    assert there(vault) == DAYS
+
+
+def test_whoever_owns_the_sets_removes_them_without_being_root(vault: DirectoryMedium, tmp_path: Path) -> None:
+    core.need_root()
+    subprocess.run(["chown", "-R", "65534:65534", vault.root], check=True)
+    for path in (tmp_path, *tmp_path.parents[:3]):
+        path.chmod(path.stat().st_mode | 0o011)
+    child = os.fork()
+    if not child:
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            _done, failure = prune(vault)
+            os._exit(0 if failure == "" else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert there(vault) == DAYS[5:]
+
+
+def test_the_set_that_was_verified_first_represents_its_day_however_often_it_is_verified_again(
+    vault: DirectoryMedium,
+) -> None:
+    first = vault.sets()[0]
+    before = set_verification.recall(vault, first)
+    assert before is not None
+    verification, _description = set_verification.verify(vault, first)
+    set_verification.remember(vault, first, dataclasses.replace(verification, verified="2999-01-01T00:00:00Z"))
+    again = set_verification.recall(vault, first)
+    assert again is not None and (again.verified, again.first) == ("2999-01-01T00:00:00Z", before.verified)
+
+
 def test_nothing_is_removed_where_a_set_is_dated_after_now_unless_that_is_known(vault: DirectoryMedium) -> None:
     ahead = host_clock.now() + datetime.timedelta(days=300)
     [late] = core.write_sets(vault, SetId.at("h", "s", ahead).time)
@@ -185,7 +228,8 @@ def test_nothing_is_removed_where_a_set_is_dated_after_now_unless_that_is_known(
     result, _failure = prune(vault)
     assert set(rules(result)) == {"clock"}
     assert result["dated_after_now"] == [str(late)]
-    assert rules(prune(vault, check_mode=True, known_misdated=[str(late)])[0])[:5] == ["expired"] * 5
+    told = prune(vault, check_mode=True, known_misdated=[str(late)])[0]
+    assert rules(told).count("expired") >= 5 and "clock" not in rules(told)
 
 
 def test_nothing_is_removed_while_this_clock_says_less_than_what_it_wrote_down(
