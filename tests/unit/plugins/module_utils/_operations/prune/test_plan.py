@@ -60,7 +60,7 @@ def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]
     span = choose.choice([2, 40, 400, 3650]) * 24 * 60
     minutes = sorted(choose.sample(range(span), min(count, span)))
     moments = [START + datetime.timedelta(minutes=minute) for minute in minutes]
-    policies: list[Policy | None] = [some_policy(choose) for _ in range(choose.choice([1, 1, 2]))]
+    policies: list[Policy | None] = [some_policy(choose) for _policy in range(choose.choice([1, 1, 2]))]
     if choose.random() < 0.1:
         policies.append(None)
     candidates: list[Candidate] = []
