@@ -43,6 +43,7 @@ options:
     description:
       - The directory of the vault, which determines the sets that the store must hold and their content.
       - The sets are selected among those of the vault.
+      - Sets that M(infitulua.backup.set_prune) has removed from it, and that were audited before, are not reported.
     type: path
     required: true
   status_file:

@@ -252,7 +252,7 @@ excepted:
   description:
     - What M(infitulua.backup.set_info) returns for O(except_those_in), O(host) and O(source).
     - A set there that cannot be read is not left out.
-    - It has C(sets), C(failures), C(dated_after_now) and C(removed_sets), like RV(destination).
+    - It has C(sets), C(failures), C(dated_after_now) and C(removed_sets), as RV(destination) has.
   returned: with O(except_those_in), if it can be listed
   type: dict
   sample: {"sets": [], "failures": [], "dated_after_now": [], "removed_sets": []}
@@ -280,7 +280,8 @@ destination:
       sample: []
     removed_sets:
       description:
-        - The sets that M(infitulua.backup.set_prune) has removed from it, each with C(id) and C(tag_manifest_sha256).
+        - The sets that M(infitulua.backup.set_prune) removed from it in the last 90 days and that are not there again,
+          each with C(id), C(tag_manifest_sha256), C(rule) and C(removed) (UTC).
         - Only of directory media.
       type: list
       elements: dict

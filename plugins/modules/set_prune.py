@@ -3,25 +3,25 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove the sets that a retention policy keeps no longer."""
+"""Remove the sets that their retention policy no longer keeps."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: set_prune
-short_description: Remove the sets that a retention policy keeps no longer
+short_description: Remove the sets that their retention policy no longer keeps
 version_added: 0.1.0
 description:
   - Decides about every set on a directory medium by the policy of its source, and removes those that no rule keeps.
   - Only good sets count. A good set was verified here and is on every medium of O(verified_elsewhere); it is not
     suspect; and its last drill did not fail. Any other set never makes a good one expire.
-  - It never removes the newest good set of a source, the newest set of a source, what is held (O(holds)), what a kept
-    set needs, what is being read, a set that cannot be read, and a set that one of O(verified_elsewhere) lacks.
+  - It never removes the newest good set of a source, the newest set of a source, what is held (O(holds)), what is being
+    read, a set that cannot be read, and an otherwise good set that one of O(verified_elsewhere) lacks.
   - It removes nothing of a source while a clock looks wrong, that is, while one of its sets is dated in the future, or
-    something was recorded of it later than now.
+    a record of it is dated in the future.
   - A removed set first stops being listed, and then its files go. Its id, the SHA-256 of its tag manifest, the time and
-    the rule are recorded before in C(.removed) below the medium's root, so that M(infitulua.backup.set_copy) does not
-    copy it there again (O(infitulua.backup.set_copy#module:except_those_in)).
+    the rule are recorded first, in C(.removed/<host>/<source>.jsonl) below the medium's root, so that
+    M(infitulua.backup.set_copy) does not copy it there again (O(infitulua.backup.set_copy#module:except_those_in)).
   - A source that fails does not stop the others.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -47,11 +47,11 @@ options:
     description:
       - The policy of each records series, by its code (TRD). V(default) is the policy of every other series.
       - A set of a series without a policy is kept.
-      - A policy keeps V(last), so many of the newest good sets; and V(hourly), V(daily), V(weekly), V(monthly) and
+      - A policy keeps V(last), that many of the newest good sets; and V(hourly), V(daily), V(weekly), V(monthly) and
         V(yearly), the first good set of each of so many hours, days, weeks (from Monday), months or years, counting
         only those that have a good set.
-      - The first set of a period is the one that was verified here first, so that a server that makes sets with an
-        earlier date, later, displaces none.
+      - The first set of a period is the one that was verified here first, so a server that later makes sets with
+        earlier dates cannot displace it.
       - V(minimum_days) keeps every set until it is so many days old. V(destroy_after_days) removes a set that is older,
         even if another rule would keep it, because the law requires it.
       - A set's age is counted until the newest good set of its source was made. A source that is no longer backed up
@@ -132,13 +132,13 @@ options:
         type: str
         required: true
   time_zone:
-    description: Whose hours, days, weeks, months and years count, as in C(/usr/share/zoneinfo).
+    description: The time zone whose hours, days, weeks, months and years count, as in C(/usr/share/zoneinfo).
     type: str
     default: America/Bogota
   verified_elsewhere:
     description:
       - Other media, each with the sets that are known to be there and verified. Only a set that all of them hold, with
-        exactly the same content, counts as good or is removed.
+        exactly the same content, counts as good.
     type: list
     elements: dict
     default: []
@@ -148,22 +148,16 @@ options:
         type: str
         required: true
       sets:
-        description: The sets, as M(infitulua.backup.set_info) or M(infitulua.backup.set_audit) returns them.
+        description:
+          - The sets, as M(infitulua.backup.set_info) or M(infitulua.backup.set_audit) returns them, each with C(id) and
+            C(tag_manifest_sha256). A set without C(tag_manifest_sha256) is ignored, because it is not verified.
+          - With C(drill), a set whose last drill failed does not count as good here either.
         type: list
         elements: dict
         required: true
-        suboptions:
-          id:
-            description: The set's id.
-            type: str
-            required: true
-          tag_manifest_sha256:
-            description: The SHA-256 of the tag manifest of the set that is there.
-            type: str
-            required: true
   verified_here:
-    description: Whether a set must have been verified on O(medium) itself, too. If not, O(verified_elsewhere) is
-      required.
+    description: Whether a set must have been verified on O(medium) itself, too. V(false) has no effect while
+      O(verified_elsewhere) is empty.
     type: bool
     default: true
   keep_doubtful_days:
@@ -171,7 +165,7 @@ options:
     type: int
     default: 90
   known_misdated:
-    description: The ids of sets dated in the future that are known, so that they do not stop everything.
+    description: The ids of sets dated in the future that you know about. They do not stop removal.
     type: list
     elements: str
     default: []
@@ -180,12 +174,14 @@ options:
     type: path
 seealso:
   - module: infitulua.backup.set_info
+  - module: infitulua.backup.set_audit
   - module: infitulua.backup.set_copy
+  - module: infitulua.backup.set_verify
   - module: infitulua.backup.replaced_prune
 """
 
 EXAMPLES = r"""
-- name: Keep a fortnight of days, eight weeks, a year of months and ten years in the vault
+- name: Keep 14 daily, 8 weekly, 12 monthly and 10 yearly sets in the vault
   infitulua.backup.set_prune:
     medium:
       type: directory
@@ -214,6 +210,15 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
+- name: List what the vault has of this server
+  infitulua.backup.set_info:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    host: srv-financiero
+  delegate_to: sistemas
+  register: vault
+
 - name: Keep on a server's disk the last three sets that the vault has too
   infitulua.backup.set_prune:
     medium:
@@ -226,7 +231,7 @@ EXAMPLES = r"""
     verified_here: false
     verified_elsewhere:
       - medium: vault
-        sets: "{{ vault.sets | rejectattr('verified', 'none') }}"
+        sets: "{{ vault.sets }}"
 """
 
 RETURN = r"""
@@ -248,22 +253,35 @@ sets:
       description:
         - Why. Removed sets have V(expired), no rule keeps it; V(destroyed), it is older than V(destroy_after_days); or
           V(doubtful), it is suspect or its last drill failed, and it is older than O(keep_doubtful_days).
-        - Kept by the policy are V(last), V(hourly), V(daily), V(weekly), V(monthly), V(yearly) and V(minimum_age).
-        - Kept whatever the policy says are V(newest), V(held), V(locked), V(needed), V(in_use), V(clock),
-          V(misdated), V(no_policy), V(not_elsewhere), V(unverified), V(unreadable), V(suspect) and V(failed_drill).
+        - Kept by the policy are V(last), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly), the count that keeps
+          it; and V(minimum_age), it is younger than V(minimum_days).
+        - V(newest), it is the newest good set of its source, or its newest set.
+        - V(held), a hold names it; RV(sets[].why) is its reason.
+        - V(in_use), a restore, drill or copy is reading it, or another run is working on its source.
+        - V(clock), a clock looks wrong, so nothing of the source is removed.
+        - V(misdated), it is one of O(known_misdated), so its age is unknown.
+        - V(no_policy), neither its series nor V(default) has a policy.
+        - V(not_elsewhere), another medium lacks it (RV(sets[].lacking)).
+        - V(unverified), it was not verified on O(medium).
+        - V(unreadable), its C(backup.json) or its tag manifest cannot be read.
+        - V(suspect) and V(failed_drill), it is not old enough yet for O(keep_doubtful_days).
       type: str
       sample: monthly
     why:
-      description: More of that, such as the reason of a hold, or the medium that lacks the set; empty if there is no
-        more.
+      description: More of that, such as the reason of a hold; empty if there is no more.
       type: str
-      sample: ""
+      sample: Proceso disciplinario 2026-15
+    lacking:
+      description: The media of O(verified_elsewhere) that do not have it.
+      type: list
+      elements: str
+      sample: []
     series:
       description: The records series (TRD code); empty if it cannot be read.
       type: str
       sample: "400.8"
     bytes:
-      description: The size of its payload files.
+      description: The size of its payload files; 0 if it cannot be read.
       type: int
       sample: 73402100
     changed:
@@ -277,9 +295,8 @@ removed_bytes:
   sample: 734021000
 forecast:
   description:
-    - How the medium fills, from what was stored and removed in the last four weeks; null if the oldest known set is
-      less than a week old.
-    - With O(host) or O(source), only those sets are counted.
+    - How the medium fills, from how much of it was free in the last four weeks; null if less than a week is known.
+    - Each run records how much is free, at most once in six hours, in C(.free_space.jsonl) below the medium's root.
   returned: always
   type: dict
   contains:
@@ -288,7 +305,7 @@ forecast:
       type: int
       sample: 48318382080
     bytes_per_day:
-      description: By how many bytes it grows each day; negative if more is removed than stored.
+      description: By how many bytes it fills each day; negative if it empties.
       type: int
       sample: 734021000
     full_on:

@@ -111,7 +111,7 @@ def _read_holds(holds: t.Any) -> None:
                 raise Refused(
                     "hold sets",
                     on=str(hold.get("reason")),
-                    why=f"the date {hold[name]} is no text",
+                    why=f"the date {hold[name]} is not a string",
                     next_step='Write it in quotes, as "2026-11-22".',
                 )
         make_hold(checked.validated_parameters, datetime.timezone.utc)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 RETENTION_ACTIONS = {
     "apply retention": "aplicar los plazos de conservación",
-    "hold sets": "retener copias",
+    "hold sets": "proteger copias del borrado",
     "record that a set is removed": "anotar que se borra una copia",
     "read the record of removed sets": "leer el registro de copias borradas",
     "remove a set": "borrar una copia",
     "remove expired sets": "borrar las copias vencidas",
-    "use a retention policy": "usar una regla de conservación",
+    "use a retention policy": "usar un plazo de conservación",
     "use a time zone": "usar una zona horaria",
 }
 RETENTION_REASONS = {
@@ -28,11 +28,11 @@ RETENTION_REASONS = {
     "this host does not know it": "este equipo no la conoce",
     "{text} is not a date": "{text} no es una fecha",
     "{set} is dated in the future": "{set} tiene fecha del futuro",
-    "something was recorded of it at {time}, which is in the future": (
-        "hay algo anotado de ella a las {time}, que es el futuro"
+    "a record of this source is dated {time}, in the future": (
+        "un registro de esta fuente tiene fecha {time}, que todavía no llega"
     ),
-    "the key {text} is no text": "la clave {text} no es un texto",
-    "the date {text} is no text": "la fecha {text} no es un texto",
+    "the key {text} is not a string": "la clave {text} no es un texto entre comillas",
+    "the date {text} is not a string": "la fecha {text} no es un texto entre comillas",
     "sets are removed from directories only": "solo se borran copias de directorios",
     "it is less than 0": "es menor que 0",
     "it is not a mapping": "no es una lista de claves y valores",
@@ -71,10 +71,10 @@ RETENTION_STEPS = {
     "Give a number of days.": "Dé un número de días.",
     "Write it as in the documentation of set_prune.": "Escríbala como en la documentación de set_prune.",
     "Correct it; set_prune's documentation has the keys of a policy.": (
-        "Corríjala; la documentación de set_prune tiene las claves de una regla."
+        "Corríjala; la documentación de set_prune tiene las claves de un plazo."
     ),
     "Correct it; set_prune's documentation has the keys of a hold.": (
-        "Corríjala; la documentación de set_prune tiene las claves de una retención."
+        "Corríjala; la documentación de set_prune tiene las claves de una protección."
     ),
     "Make that directory writable; the set was not removed.": (
         "Deje escribir en ese directorio; la copia no se borró."

@@ -16,10 +16,8 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._report import si
 Results = t.Mapping[str, Result]
 #: Policies of drills by which ``restore_drill`` itself says what is overdue.
 _BY_INTERVAL = ("interval", "full_interval")
-#: Why ``set_prune`` has removed what was good.
-_EXPIRED_RULES = ("expired", "destroyed")
 #: Why ``set_prune`` keeps sets that somebody should know about.
-_TOLD_RULES = ("held", "clock", "no_policy", "not_elsewhere", "unverified", "unreadable")
+_REPORTED_RULES = ("held", "clock", "no_policy", "not_elsewhere", "unverified", "unreadable")
 
 
 def backed_up(
@@ -133,12 +131,14 @@ def stored(
     has_cloud: bool,
     drill_policy: str,
     warn_days: int,
+    has_retention: bool,
 ) -> list[Entry]:
     """Return what step 4 has done.
 
     :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk`` and
         ``pruned_vault``, of the tasks of these names.
     :param warn_days: how many days before a medium is full is a warning.
+    :param has_retention: whether the inventory says how long sets are kept in the vault.
     """
     audits = [results.get(name) or {} for name in ("looked", "audited")]
     audited = [entry for audit in audits for entry in audit.get("sets") or ()]
@@ -162,7 +162,16 @@ def stored(
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
         *_pruned(results, catalogue, "disk", check_mode=check_mode, warn_days=warn_days),
-        *_pruned(results, catalogue, "vault", check_mode=check_mode, warn_days=warn_days),
+        *_pruned(
+            results,
+            catalogue,
+            "vault",
+            check_mode=check_mode,
+            warn_days=warn_days,
+            # Where there is no retention at all, that is told once.
+            reported=[rule for rule in _REPORTED_RULES if has_retention or rule != "no_policy"],
+        ),
+        *([] if has_retention else [{"what": "info", "message": catalogue["no_retention"]}]),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
     ]
 
@@ -198,24 +207,28 @@ def _forecast(told: t.Mapping[str, t.Any], place: str, catalogue: Catalogue, war
 
 
 def _pruned(
-    results: Results, catalogue: Catalogue, medium: str, *, check_mode: bool, warn_days: int
+    results: Results,
+    catalogue: Catalogue,
+    medium: str,
+    *,
+    check_mode: bool,
+    warn_days: int,
+    reported: t.Collection[str] = _REPORTED_RULES,
 ) -> t.Iterator[Entry]:
     """Say what was removed from a medium, and what is kept there for a reason that somebody should know."""
     place = catalogue[f"place_{medium}"]
-    kept: dict[tuple[str, str], list[str]] = {}
+    kept: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for entry in _listed(results, f"pruned_{medium}"):
         if not entry["kept"]:
             what = f"to_remove_{entry['rule']}" if check_mode else f"removed_{entry['rule']}"
             yield {**entry, "what": what, "words": {"place": place}}
-        elif entry["rule"] in _TOLD_RULES:
-            kept.setdefault((entry["rule"], entry["why"]), []).append(entry["id"])
+        elif entry["rule"] in reported:
+            lacking = tuple(entry["lacking"]) if entry["rule"] == "not_elsewhere" else ()
+            kept.setdefault((entry["rule"], entry["why"], lacking), []).append(entry["id"])
     yield from _forecast((results.get(f"pruned_{medium}") or {}).get("forecast") or {}, place, catalogue, warn_days)
-    for (rule, why), ids in kept.items():
+    for (rule, why, lacking), ids in kept.items():
         told = ids[0] if len(ids) == 1 else catalogue.say("and_more", id=ids[0], count=len(ids) - 1)
-        if rule == "not_elsewhere":
-            reason = ", ".join(catalogue[f"place_{name}"] for name in why.split(", "))
-        else:
-            reason = catalogue.worded(why)
+        reason = ", ".join(catalogue[f"place_{name}"] for name in lacking) or catalogue.worded(why)
         message = catalogue.say(f"kept_{rule}", count=len(ids), ids=told, place=place, why=reason)
         yield {"what": "info" if rule == "held" else "warning", "message": message}
 
@@ -227,32 +240,32 @@ def _listed(results: Results, name: str, key: str = "sets") -> list[t.Any]:
 def verified_elsewhere(variables: t.Mapping[str, t.Any], *, in_vault: bool, in_cloud: bool) -> list[dict[str, t.Any]]:
     """Return what step 4 has found of a server on the other media, as ``set_prune`` takes it.
 
-    What has expired in the vault had been on all of them, so it lacks nowhere. What did not restore is good nowhere.
+    Sets that the vault has removed had been on all media, so they count as being there.
 
     :param variables: the server's, with what this run has registered.
     :param in_vault: whether the vault is one of the others.
     :param in_cloud: whether the cloud is.
     """
     destination = (variables.get("_backup_vaulted") or {}).get("destination") or {}
-    in_order = [one for one in destination.get("sets") or () if (one.get("drill") or {}).get("outcome") != "failed"]
-    useless = {one["id"] for one in destination.get("sets") or ()} - {one["id"] for one in in_order}
-    expired = [one for one in destination.get("removed_sets") or () if one["rule"] in _EXPIRED_RULES]
-    audited = [
-        one
-        for name in ("_backup_looked", "_backup_audited")
-        for one in (variables.get(name) or {}).get("sets") or ()
-        if one["id"] not in useless
+    # In the vault itself, nobody asks for what it has removed.
+    removed = [
+        {**one, "drill": {"outcome": "failed"}} if one["rule"] == "doubtful" else one
+        for one in (destination.get("removed_sets") or () if in_vault else ())
     ]
-    # What has expired is no longer in the vault: there, nobody asks for it.
-    media = [("vault", [*in_order, *expired])] if in_vault else []
-    media += [("cloud", [*audited, *(expired if in_vault else [])])] if in_cloud else []
+    vault = [*(destination.get("sets") or ()), *removed]
+    cloud = [*removed]
+    for name in ("_backup_looked", "_backup_audited"):
+        cloud += (variables.get(name) or {}).get("sets") or ()
+    media = [("vault", vault)] if in_vault else []
+    media += [("cloud", cloud)] if in_cloud else []
     return [{"medium": medium, "sets": _exact(sets)} for medium, sets in media]
 
 
-def _exact(sets: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
-    """Return those of which it is known what exactly was verified."""
-    names = ("id", "tag_manifest_sha256")
-    return [{name: str(entry[name]) for name in names} for entry in sets if entry.get("tag_manifest_sha256")]
+def _exact(sets: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return those of which it is known what exactly was verified, with what is known of their last drill."""
+    names = ("id", "tag_manifest_sha256", "drill")
+    verified = [entry for entry in sets if entry.get("tag_manifest_sha256")]
+    return [{name: entry[name] for name in names if entry.get(name) is not None} for entry in verified]
 
 
 def _all(more: t.Mapping[str, t.Any], entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[Entry]:

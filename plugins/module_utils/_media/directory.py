@@ -157,7 +157,7 @@ class DirectoryMedium(LocalMedium):
         with contextlib.ExitStack() as stack:
             # What cannot be opened, whoever reads it says; where there are no locks, nothing is ever removed.
             with contextlib.suppress(OSError):
-                stream = stack.enter_context(open(self._first_file(set_id), "rb"))
+                stream = stack.enter_context(open(self._lock_file(set_id), "rb"))
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield
 
@@ -168,7 +168,7 @@ class DirectoryMedium(LocalMedium):
     def remove_unread(self, set_id: SetId, note: t.Callable[[], None]) -> None:
         with self.locked(set_id.host, set_id.source), self._unread(set_id):
             note()
-            self._take_away(set_id)
+            self._remove_directory(set_id)
 
     @contextlib.contextmanager
     def _unread(self, set_id: SetId) -> t.Iterator[None]:
@@ -178,14 +178,14 @@ class DirectoryMedium(LocalMedium):
         """
         with contextlib.ExitStack() as stack:
             try:
-                stream = stack.enter_context(open(self._first_file(set_id), "rb"))
+                stream = stack.enter_context(open(self._lock_file(set_id), "rb"))
                 try:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError as error:
                     if error.errno != errno.EBADF:
                         raise
                     # NFS lets only whoever opened it for writing lock alone (flock(2), NFS details).
-                    writable = stack.enter_context(open(self._first_file(set_id), "r+b"))
+                    writable = stack.enter_context(open(self._lock_file(set_id), "r+b"))
                     fcntl.flock(writable, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LockHeld(
@@ -203,7 +203,7 @@ class DirectoryMedium(LocalMedium):
                 ) from error
             yield
 
-    def _first_file(self, set_id: SetId) -> str:
+    def _lock_file(self, set_id: SetId) -> str:
         return os.path.join(self.path(set_id), BAGIT_TXT)
 
     def begin(self, set_id: SetId) -> PartialSet:
@@ -278,9 +278,9 @@ class DirectoryMedium(LocalMedium):
 
     def remove(self, set_id: SetId) -> None:
         with self.locked(set_id.host, set_id.source):
-            self._take_away(set_id)
+            self._remove_directory(set_id)
 
-    def _take_away(self, set_id: SetId) -> None:
+    def _remove_directory(self, set_id: SetId) -> None:
         path = self.path(set_id)
         leaving = os.path.join(os.path.dirname(path), f".{set_id.time}{PARTIAL_SUFFIX}")
         with self._as_backup_error(f"remove the set {set_id}"):

@@ -42,6 +42,9 @@ class RemovedSet:
     bytes: int
 
 
+_FIELDS = [field.name for field in dataclasses.fields(RemovedSet)]
+
+
 def note(medium: LocalMedium, removed: RemovedSet) -> None:
     """Write down that a set is about to be removed, on the disk when this returns.
 
@@ -62,7 +65,7 @@ def note(medium: LocalMedium, removed: RemovedSet) -> None:
 
 
 def removed_sets(medium: LocalMedium, *, host: str | None = None, source: str | None = None) -> list[RemovedSet]:
-    """Return what was removed of these sources, in the order in which it was; a set may be there again.
+    """Return what was removed of these sources, in the order of removal. A set may have been copied there again since.
 
     :raises BackupError: when the record cannot be read.
     """
@@ -87,11 +90,12 @@ def _read(path: str) -> t.Iterator[RemovedSet]:
     for line in lines:
         try:
             entry = json.loads(line)
-            removed = RemovedSet(**{**entry, "bytes": int(entry["bytes"])})
+            known = {name: entry[name] for name in _FIELDS}
+            removed = RemovedSet(**{**known, "bytes": int(known["bytes"])})
             SetId.parse(removed.id)
             host_clock.read(removed.removed)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, BackupError):
-            continue  # Half a line: a crash came between.
+            continue  # Not a line of this format: half-written at a crash, or damaged.
         yield removed
 
 

@@ -114,7 +114,7 @@ def audit_sets(
             audit.report.fail(set_id, error)
     if selection.ids is None:
         unknown = {set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)}
-        audit.look_at_unknown(audit.without_expired(unknown, selection))
+        audit.look_at_unknown(audit.without_removed(unknown, selection))
         audit.tell_strays(listing)
     return audit.report
 
@@ -162,10 +162,10 @@ class _Audit:
         except BackupError as error:
             self.report.fail(set_id, error)
 
-    def without_expired(
+    def without_removed(
         self, unknown: dict[SetId, dict[str, Place]], selection: SetSelection
     ) -> dict[SetId, dict[str, Place]]:
-        """Leave out what retention has removed from the reference, and was read here before: it is no stranger."""
+        """Leave out the sets that retention has removed from the reference and that were audited here before."""
         local = self._reference.local
         removed = removed_sets(local, host=selection.host, source=selection.source) if local is not None else []
         digests = {(one.id, one.tag_manifest_sha256) for one in removed}

@@ -70,11 +70,12 @@ _DOUBTFUL = (State.SUSPECT, State.FAILED_DRILL)
 class Candidate:
     """One set, with what a decision needs.
 
-    :param moment: when it was made, by the order of its source (see :mod:`~._sets.order`); None: nobody knows.
-    :param named: when it was made, by its id; None: that is in the future, or nobody asks. A clock that was ahead stays
-        in the order of what came after, and one that was set back in an id: what either of the two keeps is kept.
-    :param arrived: when it was first verified on this medium; None: that is not known. Of the sets of a day, or of a
-        year, the first to arrive stays: what a server dates back, later, displaces none.
+    :param moment: when it was made, as its place among its source's sets says (see :mod:`~._sets.order`); None:
+        unknown.
+    :param id_time: when it was made, as its id says; None: that is in the future. A set is kept if either time keeps
+        it, since a wrong clock may have spoiled the other.
+    :param first_verified: when it was first verified on this medium; None: unknown. Of the sets of a day, or of a
+        year, the one that was verified first stays: what a server dates back, later, displaces none.
     :param state: what is known of it.
     :param policy: that of its source; None: it has none.
     :param needs: the sets without which it cannot be restored.
@@ -87,8 +88,8 @@ class Candidate:
     moment: datetime.datetime | None
     state: State
     policy: Policy | None
-    named: datetime.datetime | None = None
-    arrived: datetime.datetime | None = None
+    id_time: datetime.datetime | None = None
+    first_verified: datetime.datetime | None = None
     needs: frozenset[SetId] = frozenset()
     locked_until: datetime.datetime | None = None
     late: bool = False
@@ -114,7 +115,7 @@ class Decision:
 
 
 @dataclasses.dataclass(frozen=True)
-class Circumstances:
+class Context:
     """What the decisions about every source depend on.
 
     :param now: this moment.
@@ -132,7 +133,7 @@ class Circumstances:
     keep_doubtful_days: int = 90
 
 
-def plan(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Decision]:
+def plan(candidates: t.Sequence[Candidate], context: Context) -> list[Decision]:
     """Decide about all sets of one source on one medium.
 
     :param candidates: every one, from the oldest to the newest.
@@ -140,48 +141,48 @@ def plan(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Decis
     """
     good = [one for one in candidates if one.state is State.GOOD and one.moment is not None]
     decisions: dict[SetId, Decision] = {}
-    local = [(one, one.moment.astimezone(around.zone)) for one in good if one.moment is not None]
-    named = [(one, one.named.astimezone(around.zone)) for one in good if one.named not in (None, one.moment)]
+    local = [(one, one.moment.astimezone(context.zone)) for one in good if one.moment is not None]
+    id_time = [(one, one.id_time.astimezone(context.zone)) for one in good if one.id_time not in (None, one.moment)]
     kept_by_policy = {
-        policy: {**_kept_by(policy, _by_either(local, named)), **_kept_by(policy, local)}
+        policy: {**_kept_by_counts(policy, _with_id_times(local, id_time)), **_kept_by_counts(policy, local)}
         for policy in {one.policy for one in good}
         if policy is not None
     }
-    wrong = _wrong_clock(candidates, around)
+    wrong = _clock_problem(candidates, context)
     for one in candidates:
         decisions[one.set_id] = (
-            _protected(one, around)
+            _held(one, context)
             or (Decision(one.set_id, Rule.CLOCK, wrong) if wrong else None)
             or (Decision(one.set_id, Rule.NEWEST) if one in (candidates[-1], *good[-1:]) else None)
-            or _by_policy(one, good, kept_by_policy, around)
+            or _by_policy(one, good, kept_by_policy, context)
         )
     _keep_needed(candidates, decisions)
     return [decisions[one.set_id] for one in candidates]
 
 
-def _protected(one: Candidate, around: Circumstances) -> Decision | None:
+def _held(one: Candidate, context: Context) -> Decision | None:
     """Keep what is held or locked."""
-    for hold in around.holds:
-        moments = (one.moment or one.set_id.moment, one.named or one.set_id.moment)
-        is_over = hold.until is not None and hold.until <= around.now
+    for hold in context.holds:
+        moments = (one.moment or one.set_id.moment, one.id_time or one.set_id.moment)
+        is_over = hold.until is not None and hold.until <= context.now
         if not is_over and any(hold.covers(one.set_id, moment) for moment in moments):
             return Decision(one.set_id, Rule.HELD, hold.reason)
-    if one.locked_until is not None and around.now < one.locked_until:
+    if one.locked_until is not None and context.now < one.locked_until:
         return Decision(one.set_id, Rule.LOCKED, host_clock.write(one.locked_until))
     return None
 
 
-def _wrong_clock(candidates: t.Sequence[Candidate], around: Circumstances) -> str:
+def _clock_problem(candidates: t.Sequence[Candidate], context: Context) -> str:
     """Return what shows that this host's clock, or that of the source's host, is wrong; empty if nothing does."""
     late = [one.set_id for one in candidates if one.late]
     if late:
         return f"{late[0]} is dated in the future"
-    if around.newest_record is not None and host_clock.is_after(around.newest_record, around.now):
-        return f"something was recorded of it at {host_clock.write(around.newest_record)}, which is in the future"
+    if context.newest_record is not None and host_clock.is_after(context.newest_record, context.now):
+        return f"a record of this source is dated {host_clock.write(context.newest_record)}, in the future"
     return ""
 
 
-def _kept_by(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime]]) -> dict[SetId, Rule]:
+def _kept_by_counts(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime]]) -> dict[SetId, Rule]:
     """Return the good sets that a policy's counts keep, each with the first count that does.
 
     :param good: each with its local time, from the oldest to the newest.
@@ -196,20 +197,20 @@ def _kept_by(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime
             in_period = _PERIODS[name]
             first_of: dict[t.Any, tuple[datetime.datetime, Candidate]] = {}
             for one, local in good:
-                period, arrived = in_period(local), one.arrived or local
-                if period not in first_of or arrived < first_of[period][0]:
-                    first_of[period] = (arrived, one)
+                period, first_verified = in_period(local), one.first_verified or local
+                if period not in first_of or first_verified < first_of[period][0]:
+                    first_of[period] = (first_verified, one)
             chosen = [first_of[period][1] for period in sorted(first_of)[-count:]]
         for one in chosen:
             kept.setdefault(one.set_id, Rule(name))
     return kept
 
 
-def _by_either(
-    local: t.Sequence[tuple[Candidate, datetime.datetime]], named: t.Sequence[tuple[Candidate, datetime.datetime]]
+def _with_id_times(
+    local: t.Sequence[tuple[Candidate, datetime.datetime]], id_time: t.Sequence[tuple[Candidate, datetime.datetime]]
 ) -> list[tuple[Candidate, datetime.datetime]]:
     """Return the sets with the times of their ids, where these differ from those of their order."""
-    times = {one.set_id: time for one, time in named}
+    times = {one.set_id: time for one, time in id_time}
     return [(one, times.get(one.set_id, time)) for one, time in local]
 
 
@@ -228,13 +229,13 @@ def _by_policy(
     one: Candidate,
     good: t.Sequence[Candidate],
     kept_by_policy: t.Mapping[Policy, t.Mapping[SetId, Rule]],
-    around: Circumstances,
+    context: Context,
 ) -> Decision:
     if one.policy is None:
         return Decision(one.set_id, Rule.NO_POLICY) if one.state is State.GOOD else _by_state(one)
     if one.moment is None:
         return Decision(one.set_id, Rule.MISDATED)
-    age = _age(max(one.moment, one.named or one.moment), good, around)
+    age = _age(max(one.moment, one.id_time or one.moment), good, context)
     if age is None:  # There is no good set after it.
         return _by_state(one) if one.state is not State.GOOD else Decision(one.set_id, Rule.NEWEST)
     destroy = one.policy.destroy_after_days
@@ -248,7 +249,7 @@ def _by_policy(
         return Decision(one.set_id, Rule.MINIMUM_AGE)
     if one.state is State.GOOD:
         return Decision(one.set_id, Rule.EXPIRED)
-    if one.state in _DOUBTFUL and age > datetime.timedelta(days=around.keep_doubtful_days):
+    if one.state in _DOUBTFUL and age > datetime.timedelta(days=context.keep_doubtful_days):
         return Decision(one.set_id, Rule.DOUBTFUL)
     return _by_state(one)
 
@@ -257,14 +258,14 @@ def _by_state(one: Candidate) -> Decision:
     return Decision(one.set_id, Rule(one.state.value), one.why)
 
 
-def _age(moment: datetime.datetime, good: t.Sequence[Candidate], around: Circumstances) -> datetime.timedelta | None:
+def _age(moment: datetime.datetime, good: t.Sequence[Candidate], context: Context) -> datetime.timedelta | None:
     """Return the age of a set that was made then; None where no good set was made after it.
 
     A source that is backed up no more does not age: what was there when its newest good set was made stays. So no
     clock that runs ahead, alone, makes all of it expire.
     """
     newest = good[-1].moment if good else None
-    return None if newest is None or newest <= moment else min(around.now, newest) - moment
+    return None if newest is None or newest <= moment else min(context.now, newest) - moment
 
 
 def _keep_needed(candidates: t.Sequence[Candidate], decisions: dict[SetId, Decision]) -> None:

@@ -26,8 +26,8 @@ from ..known_sets import SUSPECT, KnownSet, known_sets, tag_manifest_digest
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
-from .forecast import Forecast, forecast
-from .plan import Candidate, Circumstances, Decision, Rule, State, plan
+from .forecast import Forecast, observe
+from .plan import Candidate, Context, Decision, Rule, State, plan
 from .policy import DEFAULT, Policy
 
 
@@ -54,10 +54,12 @@ class Elsewhere:
 
     :param name: for messages.
     :param sets: id to SHA-256 of the tag manifest.
+    :param failed_drills: the ids of those of them whose last drill failed.
     """
 
     name: str
     sets: t.Mapping[str, str]
+    failed_drills: t.Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Retention:
 
     :param policies: by series; :data:`~.policy.DEFAULT` for those that have none.
     :param source_policies: go before those; of several that fit, the first.
-    :param around: what the decisions about every source depend on.
+    :param context: what the decisions about every source depend on.
     :param elsewhere: a set counts only if each of these has it too.
     :param verified_here: whether it must have been verified on this medium, too.
     :param known_misdated: ids of sets dated after now that somebody knows about.
@@ -75,7 +77,7 @@ class Retention:
 
     policies: t.Mapping[str, Policy]
     source_policies: t.Sequence[SourcePolicy]
-    around: Circumstances
+    context: Context
     elsewhere: t.Sequence[Elsewhere] = ()
     verified_here: bool = True
     known_misdated: t.Collection[str] = ()
@@ -115,24 +117,19 @@ class PruneReport(SetsReport):
             + "\n"
             for entry in self.sets
         )
-        full_on = self.forecast.full_on if self.forecast is not None else None
-        told = (
-            {**dataclasses.asdict(self.forecast), "full_on": str(full_on) if full_on else None}
-            if self.forecast
-            else None
-        )
         return {
             **super().result(),
             "removed_bytes": self.removed_bytes,
-            "forecast": told,
+            "forecast": self.forecast.describe() if self.forecast is not None else None,
             "diff": {"prepared": lines},
         }
 
 
 @dataclasses.dataclass(frozen=True)
-class _Found:
+class _CandidateSet:
     """One set, with what is told of it.
 
+    :param lacking: the other media that do not hold it, verified.
     :param verified: when it was verified here; None: that is not known.
     """
 
@@ -140,6 +137,7 @@ class _Found:
     digest: str | None
     series: str
     bytes: int
+    lacking: list[str]
     verified: str | None
 
 
@@ -164,7 +162,7 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
         try:
             with contained("apply retention", on=f"{host}/{source} on {medium.describe()}"):
                 if not check_mode:
-                    _end_what_was_begun(local, host, source)
+                    _finish_interrupted_removals(local, host, source)
                 found, decisions = _decide(local, list(sets), retention)
         except BackupError as error:
             report.failures.append(
@@ -172,66 +170,53 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
             )
             continue
         for one, decision in zip(found, decisions):
-            _carry_out(local, one, decision, report, check_mode=check_mode)
-    report.forecast = _forecast(local, selection, report, retention.around, check_mode=check_mode)
+            _apply(local, one, decision, report, check_mode=check_mode)
+    freed = report.removed_bytes if check_mode else 0
+    now = retention.context.now.astimezone(retention.context.zone)
+    report.forecast = observe(local, now=now, freed_bytes=freed, check_mode=check_mode)
     return report
 
 
-def _forecast(
-    medium: LocalMedium, selection: SetSelection, report: PruneReport, around: Circumstances, *, check_mode: bool
-) -> Forecast | None:
-    """Return how the medium fills by the sets that were looked at, as if they were all; None: nobody can tell."""
-    try:
-        gone = removed_sets.removed_sets(medium, host=selection.host, source=selection.source)
-        free = medium.free_bytes() + (report.removed_bytes if check_mode else 0)
-    except BackupError:
-        return None  # Whoever needs the one or the other has told.
-    removed = [(host_clock.read(one.removed), one.bytes) for one in gone]
-    stored = [(SetId.parse(one.id).moment, one.bytes) for one in gone]
-    for entry in report.sets:
-        moment = SetId.parse(entry["id"]).moment
-        if entry["kept"] or check_mode:
-            stored.append((moment, entry["bytes"]))
-        if check_mode and entry["changed"]:
-            removed.append((around.now, entry["bytes"]))
-    return forecast(stored, removed, free_bytes=free, now=around.now.astimezone(around.zone))
-
-
-def _end_what_was_begun(medium: LocalMedium, host: str, source: str) -> None:
+def _finish_interrupted_removals(medium: LocalMedium, host: str, source: str) -> None:
     """Remove what is left of sets whose removal was cut short; whoever works on the source does so too."""
     with contextlib.suppress(LockHeld), medium.locked(host, source):
         pass
 
 
-def _decide(medium: LocalMedium, sets: t.Sequence[SetId], retention: Retention) -> tuple[list[_Found], list[Decision]]:
+def _decide(
+    medium: LocalMedium, sets: t.Sequence[SetId], retention: Retention
+) -> tuple[list[_CandidateSet], list[Decision]]:
     """Return the sets of one source from the oldest to the newest, and what becomes of each."""
     descriptions: dict[SetId, Description] = {}
-    ordered = known_sets(medium, sets, now=retention.around.now, reader=descriptions.__setitem__)
-    found = [_look_at(medium, known, descriptions.get(known.set_id), retention) for known in ordered]
-    around = dataclasses.replace(retention.around, newest_record=_newest_record(medium, found, retention))
-    return found, plan([one.candidate for one in found], around)
+    ordered = known_sets(medium, sets, now=retention.context.now, reader=descriptions.__setitem__)
+    found = [_read_candidate(medium, known, descriptions.get(known.set_id), retention) for known in ordered]
+    context = dataclasses.replace(retention.context, newest_record=_newest_record(medium, found, retention))
+    return found, plan([one.candidate for one in found], context)
 
 
-def _look_at(medium: LocalMedium, known: KnownSet, description: Description | None, retention: Retention) -> _Found:
+def _read_candidate(
+    medium: LocalMedium, known: KnownSet, description: Description | None, retention: Retention
+) -> _CandidateSet:
     set_id = known.set_id
     digest = tag_manifest_digest(medium, set_id)
     verification = set_verification.recall(medium, set_id)
     state, why = _state(known, digest, verification is not None, retention)
     time = known.position.time
-    is_late = host_clock.is_after(set_id.moment, retention.around.now)
+    is_late = host_clock.is_after(set_id.moment, retention.context.now)
     series = description.series if description is not None else None
     candidate = Candidate(
         set_id,
         SetId(set_id.host, set_id.source, time).moment if time else None,
         state,
         retention.policy_of(set_id, series),
-        named=None if is_late else set_id.moment,
-        arrived=host_clock.read(verification.first) if verification is not None else None,
+        id_time=None if is_late else set_id.moment,
+        first_verified=host_clock.read(verification.first) if verification is not None else None,
         late=is_late and str(set_id) not in retention.known_misdated,
         why=why,
     )
     size = description.stored_bytes if description is not None else 0
-    return _Found(candidate, digest, series or "", size, verification.verified if verification is not None else None)
+    verified = verification.verified if verification is not None else None
+    return _CandidateSet(candidate, digest, series or "", size, _lacking(set_id, digest, retention), verified)
 
 
 def _state(known: KnownSet, digest: str | None, is_verified_here: bool, retention: Retention) -> tuple[State, str]:
@@ -243,7 +228,10 @@ def _state(known: KnownSet, digest: str | None, is_verified_here: bool, retentio
     drill = retention.drills.of_content(known.set_id, digest) if retention.drills is not None else None
     if drill is not None and drill.outcome == FAILED:
         return State.FAILED_DRILL, drill.drilled
-    lacking = [other.name for other in retention.elsewhere if other.sets.get(str(known.set_id)) != digest]
+    name = str(known.set_id)
+    if any(other.sets.get(name) == digest and name in other.failed_drills for other in retention.elsewhere):
+        return State.FAILED_DRILL, ""
+    lacking = _lacking(known.set_id, digest, retention)
     if lacking:
         return State.NOT_ELSEWHERE, ", ".join(lacking)
     if not is_verified_here and (retention.verified_here or not retention.elsewhere):
@@ -251,7 +239,14 @@ def _state(known: KnownSet, digest: str | None, is_verified_here: bool, retentio
     return State.GOOD, ""
 
 
-def _newest_record(medium: LocalMedium, found: t.Sequence[_Found], retention: Retention) -> datetime.datetime | None:
+def _lacking(set_id: SetId, digest: str | None, retention: Retention) -> list[str]:
+    """Return the names of the other media that do not hold exactly this set, verified."""
+    return [other.name for other in retention.elsewhere if digest is None or other.sets.get(str(set_id)) != digest]
+
+
+def _newest_record(
+    medium: LocalMedium, found: t.Sequence[_CandidateSet], retention: Retention
+) -> datetime.datetime | None:
     """Return the latest moment that is written down here of a source."""
     first = found[0].candidate.set_id
     moments = [host_clock.read(one.verified) for one in found if one.verified is not None]
@@ -262,8 +257,8 @@ def _newest_record(medium: LocalMedium, found: t.Sequence[_Found], retention: Re
     return max(moments, default=None)
 
 
-def _carry_out(
-    medium: LocalMedium, found: _Found, decision: Decision, report: PruneReport, *, check_mode: bool
+def _apply(
+    medium: LocalMedium, found: _CandidateSet, decision: Decision, report: PruneReport, *, check_mode: bool
 ) -> None:
     set_id = decision.set_id
     if not decision.is_kept:
@@ -281,6 +276,7 @@ def _carry_out(
             "kept": decision.is_kept,
             "rule": decision.rule.value,
             "why": decision.why,
+            "lacking": found.lacking,
             "series": found.series,
             "bytes": found.bytes,
             "changed": not decision.is_kept,
@@ -288,7 +284,7 @@ def _carry_out(
     )
 
 
-def _remove(medium: LocalMedium, found: _Found, decision: Decision, *, check_mode: bool) -> None:
+def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, check_mode: bool) -> None:
     """Remove a set: it is written down, then it is no longer listed, then it goes.
 
     :raises LockHeld: when somebody is reading it, or works on its source.

@@ -14,10 +14,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Re
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
-from ..drill.record import DrillRecord
+from ..drill.record import FAILED, DrillRecord
 from ..outermost import Answer
 from ..selection import SetSelection
-from .plan import Circumstances
+from .plan import Context
 from .policy import HOLD_ARGUMENTS, POLICY_ARGUMENTS, Policy, find_zone, make_hold
 from .sets import Elsewhere, Retention, SourcePolicy, prune_sets
 
@@ -44,15 +44,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
         "default": [],
         "options": {
             "medium": {"type": "str", "required": True},
-            "sets": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "id": {"type": "str", "required": True},
-                    "tag_manifest_sha256": {"type": "str", "required": True},
-                },
-            },
+            "sets": {"type": "list", "elements": "dict", "required": True},
         },
     },
     "verified_here": {"type": "bool", "default": True},
@@ -94,15 +86,19 @@ def _retention(params: Params) -> Retention:
             SourcePolicy(one["host"], one["source"], _policy_of(one, f"{one['host']}/{one['source']}"))
             for one in params["source_policies"]
         ],
-        around=Circumstances(host_clock.now(), zone, holds, keep_doubtful_days=params["keep_doubtful_days"]),
-        elsewhere=[
-            Elsewhere(one["medium"], {entry["id"]: entry["tag_manifest_sha256"] for entry in one["sets"]})
-            for one in params["verified_elsewhere"]
-        ],
+        context=Context(host_clock.now(), zone, holds, keep_doubtful_days=params["keep_doubtful_days"]),
+        elsewhere=[_elsewhere(one["medium"], one["sets"]) for one in params["verified_elsewhere"]],
         verified_here=params["verified_here"],
         known_misdated=frozenset(params["known_misdated"]),
         drills=DrillRecord(params["drill_record_directory"]) if params["drill_record_directory"] else None,
     )
+
+
+def _elsewhere(name: str, sets: t.Sequence[Params]) -> Elsewhere:
+    """Read what another medium holds, as modules list it: of a set that was not verified, they tell no digest."""
+    verified = [one for one in sets if one.get("id") and one.get("tag_manifest_sha256")]
+    failed = {str(one["id"]) for one in verified if (one.get("drill") or {}).get("outcome") == FAILED}
+    return Elsewhere(name, {str(one["id"]): str(one["tag_manifest_sha256"]) for one in verified}, failed)
 
 
 def make_policies(policies: t.Any) -> dict[str, Policy]:
@@ -118,7 +114,7 @@ def make_policies(policies: t.Any) -> dict[str, Policy]:
         if not isinstance(name, str):
             raise _refused(
                 str(name),
-                why=f"the key {name} is no text",
+                why=f"the key {name} is not a string",
                 next_step='Write it in quotes, as "400.10": without them, YAML makes a number of it.',
             )
     return {str(name): make_policy(options, str(name)) for name, options in policies.items()}

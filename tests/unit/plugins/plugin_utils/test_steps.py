@@ -56,9 +56,16 @@ def stored(
     check_mode: bool = False,
     has_cloud: bool = True,
     drill_policy: str = "newest",
+    has_retention: bool = True,
 ) -> Entries:
     return _steps.stored(
-        results, ENGLISH, check_mode=check_mode, has_cloud=has_cloud, drill_policy=drill_policy, warn_days=14
+        results,
+        ENGLISH,
+        check_mode=check_mode,
+        has_cloud=has_cloud,
+        drill_policy=drill_policy,
+        warn_days=14,
+        has_retention=has_retention,
     )
 
 
@@ -216,12 +223,12 @@ class TestStore:
     def test_what_expired_is_told_for_each_medium_and_what_is_kept_for_a_reason_together(
         self, check_mode: bool
     ) -> None:
-        def kept(set_id: str, rule: str, why: str = "") -> dict[str, t.Any]:
-            return {**one(set_id, changed=False), "kept": True, "rule": rule, "why": why}
+        def kept(set_id: str, rule: str, why: str = "", lacking: tuple[str, ...] = ()) -> dict[str, t.Any]:
+            return {**one(set_id, changed=False), "kept": True, "rule": rule, "why": why, "lacking": list(lacking)}
 
         gone = {**one(A), "kept": False, "rule": "expired", "why": ""}
         vault = [gone, kept(B, "newest"), kept(A, "held", "Proceso 15"), kept(B, "held", "Proceso 15")]
-        disk = [gone, kept(B, "not_elsewhere", "vault, cloud"), kept(B, "daily")]
+        disk = [gone, kept(B, "not_elsewhere", "vault, cloud", ("vault", "cloud")), kept(B, "daily")]
         told = stored({"pruned_vault": {"sets": vault}, "pruned_disk": {"sets": disk}}, check_mode=check_mode)
         what = "to_remove_expired" if check_mode else "removed_expired"
         assert said(told) == [(what, A), ("warning", ""), (what, A), ("info", "")]
@@ -246,23 +253,34 @@ class TestStore:
         def exactly(set_id: str, digest: str | None, **more: t.Any) -> dict[str, t.Any]:
             return {"id": set_id, "tag_manifest_sha256": digest, **more}
 
-        failed = "srv/a/20261123T030000Z"
+        failed = {"outcome": "failed"}
         gone, doubtful = "srv/a/20261121T030000Z", "srv/a/20261120T030000Z"
-        in_vault = [exactly(A, "1"), exactly(B, None), exactly(failed, "2", drill={"outcome": "failed"})]
+        in_vault = [exactly(A, "1", drill=None), exactly(B, None), exactly("srv/a/20261123T030000Z", "2", drill=failed)]
         removed = [exactly(gone, "3", rule="expired"), exactly(doubtful, "4", rule="doubtful")]
         variables = {
             "_backup_vaulted": {"destination": {"sets": in_vault, "removed_sets": removed}},
-            "_backup_looked": {"sets": [exactly(A, "1"), {"id": B, "changed": True}, exactly(failed, "2")]},
+            "_backup_looked": {"sets": [exactly(A, "1"), {"id": B, "changed": True}]},
             "_backup_audited": {"skipped": True},
         }
+        known = [exactly(gone, "3"), exactly(doubtful, "4", drill=failed)]
         assert _steps.verified_elsewhere(variables, in_vault=True, in_cloud=True) == [
-            {"medium": "vault", "sets": [exactly(A, "1"), exactly(gone, "3")]},
-            {"medium": "cloud", "sets": [exactly(A, "1"), exactly(gone, "3")]},
+            {
+                "medium": "vault",
+                "sets": [exactly(A, "1"), exactly("srv/a/20261123T030000Z", "2", drill=failed), *known],
+            },
+            {"medium": "cloud", "sets": [*known, exactly(A, "1")]},
         ]
         assert _steps.verified_elsewhere(variables, in_vault=False, in_cloud=True) == [
             {"medium": "cloud", "sets": [exactly(A, "1")]}
         ]
         assert _steps.verified_elsewhere({}, in_vault=True, in_cloud=False) == [{"medium": "vault", "sets": []}]
+
+    def test_that_nothing_is_ever_removed_from_the_vault_is_told_once(self) -> None:
+        entry = {**one(A, changed=False), "kept": True, "rule": "no_policy", "why": "", "lacking": []}
+        results = {"pruned_vault": {"sets": [entry]}}
+        assert [told["what"] for told in stored(results)] == ["warning"]
+        (told,) = stored(results, has_retention=False)
+        assert told == {"what": "info", "message": ENGLISH["no_retention"]}
 
     def test_that_there_is_no_cloud_is_told(self) -> None:
         assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]

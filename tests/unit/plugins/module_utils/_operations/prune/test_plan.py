@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.plan import (
     Candidate,
-    Circumstances,
+    Context,
     Rule,
     State,
     plan,
@@ -44,17 +44,17 @@ def a_set(moment: datetime.datetime, policy: Policy | None = None, **more: t.Any
     return Candidate(SetId.at("srv", "contabilidad", moment), moment, policy=policy, **values)
 
 
-def kept(candidates: t.Sequence[Candidate], around: Circumstances) -> list[Candidate]:
-    decisions = plan(candidates, around)
+def kept(candidates: t.Sequence[Candidate], context: Context) -> list[Candidate]:
+    decisions = plan(candidates, context)
     assert [decision.set_id for decision in decisions] == [one.set_id for one in candidates]
     return [one for one, decision in zip(candidates, decisions) if decision.is_kept]
 
 
-def rules(candidates: t.Sequence[Candidate], around: Circumstances) -> list[str]:
-    return [decision.rule.value for decision in plan(candidates, around)]
+def rules(candidates: t.Sequence[Candidate], context: Context) -> list[str]:
+    return [decision.rule.value for decision in plan(candidates, context)]
 
 
-def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]:
+def some_history(choose: random.Random) -> tuple[list[Candidate], Context]:
     """A source's sets over at most ten years: some bad, some that need others, some held or locked."""
     count = choose.randint(1, 30)
     span = choose.choice([2, 40, 400, 3650]) * 24 * 60
@@ -73,8 +73,8 @@ def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]
                 state=State.GOOD if choose.random() < 0.75 else choose.choice(list(State)),
                 needs=frozenset(choose.sample(earlier, 1)) if earlier and choose.random() < 0.1 else frozenset(),
                 locked_until=moment + choose.randint(0, 400) * DAY if choose.random() < 0.1 else None,
-                named=moment + choose.randint(-40, 40) * DAY if choose.random() < 0.1 else moment,
-                arrived=moment + choose.randint(0, 3000) * DAY if choose.random() < 0.2 else moment,
+                id_time=moment + choose.randint(-40, 40) * DAY if choose.random() < 0.1 else moment,
+                first_verified=moment + choose.randint(0, 3000) * DAY if choose.random() < 0.2 else moment,
             )
         )
     now = moments[-1] + datetime.timedelta(minutes=choose.randint(0, 60 * 24 * 500))
@@ -83,7 +83,7 @@ def some_history(choose: random.Random) -> tuple[list[Candidate], Circumstances]
         begin = choose.choice(moments)
         until = choose.choice([None, now - DAY, now + DAY])
         holds.append(Hold("a lawsuit", source="conta*", begin=begin, end=begin + 30 * DAY, until=until))
-    return candidates, Circumstances(now, choose.choice(ZONES), holds, keep_doubtful_days=choose.choice([0, 30, 90]))
+    return candidates, Context(now, choose.choice(ZONES), holds, keep_doubtful_days=choose.choice([0, 30, 90]))
 
 
 def some_policy(choose: random.Random) -> Policy:
@@ -96,7 +96,7 @@ def some_policy(choose: random.Random) -> Policy:
     return Policy(**counts, minimum_days=minimum, destroy_after_days=choose.choice([None, None, 30, 365, 1000]))
 
 
-def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetId]:
+def oracle(candidates: t.Sequence[Candidate], context: Context) -> set[SetId]:
     """Which sets are kept, told one by one: a set is kept where too few later periods have a good set."""
     good = [one for one in candidates if one.state is State.GOOD]
 
@@ -105,7 +105,7 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
         return one.moment
 
     def same(name: str, a: datetime.datetime, b: datetime.datetime) -> bool:
-        a, b = (each.astimezone(around.zone) for each in (a, b))
+        a, b = (each.astimezone(context.zone) for each in (a, b))
         if name == "hourly":
             return (a.date(), a.hour, a.utcoffset()) == (b.date(), b.hour, b.utcoffset())
         if name == "weekly":
@@ -119,8 +119,8 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
         if name == "last":
             return len([other for other in good if moment(other) > moment(one)]) < count
         fellows = [other for other in good if same(name, time(one), time(other))]
-        # The first to arrive represents them; of those that arrived together, the one that was made first.
-        if min(fellows, key=lambda other: (other.arrived or time(other), moment(other))) is not one:
+        # The first to arrive represents them; of those that first_verified together, the one that was made first.
+        if min(fellows, key=lambda other: (other.first_verified or time(other), moment(other))) is not one:
             return False
         distinct: list[datetime.datetime] = []
         for other in good:
@@ -129,24 +129,24 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
                 distinct.append(time(other))
         return len(distinct) < count
 
-    def named(one: Candidate) -> datetime.datetime:
-        return one.named or moment(one)
+    def id_time(one: Candidate) -> datetime.datetime:
+        return one.id_time or moment(one)
 
     def stays(one: Candidate) -> bool:
         if any(
-            (hold.covers(one.set_id, moment(one)) or hold.covers(one.set_id, named(one)))
-            and (hold.until or around.now + DAY) > around.now
-            for hold in around.holds
+            (hold.covers(one.set_id, moment(one)) or hold.covers(one.set_id, id_time(one)))
+            and (hold.until or context.now + DAY) > context.now
+            for hold in context.holds
         ):
             return True
-        if one.locked_until is not None and one.locked_until > around.now:
+        if one.locked_until is not None and one.locked_until > context.now:
             return True
         if one is candidates[-1] or not good or moment(one) >= moment(good[-1]) or one.policy is None:
             return True
-        made = max(moment(one), named(one))
+        made = max(moment(one), id_time(one))
         if made >= moment(good[-1]):
             return True
-        age = min(around.now, moment(good[-1])) - made
+        age = min(context.now, moment(good[-1])) - made
         counted = one.state in (State.GOOD, State.SUSPECT, State.FAILED_DRILL)
         if counted and one.policy.destroy_after_days is not None and age > one.policy.destroy_after_days * DAY:
             return False
@@ -154,9 +154,9 @@ def oracle(candidates: t.Sequence[Candidate], around: Circumstances) -> set[SetI
             return True
         if one.state is State.GOOD:
             counts = [(name, count) for name, count in one.policy.counts if count]
-            return any(counts_for(one, name, count, time) for name, count in counts for time in (moment, named))
+            return any(counts_for(one, name, count, time) for name, count in counts for time in (moment, id_time))
         doubtful = one.state in (State.SUSPECT, State.FAILED_DRILL)
-        return not (doubtful and age > around.keep_doubtful_days * DAY)
+        return not (doubtful and age > context.keep_doubtful_days * DAY)
 
     found = {one.set_id for one in candidates if stays(one)}
     by_id = {one.set_id: one for one in candidates}
@@ -171,9 +171,9 @@ def test_what_is_kept_is_what_an_oracle_that_counts_in_another_way_keeps() -> No
     choose = random.Random(os.environ.get("SEED", "407"))
     removed = 0
     for _case in range(CASES):
-        candidates, around = some_history(choose)
-        found = kept(candidates, around)
-        assert {one.set_id for one in found} == oracle(candidates, around), (candidates, around)
+        candidates, context = some_history(choose)
+        found = kept(candidates, context)
+        assert {one.set_id for one in found} == oracle(candidates, context), (candidates, context)
         removed += len(candidates) - len(found)
 
         good = [one for one in candidates if one.state is State.GOOD]
@@ -181,8 +181,8 @@ def test_what_is_kept_is_what_an_oracle_that_counts_in_another_way_keeps() -> No
         assert not good or good[-1] in found, "the newest good set of a source is never removed"
         by_id = {one.set_id: one for one in found}
         assert all(needed in by_id for one in found for needed in one.needs)
-        assert kept(found, around) == found, "a second run removes nothing"
-        counted = kept(good, around)
+        assert kept(found, context) == found, "a second run removes nothing"
+        counted = kept(good, context)
         assert {one.set_id for one in counted} <= {*by_id, candidates[-1].set_id}, "a bad set makes no good one expire"
     assert removed > CASES
 
@@ -194,40 +194,40 @@ def test_pruning_every_day_leaves_what_pruning_once_at_the_end_leaves(zone: date
     left: list[Candidate] = []
     for one in every:
         assert one.moment is not None
-        left = kept([*left, one], Circumstances(one.moment + DAY / 2, zone))
+        left = kept([*left, one], Context(one.moment + DAY / 2, zone))
         assert len(left) <= 14 + 8 + 12 + 5 + 1
     assert every[-1].moment is not None
-    assert left == kept(every, Circumstances(every[-1].moment + DAY / 2, zone))
+    assert left == kept(every, Context(every[-1].moment + DAY / 2, zone))
 
 
 def test_sets_that_a_server_dates_back_later_displace_none_that_were_there() -> None:
     policy = Policy(daily=14, weekly=8, monthly=12, yearly=10)
-    genuine = [a_set(START + day * DAY, policy, arrived=START + day * DAY) for day in range(400)]
+    genuine = [a_set(START + day * DAY, policy, first_verified=START + day * DAY) for day in range(400)]
     now = START + 400 * DAY
-    around = Circumstances(now, BOGOTA)
-    left = kept(genuine, around)
+    context = Context(now, BOGOTA)
+    left = kept(genuine, context)
     midnights = [one.moment.astimezone(BOGOTA).replace(hour=0, second=1) for one in left if one.moment is not None]
-    forged = [a_set(moment, policy, arrived=now) for moment in midnights]
-    forged += [a_set(START - year * 365 * DAY, policy, arrived=now) for year in range(1, 20)]
+    forged = [a_set(moment, policy, first_verified=now) for moment in midnights]
+    forged += [a_set(START - year * 365 * DAY, policy, first_verified=now) for year in range(1, 20)]
     together = sorted([*left, *forged], key=lambda one: t.cast(datetime.datetime, one.moment))
-    found = kept(together, around)
+    found = kept(together, context)
     assert {one.set_id for one in left} <= {one.set_id for one in found}
 
 
 def test_one_clock_that_was_ahead_makes_what_came_after_neither_one_day_nor_unheld() -> None:
     policy = Policy(daily=90)
     wrong = START + 60 * DAY
-    before = [a_set(START + day * DAY, policy, named=START + day * DAY) for day in range(5)]
+    before = [a_set(START + day * DAY, policy, id_time=START + day * DAY) for day in range(5)]
     # Whatever is made after it names it, and so has its time in the order, until that has passed.
     after = [
         Candidate(SetId.at("srv", "contabilidad", START + day * DAY), wrong, State.GOOD, policy, START + day * DAY)
         for day in range(5, 70)
     ]
-    candidates = [*before, a_set(wrong, policy, named=wrong), *after]
+    candidates = [*before, a_set(wrong, policy, id_time=wrong), *after]
     now = START + 70 * DAY
-    assert len(kept(candidates, Circumstances(now, BOGOTA))) == len(candidates)
+    assert len(kept(candidates, Context(now, BOGOTA))) == len(candidates)
     hold = make_hold({"reason": "r", "from": "2026-12-01", "to": "2026-12-31"}, BOGOTA)
-    decisions = plan(candidates, Circumstances(now, BOGOTA, [hold]))
+    decisions = plan(candidates, Context(now, BOGOTA, [hold]))
     # Besides, what the wrong time says is within the period, or not: either is enough.
     assert len([one for one in decisions if one.rule is Rule.HELD]) >= 31
 
@@ -239,15 +239,15 @@ def test_a_month_is_the_month_that_people_mean() -> None:
     times += [datetime.datetime(2026, 12, 1, 8, tzinfo=UTC), datetime.datetime(2026, 12, 2, 8, tzinfo=UTC)]
     candidates = [a_set(moment, policy) for moment in times]
     now = times[-1] + DAY
-    assert rules(candidates, Circumstances(now, BOGOTA)) == ["monthly", "expired", "monthly", "newest"]
-    assert rules(candidates, Circumstances(now, UTC)) == ["monthly", "monthly", "expired", "newest"]
+    assert rules(candidates, Context(now, BOGOTA)) == ["monthly", "expired", "monthly", "newest"]
+    assert rules(candidates, Context(now, UTC)) == ["monthly", "monthly", "expired", "newest"]
 
 
 def test_an_hour_that_comes_twice_when_the_clocks_go_back_is_two() -> None:
     madrid = zoneinfo.ZoneInfo("Europe/Madrid")
     policy = Policy(hourly=24)
     candidates = [a_set(datetime.datetime(2026, 10, 25, hour, 30, tzinfo=UTC), policy) for hour in (0, 1, 2)]
-    assert rules(candidates, Circumstances(START, madrid)) == ["hourly", "hourly", "newest"]
+    assert rules(candidates, Context(START, madrid)) == ["hourly", "hourly", "newest"]
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.GOOD])
@@ -255,14 +255,14 @@ def test_a_set_that_is_not_good_makes_no_good_one_expire_and_stays_while_it_may_
     policy = Policy(last=1)
     good = a_set(START, policy)
     bad = a_set(START + DAY, policy, state=state, why="because")
-    around = Circumstances(START + 400 * DAY, BOGOTA)
-    assert [decision.is_kept for decision in plan([good, bad], around)] == [True, True]
+    context = Context(START + 400 * DAY, BOGOTA)
+    assert [decision.is_kept for decision in plan([good, bad], context)] == [True, True]
     later = [good, bad, *(a_set(START + day * DAY, policy) for day in (40, 400))]
     doubtful = state in (State.SUSPECT, State.FAILED_DRILL)
-    assert rules(later, around) == ["expired", "doubtful" if doubtful else state.value, "expired", "newest"]
+    assert rules(later, context) == ["expired", "doubtful" if doubtful else state.value, "expired", "newest"]
     destroying = [dataclasses.replace(one, policy=Policy(last=1, destroy_after_days=30)) for one in later]
-    assert rules(destroying, around)[1] == ("destroyed" if doubtful else state.value)
-    soon = dataclasses.replace(around, keep_doubtful_days=500)
+    assert rules(destroying, context)[1] == ("destroyed" if doubtful else state.value)
+    soon = dataclasses.replace(context, keep_doubtful_days=500)
     assert plan(later, soon)[1].why == "because"
 
 
@@ -271,19 +271,19 @@ def test_nothing_is_removed_while_a_clock_looks_wrong() -> None:
     candidates = [a_set(START + day * DAY, policy) for day in range(5)]
     now = START + 5 * DAY
     expired = ["expired"] * 4 + ["newest"]
-    assert rules(candidates, Circumstances(now, BOGOTA)) == expired
-    assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now + DAY)) == ["clock"] * 5
+    assert rules(candidates, Context(now, BOGOTA)) == expired
+    assert rules(candidates, Context(now, BOGOTA, newest_record=now + DAY)) == ["clock"] * 5
     unknown = dataclasses.replace(candidates[2], moment=None)
-    assert rules([*candidates[:2], unknown, *candidates[3:]], Circumstances(now, BOGOTA))[2] == "misdated"
-    assert rules(candidates, Circumstances(now, BOGOTA, newest_record=now)) == expired
+    assert rules([*candidates[:2], unknown, *candidates[3:]], Context(now, BOGOTA))[2] == "misdated"
+    assert rules(candidates, Context(now, BOGOTA, newest_record=now)) == expired
     late = dataclasses.replace(candidates[2], late=True)
-    assert rules([*candidates, late], Circumstances(now, BOGOTA))[0] == "clock"
+    assert rules([*candidates, late], Context(now, BOGOTA))[0] == "clock"
 
 
 def test_a_clock_that_runs_ahead_alone_makes_nothing_too_old() -> None:
     policy = Policy(daily=30, minimum_days=10, destroy_after_days=365)
     candidates = [a_set(START + day * DAY, policy) for day in range(20)]
-    in_ten_years = Circumstances(START + 3650 * DAY, BOGOTA)
+    in_ten_years = Context(START + 3650 * DAY, BOGOTA)
     assert len(kept(candidates, in_ten_years)) == 20
     assert rules([a_set(START - 400 * DAY, policy), *candidates], in_ten_years)[0] == "destroyed"
 
@@ -295,7 +295,7 @@ def test_a_hold_keeps_what_it_names_until_it_ends() -> None:
 
     def held(**options: str) -> list[int]:
         hold = make_hold({"reason": "Proceso 2026-15", **options}, BOGOTA)
-        decisions = plan(candidates, Circumstances(now, BOGOTA, [hold]))
+        decisions = plan(candidates, Context(now, BOGOTA, [hold]))
         assert all(one.why == "Proceso 2026-15" for one in decisions if one.rule is Rule.HELD)
         return [number for number, one in enumerate(decisions) if one.rule is Rule.HELD]
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -13,6 +12,7 @@ import os
 import subprocess
 import sys
 import typing as t
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.drill
     Drill,
     DrillRecord,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.list.operation import list_sets
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.sets_call import ARGUMENTS, call
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify import set_verification
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
@@ -80,9 +82,7 @@ def test_check_mode_tells_exactly_what_a_run_does_and_a_second_run_does_nothing(
     assert core.sets_tree(vault) == before
     done, failure = prune(vault)
     assert failure == ""
-    told["forecast"], forecast = None, done["forecast"]
-    assert {**done, "forecast": None} == told
-    assert forecast is not None and forecast["free_bytes"] > 0
+    assert done == told
     assert rules(done) == ["expired"] * 5 + ["last", "newest"]
     assert done["changed"] and done["removed_bytes"] == sum(entry["bytes"] for entry in done["sets"][:5]) > 0
     assert done["diff"]["prepared"].splitlines()[4:6] == [
@@ -108,7 +108,7 @@ def test_what_was_removed_is_written_down_with_its_exact_content(vault: Director
     assert removed_sets.removed_sets(vault, host="another") == []
     path = Path(vault.root, ".removed", core.HOST, core.SOURCE + ".jsonl")
     with path.open("a", encoding="utf-8") as stream:
-        for change in ({"removed": "yesterday"}, {"bytes": "many"}, {"id": "../x"}, {"more": 1}):
+        for change in ({"removed": "yesterday"}, {"bytes": "many"}, {"id": "../x"}, {"rule": None, "removed": 5}):
             stream.write(json.dumps({**dataclasses.asdict(written[0]), **change}) + "\n")
         stream.write('{"id": "half a li')
     assert removed_sets.removed_sets(vault) == written
@@ -176,7 +176,7 @@ def test_what_is_being_read_is_not_removed_and_check_mode_knows(vault: Directory
     with vault.reading(read):
         told, _failure = prune(vault, check_mode=True)
         done, failure = prune(vault)
-    assert ({**told, "forecast": None}, failure) == ({**done, "forecast": None}, "")
+    assert (told, failure) == (done, "")
     assert rules(done)[:2] == ["in_use", "expired"]
     assert there(vault) == [DAYS[0], *DAYS[5:]]
     assert str(read) not in [one.id for one in removed_sets.removed_sets(vault)]
@@ -307,9 +307,42 @@ def test_options_that_make_no_sense_are_one_clear_message(vault: DirectoryMedium
     ):
         with pytest.raises(BackupError, match=says):
             prune(vault, **options)
-    with contextlib.suppress(BackupError):
-        prune(vault, source="nobody")
     assert there(vault) == DAYS
+    result, failure = prune(vault, source="nobody")
+    assert (result["sets"], failure) == ([], "")
+
+
+def test_what_set_info_lists_is_what_another_medium_is_told_by(vault: DirectoryMedium, tmp_path: Path) -> None:
+    disk = DirectoryMedium(path=str(tmp_path / "disk"))
+    subprocess.run(["cp", "-a", vault.root, disk.root], check=True)
+    listed = list_sets(vault, SetSelection()).result()["sets"]
+    listed[5]["drill"] = {"outcome": "failed"}
+    del listed[1]
+    result, failure = prune(disk, verified_here=False, verified_elsewhere=[{"medium": "vault", "sets": listed}])
+    assert failure == ""
+    assert rules(result) == ["expired", "not_elsewhere", *["expired"] * 2, "last", "failed_drill", "newest"]
+    assert [entry["lacking"] for entry in result["sets"]] == [[], ["vault"], *[[]] * 5]
+
+
+def test_from_a_week_on_the_day_is_told_on_which_it_is_full(
+    vault: DirectoryMedium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = host_clock.now().replace(microsecond=0)
+    free = 10**12
+    monkeypatch.setattr(DirectoryMedium, "free_bytes", lambda _medium: free)
+    for day in range(9):
+        monkeypatch.setattr(host_clock, "now", lambda day=day: begin + datetime.timedelta(days=day))
+        assert prune(vault, check_mode=True)[0]["forecast"] == (told := prune(vault)[0]["forecast"])
+        assert (told is None) == (day < 7)
+        free -= 10**11
+    assert told is not None
+    assert (told["free_bytes"], told["bytes_per_day"]) == (2 * 10**11, 10**11)
+    full = (begin + datetime.timedelta(days=10)).astimezone(zoneinfo.ZoneInfo("America/Bogota"))
+    assert told["full_on"] == str(full.date())
+    lines = Path(vault.root, ".free_space.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 9
+    prune(vault)
+    assert len(Path(vault.root, ".free_space.jsonl").read_text(encoding="utf-8").splitlines()) == 9
 
 
 def test_the_answer_is_json(vault: DirectoryMedium) -> None:
