@@ -215,7 +215,8 @@ def test_one_call_copies_and_tells_what_the_destination_holds(
         (str(second), True),
     ]
     listed = ansible("set_info", medium=on(vault), drill_record_directory=asked["drill_record_directory"]).result
-    assert answer.result["destination"] == {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    expected = {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    assert answer.result["destination"] == {**expected, "removed_sets": []}
     core.overwrite(Path(vault.path(first), "backup.json"), b"{}")
     spoiled = ansible("set_copy", **media, **asked, sets=[str(second)]).result["destination"]
     assert [entry["id"] for entry in spoiled["failures"]] == [str(first)]
@@ -235,7 +236,7 @@ def test_what_another_directory_holds_is_left_out_and_listed_even_where_the_orig
         "drill_record_directory": str(tmp_path / "drills"),
     }
     listed = ansible("set_info", medium=on(vault), drill_record_directory=asked["drill_record_directory"]).result
-    expected = {name: listed[name] for name in ("sets", "failures", "dated_after_now")}
+    expected = {**{name: listed[name] for name in ("sets", "failures", "dated_after_now")}, "removed_sets": []}
     gone = ansible("set_copy", origin={"type": "directory", "path": str(tmp_path / "gone")}, **asked)
     assert gone.failed
     assert (gone.result["sets"], gone.result["excepted"]) == ([], expected)
