@@ -11,11 +11,13 @@ import datetime
 import errno
 import fnmatch
 import itertools
+import os
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, LockHeld, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium, Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
+from ansible_collections.infitulua.backup.plugins.module_utils._sets.partial import PARTIAL_SUFFIX
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
@@ -161,9 +163,10 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
     for (host, source), sets in itertools.groupby(choice.sets, key=lambda set_id: (set_id.host, set_id.source)):
         try:
             with contained("apply retention", on=f"{host}/{source} on {medium.describe()}"):
+                those = list(sets)
                 if not check_mode:
-                    _finish_interrupted_removals(local, host, source)
-                found, decisions = _decide(local, list(sets), retention)
+                    _finish_interrupted_removals(local, those[0])
+                found, decisions = _decide(local, those, retention)
         except BackupError as error:
             report.failures.append(
                 {"id": f"{host}/{source}", "message": error.message, "details": error.details, "changed": False}
@@ -177,10 +180,15 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
     return report
 
 
-def _finish_interrupted_removals(medium: LocalMedium, host: str, source: str) -> None:
-    """Remove what is left of sets whose removal was cut short; whoever works on the source does so too."""
-    with contextlib.suppress(LockHeld), medium.locked(host, source):
-        pass
+def _finish_interrupted_removals(medium: LocalMedium, first: SetId) -> None:
+    """Remove what is left of sets whose removal was cut short; whoever works on the source does so too.
+
+    :param first: any set of the source.
+    """
+    with contextlib.suppress(OSError, LockHeld):
+        if any(name.endswith(PARTIAL_SUFFIX) for name in os.listdir(os.path.dirname(medium.path(first)))):
+            with medium.locked(first.host, first.source):
+                pass
 
 
 def _decide(
