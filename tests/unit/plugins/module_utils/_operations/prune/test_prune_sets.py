@@ -92,10 +92,10 @@ def test_check_mode_tells_exactly_what_a_run_does_and_a_second_run_does_nothing(
     assert there(vault) == DAYS[5:]
     assert not list(Path(vault.root).rglob("*.partial"))
     assert len(list(Path(vault.root, ".verifications").rglob("*.json"))) == 2
-    before = {path: path.stat().st_mtime_ns for path in Path(vault.root).rglob("*")}
+    touched = {path: path.stat().st_mtime_ns for path in Path(vault.root).rglob("*")}
     again, failure = prune(vault)
     assert (again["changed"], again["removed_bytes"], failure) == (False, 0, "")
-    assert {path: path.stat().st_mtime_ns for path in Path(vault.root).rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in Path(vault.root).rglob("*")} == touched
     for set_id in vault.sets():
         verify(vault, set_id)
 
