@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import collections
-import difflib
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.registry import (
@@ -25,14 +24,13 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import
     all_hosts,
     drill_hosts,
 )
+from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_lookup import nearest, place_of, value_of
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_retention import retention_problems
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import Values
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_variables import VARIABLES
-from ansible_collections.infitulua.backup.plugins.plugin_utils._origin import is_vaulted, origin_of
-from ansible_collections.infitulua.backup.plugins.plugin_utils._wording import worded
+from ansible_collections.infitulua.backup.plugins.plugin_utils._origin import is_vaulted
 
 PREFIX = "backup_"
-_UNKNOWN_YET = ("{{", "{%", "__omit_place_holder__")
 _SHOWN_CHARACTERS = 80
 
 
@@ -67,9 +65,7 @@ def problems(hosts: t.Mapping[str, Variables], groups: t.Mapping[str, t.Sequence
             {host: hosts[host] for host in [*systems, *servers]},
             systems[0],
             text,
-            value=_value,
-            worded=lambda message: str(worded(message, language)),
-            place=lambda written: _place(written, text),
+            language=language,
         )
     return found
 
@@ -79,17 +75,7 @@ def _escrow_recipient(variables: Variables) -> str:
 
     It may be read from a file that does not exist. A play that needs it reports that.
     """
-    return str(_value(variables, "backup_escrow_recipient") or "")
-
-
-def _value(variables: Variables, name: str) -> t.Any:
-    """Return a variable's value; None where there is none, or it is not known yet and what needs it will tell."""
-    try:
-        value = variables.get(name)
-    except Exception:  # Whatever a lookup of the inventory raises.
-        return None
-    # ansible-core before 2.19 returns a template that it cannot fill in yet as it is.
-    return None if isinstance(value, str) and any(mark in value for mark in _UNKNOWN_YET) else value
+    return str(value_of(variables, "backup_escrow_recipient") or "")
 
 
 def _unfit_drill_hosts(
@@ -100,7 +86,7 @@ def _unfit_drill_hosts(
     for server in groups.get("servers", ()):
         host = str(hosts[server].get("backup_drill_host") or "")
         if host and host not in there:
-            yield text["unknown_drill_host"] % {"host": host, "server": server, "nearest": _nearest(host, there)}
+            yield text["unknown_drill_host"] % {"host": host, "server": server, "nearest": nearest(host, there)}
         elif host == server:
             yield text["own_drill_host"] % {"server": server}
 
@@ -111,13 +97,13 @@ def _unknown_variables(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterat
     for host, variables in hosts.items():
         for name in variables:
             if name.startswith(PREFIX) and name not in VARIABLES:
-                having[str(name), _place(name, text)].append(host)
+                having[str(name), place_of(name, text)].append(host)
     for (name, place), those in sorted(having.items()):
         yield text["unknown_variable"] % {
             "name": name,
             "place": place,
             "hosts": ", ".join(those),
-            "nearest": _nearest(name, VARIABLES),
+            "nearest": nearest(name, VARIABLES),
         }
 
 
@@ -127,10 +113,10 @@ def _bad_values(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[str]
     for host, variables in hosts.items():
         for name in variables:
             values = VARIABLES.get(name)
-            value = _value(variables, name) if values is not None and values.are_limited else None
+            value = value_of(variables, name) if values is not None and values.are_limited else None
             if values is not None and value is not None and value != "" and not values.allow(value):
                 # Of a variable that several files set, only the value is surely of the one that counts.
-                having[str(name), _shown(value), _place(value, text)].append(host)
+                having[str(name), _shown(value), place_of(value, text)].append(host)
     for (name, value, place), those in having.items():
         yield text["bad_value"] % {
             "name": name,
@@ -169,12 +155,12 @@ def _unknown_keys(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[st
                 }
                 continue
             if not _is_list_of_named(entries):
-                place = _place(entries, text)
+                place = place_of(entries, text)
                 yield text["not_a_list_of_sources"] % {"variable": variable, "host": host, "place": place}
                 continue
             for entry in entries or []:
                 yield from _unknown_in(entry, known(), variable, host, text)
-        cloud = _value(variables, "backup_cloud")
+        cloud = value_of(variables, "backup_cloud")
         if isinstance(cloud, t.Mapping):
             yield from _unknown_in(cloud, set(MEDIA["s3"].arguments), "backup_cloud", host, text)
 
@@ -185,17 +171,11 @@ def _unknown_in(entry: Variables, known: set[str], variable: str, host: str, tex
         if key not in known:
             yield text["unknown_key"] % {
                 "key": key,
-                "place": _place(key, text),
+                "place": place_of(key, text),
                 "variable": name,
                 "host": host,
-                "nearest": _nearest(str(key), known),
+                "nearest": nearest(str(key), known),
             }
-
-
-def _place(written: t.Any, text: Text) -> str:
-    """Return the file and the line of something in the inventory, for messages; empty where they are not known."""
-    origin = origin_of(written)
-    return text["at_place"] % {"file": origin.file, "line": origin.line} if origin is not None else ""
 
 
 def _is_list_of_named(value: t.Any) -> bool:
@@ -212,11 +192,6 @@ def _database_keys() -> set[str]:
 
 def _files_keys() -> set[str]:
     return {*SOURCE_ARGUMENTS, *source_arguments(["files"])}
-
-
-def _nearest(name: str, known: t.Iterable[str]) -> str:
-    """Return the known name that was probably meant."""
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 # The variables that are lists of entries, and the keys that these may have.

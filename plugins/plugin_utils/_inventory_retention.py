@@ -6,30 +6,24 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import fnmatch
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.hold import HOLD_ARGUMENTS, make_hold
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import (
-    HOLD_ARGUMENTS,
     find_zone,
-    make_hold,
-)
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.sets_call import (
     make_policies,
     make_policy,
 )
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory import Text, Variables
+from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_lookup import nearest, place_of, value_of
+from ansible_collections.infitulua.backup.plugins.plugin_utils._wording import worded
 
 #: One for the whole institution: the vault has the sets of all servers.
 _OF_THE_INSTITUTION = ("backup_retention", "backup_holds", "backup_time_zone")
-
-Value = t.Callable[[Variables, str], t.Any]
-Worded = t.Callable[[str], str]
-Place = t.Callable[[t.Any], str]
 
 
 def retention_problems(
@@ -37,40 +31,41 @@ def retention_problems(
     systems: str,
     text: Text,
     *,
-    value: Value,
-    worded: Worded,
-    place: Place,
+    language: str,
 ) -> t.Iterator[str]:
     """Report each variable about retention that cannot be what it is.
 
     :param hosts: those of the institution, with their variables.
     :param systems: the systems computer.
-    :param value: returns a host's variable; None where there is none.
-    :param worded: turns a module's message into the reader's language.
-    :param place: returns where something is written in the inventory, for messages.
+    :param language: the reader's.
     """
     for name in _OF_THE_INSTITUTION:
-        common = value(hosts[systems], name)
+        common = value_of(hosts[systems], name)
         why = _wrong(name, common)
         if why is not None:
-            yield text["bad_retention"] % {"name": name, "host": systems, "place": place(common), "why": worded(why)}
+            yield text["bad_retention"] % {
+                "name": name,
+                "host": systems,
+                "place": place_of(common, text),
+                "why": worded(why, language),
+            }
         for host, variables in hosts.items():
-            own = value(variables, name)
+            own = value_of(variables, name)
             if own != common:
-                about = {"name": name, "host": host, "systems": systems, "place": place(own)}
+                about = {"name": name, "host": host, "systems": systems, "place": place_of(own, text)}
                 yield text["not_institutional"] % about
-    holds = value(hosts[systems], "backup_holds")
+    holds = value_of(hosts[systems], "backup_holds")
     if holds and _wrong("backup_holds", holds) is None:
-        yield from _holds_of_nothing(holds, hosts, text, value, place)
+        yield from _holds_of_nothing(holds, hosts, text)
     for host, variables in hosts.items():
         for name in ("backup_disk_retention", "backup_source_retention"):
-            given = value(variables, name)
+            given = value_of(variables, name)
             why = _wrong(name, given)
             if why is not None:
-                about = {"name": name, "host": host, "place": place(given), "why": worded(why)}
+                about = {"name": name, "host": host, "place": place_of(given, text), "why": worded(why, language)}
                 yield text["bad_retention"] % about
             elif given and name == "backup_source_retention":
-                yield from _unknown_sources(given, host, variables, text, value, place)
+                yield from _unknown_sources(given, host, variables, text)
 
 
 def _wrong(name: str, given: t.Any) -> str | None:
@@ -118,47 +113,43 @@ def _read_holds(holds: t.Any) -> None:
 
 
 def _holds_of_nothing(
-    holds: t.Sequence[t.Mapping[str, t.Any]], hosts: t.Mapping[str, Variables], text: Text, value: Value, place: Place
+    holds: t.Sequence[t.Mapping[str, t.Any]], hosts: t.Mapping[str, Variables], text: Text
 ) -> t.Iterator[str]:
     """Name each host and source that a hold names and nobody has: what it was to keep would go."""
-    sources = {name for variables in hosts.values() for name in _source_names(variables, value)}
+    sources = {name for variables in hosts.values() for name in _source_names(variables)}
     for hold in holds:
         for key, known in (("host", set(hosts)), ("source", sources)):
             pattern = str(hold.get(key) or "")
             # One of several databases that an entry stands for has the entry's name before a dot.
             names = known | ({pattern} if key == "source" and pattern.partition(".")[0] in known else set())
             if pattern and not fnmatch.filter(names, pattern):
-                nearest = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.0)
                 yield text["hold_of_nothing"] % {
-                    "place": place(hold),
+                    "place": place_of(hold, text),
                     "pattern": pattern,
-                    "nearest": nearest[0] if nearest else "?",
+                    "nearest": nearest(pattern, sorted(known)),
                 }
 
 
-def _source_names(variables: Variables, value: Value) -> list[str]:
+def _source_names(variables: Variables) -> list[str]:
     """Return the names of a server's sources, also of those that are retired."""
     return [
         str(entry["name"])
         for variable in ("backup_databases", "backup_files", "backup_retired_sources")
-        for entry in value(variables, variable) or ()
+        for entry in value_of(variables, variable) or ()
         if isinstance(entry, t.Mapping) and entry.get("name")
     ]
 
 
-def _unknown_sources(
-    policies: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text, value: Value, place: Place
-) -> t.Iterator[str]:
+def _unknown_sources(policies: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text) -> t.Iterator[str]:
     """Name each source of ``backup_source_retention`` that the server does not have, nor had."""
-    names = _source_names(variables, value)
+    names = _source_names(variables)
     for source in policies:
         # One of several databases that an entry stands for has the entry's name before a dot.
         if str(source) not in names and str(source).partition(".")[0] not in names:
-            nearest = difflib.get_close_matches(str(source), names, n=1, cutoff=0.0)
             yield text["no_such_source"] % {
                 "name": "backup_source_retention",
                 "host": host,
-                "place": place(source),
+                "place": place_of(source, text),
                 "source": source,
-                "nearest": nearest[0] if nearest else "?",
+                "nearest": nearest(str(source), names),
             }

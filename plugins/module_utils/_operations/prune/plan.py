@@ -17,7 +17,8 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
-from .policy import LAST, Hold, Policy
+from .hold import Hold
+from .policy import LAST, Policy
 
 
 class State(enum.Enum):

@@ -1,18 +1,18 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the sets of a source are kept, and what holds some of them longer."""
+"""For how long the sets of a source are kept."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import fnmatch
 import typing as t
 import zoneinfo
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
-from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 
 # The policy of every series that has none of its own.
 DEFAULT = "default"
@@ -23,15 +23,6 @@ POLICY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **{name: {"type": "int", "default": 0} for name in COUNTS},
     "minimum_days": {"type": "int", "default": 0},
     "destroy_after_days": {"type": "int"},
-}
-HOLD_ARGUMENTS: dict[str, dict[str, t.Any]] = {
-    "set": {"type": "str"},
-    "host": {"type": "str"},
-    "source": {"type": "str"},
-    "from": {"type": "str"},
-    "to": {"type": "str"},
-    "until": {"type": "str"},
-    "reason": {"type": "str", "required": True},
 }
 
 
@@ -79,38 +70,6 @@ class Policy:
         return [(name, getattr(self, name)) for name in COUNTS]
 
 
-@dataclasses.dataclass(frozen=True)
-class Hold:
-    """What keeps sets from being removed, whatever their policy says.
-
-    :param reason: why, for people.
-    :param set_id: only this set.
-    :param host: only sets of hosts whose name matches this pattern.
-    :param source: only sets of sources whose name matches this pattern.
-    :param begin: only sets made at this moment or later.
-    :param end: only sets made before this moment.
-    :param until: the moment at which it ends; None: it does not.
-    """
-
-    reason: str
-    set_id: SetId | None = None
-    host: str | None = None
-    source: str | None = None
-    begin: datetime.datetime | None = None
-    end: datetime.datetime | None = None
-    until: datetime.datetime | None = None
-
-    def covers(self, set_id: SetId, moment: datetime.datetime) -> bool:
-        """Whether a set that was made at ``moment`` is one of those that are meant."""
-        return (
-            self.set_id in (None, set_id)
-            and (self.host is None or fnmatch.fnmatchcase(set_id.host, self.host))
-            and (self.source is None or fnmatch.fnmatchcase(set_id.source, self.source))
-            and (self.begin is None or self.begin <= moment)
-            and (self.end is None or moment < self.end)
-        )
-
-
 def find_zone(name: str) -> datetime.tzinfo:
     """Return a time zone by its name, such as ``America/Bogota``.
 
@@ -127,55 +86,55 @@ def find_zone(name: str) -> datetime.tzinfo:
         ) from None
 
 
-def make_hold(options: t.Mapping[str, t.Any], zone: datetime.tzinfo) -> Hold:
-    """Read a hold, as :data:`HOLD_ARGUMENTS` describes it.
+def make_policies(policies: t.Any) -> dict[str, Policy]:
+    """Read a policy for each series, or source, as the option ``policies`` gives it.
 
-    :param zone: its dates are those of this time zone; both days that it names are within it.
-    :raises Refused: when it would hold nothing, or everything there is.
+    :raises Refused: when one of them makes no sense.
     """
-    reason = str(options.get("reason") or "").strip()
-    subject = reason or ", ".join(str(value) for value in options.values() if value)
-    if not reason:
-        raise _bad_hold(
-            subject, why="it gives no reason", next_step="Give the reason: whoever ends it must know why it was there."
+    if not isinstance(policies, t.Mapping):
+        raise _refused(
+            subject=str(policies), why="it is not a mapping", next_step="Write it as in the documentation of set_prune."
         )
-    if not any(options.get(name) for name in ("set", "host", "source", "from", "to")):
-        raise _bad_hold(
-            subject, why="it names no sets", next_step="Name a set, a host, a source or a period (from, to)."
+    for name in policies:
+        if not isinstance(name, str):
+            raise _refused(
+                subject=str(name),
+                why=f"the key {name} is not a string",
+                next_step='Write it in quotes, as "400.10": without them, YAML makes a number of it.',
+            )
+    return {str(name): make_policy(options, str(name)) for name, options in policies.items()}
+
+
+def make_policy(options: t.Any, subject: str) -> Policy:
+    """Read one policy.
+
+    :param subject: whose it is, for the message.
+    :raises Refused: when it makes no sense.
+    """
+    if not isinstance(options, t.Mapping):
+        raise _refused(
+            subject=subject, why="it is not a mapping", next_step="Write it as in the documentation of set_prune."
         )
+    checked = ArgumentSpecValidator(POLICY_ARGUMENTS).validate(dict(options))
+    if checked.error_messages:
+        why = "; ".join(checked.error_messages)
+        raise _refused(
+            subject=subject, why=why, next_step="Correct it; set_prune's documentation has the keys of a policy."
+        )
+    return policy_of(checked.validated_parameters, subject)
+
+
+def policy_of(values: t.Mapping[str, t.Any], subject: str) -> Policy:
+    """Return the policy that checked options give.
+
+    :param subject: whose it is, for the message.
+    :raises Refused: when it makes no sense.
+    """
     try:
-        set_id = SetId.parse(options["set"]) if options.get("set") else None
-    except BackupError as error:
-        raise _bad_hold(subject, why=error.why, next_step="Give the id as set_info prints it.") from error
-    begin = _beginning_of(options.get("from"), subject, zone)
-    end = _beginning_of(options.get("to"), subject, zone, days=1)
-    if begin is not None and end is not None and end <= begin:
-        raise _bad_hold(subject, why="its period ends before it begins", next_step="Correct from and to.")
-    return Hold(
-        reason,
-        set_id,
-        options.get("host") or None,
-        options.get("source") or None,
-        begin,
-        end,
-        _beginning_of(options.get("until"), subject, zone, days=1),
-    )
+        return Policy(**{field.name: values[field.name] for field in dataclasses.fields(Policy)})
+    except Refused as error:
+        raise _refused(subject=subject, why=error.why, next_step=error.next_step) from error
 
 
-def _beginning_of(text: str | None, subject: str, zone: datetime.tzinfo, days: int = 0) -> datetime.datetime | None:
-    """Return the moment at which a day begins, or so many days later."""
-    if not text:
-        return None
-    try:
-        day = datetime.date.fromisoformat(str(text)) + datetime.timedelta(days=days)
-    except (ValueError, OverflowError):
-        raise _bad_hold(subject, why=f"{text!r} is not a date", next_step="Give dates as 2026-11-22.") from None
-    return datetime.datetime.combine(day, datetime.time(), zone)
-
-
-def _refused(*, why: str, next_step: str) -> Refused:
-    return Refused("use a retention policy", on="it", why=why, next_step=next_step)
-
-
-def _bad_hold(subject: str, *, why: str, next_step: str) -> Refused:
-    return Refused("hold sets", on=subject, why=why, next_step=next_step)
+def _refused(*, why: str, next_step: str, subject: str = "it") -> Refused:
+    return Refused("use a retention policy", on=subject, why=why, next_step=next_step)

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
-
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
@@ -17,8 +14,9 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system import ho
 from ..drill.record import FAILED, DrillRecord
 from ..outermost import Answer
 from ..selection import SetSelection
+from .hold import HOLD_ARGUMENTS, make_hold
 from .plan import Context
-from .policy import HOLD_ARGUMENTS, POLICY_ARGUMENTS, Policy, find_zone, make_hold
+from .policy import POLICY_ARGUMENTS, find_zone, make_policies, policy_of
 from .sets import Elsewhere, Retention, SourcePolicy, prune_sets
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
@@ -53,7 +51,6 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "drill_record_directory": {"type": "path"},
 }
 NOTHING: dict[str, t.Any] = {"sets": [], "failures": [], "dated_after_now": [], "removed_bytes": 0, "forecast": None}
-_POLICY_FIELDS = [field.name for field in dataclasses.fields(Policy)]
 
 Params = t.Mapping[str, t.Any]
 
@@ -83,7 +80,7 @@ def _retention(params: Params) -> Retention:
     return Retention(
         policies=make_policies(params["policies"]),
         source_policies=[
-            SourcePolicy(one["host"], one["source"], _policy_of(one, f"{one['host']}/{one['source']}"))
+            SourcePolicy(one["host"], one["source"], policy_of(one, f"{one['host']}/{one['source']}"))
             for one in params["source_policies"]
         ],
         context=Context(host_clock.now(), zone, holds, keep_doubtful_days=params["keep_doubtful_days"]),
@@ -99,48 +96,3 @@ def _elsewhere(name: str, sets: t.Sequence[Params]) -> Elsewhere:
     verified = [one for one in sets if one.get("id") and one.get("tag_manifest_sha256")]
     failed = {str(one["id"]) for one in verified if (one.get("drill") or {}).get("outcome") == FAILED}
     return Elsewhere(name, {str(one["id"]): str(one["tag_manifest_sha256"]) for one in verified}, failed)
-
-
-def make_policies(policies: t.Any) -> dict[str, Policy]:
-    """Read a policy for each series, or source, as the option ``policies`` gives it.
-
-    :raises Refused: when one of them makes no sense.
-    """
-    if not isinstance(policies, t.Mapping):
-        raise _refused(
-            str(policies), why="it is not a mapping", next_step="Write it as in the documentation of set_prune."
-        )
-    for name in policies:
-        if not isinstance(name, str):
-            raise _refused(
-                str(name),
-                why=f"the key {name} is not a string",
-                next_step='Write it in quotes, as "400.10": without them, YAML makes a number of it.',
-            )
-    return {str(name): make_policy(options, str(name)) for name, options in policies.items()}
-
-
-def make_policy(options: t.Any, subject: str) -> Policy:
-    """Read one policy.
-
-    :param subject: whose it is, for the message.
-    :raises Refused: when it makes no sense.
-    """
-    if not isinstance(options, t.Mapping):
-        raise _refused(subject, why="it is not a mapping", next_step="Write it as in the documentation of set_prune.")
-    checked = ArgumentSpecValidator(POLICY_ARGUMENTS).validate(dict(options))
-    if checked.error_messages:
-        why = "; ".join(checked.error_messages)
-        raise _refused(subject, why=why, next_step="Correct it; set_prune's documentation has the keys of a policy.")
-    return _policy_of(checked.validated_parameters, subject)
-
-
-def _policy_of(values: Params, subject: str) -> Policy:
-    try:
-        return Policy(**{name: values[name] for name in _POLICY_FIELDS})
-    except Refused as error:
-        raise _refused(subject, why=error.why, next_step=error.next_step) from error
-
-
-def _refused(subject: str, *, why: str, next_step: str) -> Refused:
-    return Refused("use a retention policy", on=subject, why=why, next_step=next_step)

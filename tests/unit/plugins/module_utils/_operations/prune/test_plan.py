@@ -15,6 +15,7 @@ import zoneinfo
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.hold import Hold, make_hold
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.plan import (
     Candidate,
     Context,
@@ -22,12 +23,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune
     State,
     plan,
 )
-from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import (
-    Hold,
-    Policy,
-    find_zone,
-    make_hold,
-)
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import Policy, find_zone
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 UTC = datetime.timezone.utc
