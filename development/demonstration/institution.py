@@ -160,6 +160,10 @@ class Institution:
         if self.store is not None:
             who = self.credentials(name)
             variables |= {"backup_cloud_access_key": who.access_key, "backup_cloud_secret_key": who.secret_key}
+            if name == SYSTEMS_COMPUTER:
+                keeper = self.store.retention
+                variables["backup_cloud_retention_access_key"] = keeper.access_key
+                variables["backup_cloud_retention_secret_key"] = keeper.secret_key
         return variables
 
     def credentials(self, host: str) -> Credentials:

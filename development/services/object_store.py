@@ -117,11 +117,12 @@ def make_certificates(directory: Path, host: str = LOOPBACK) -> tuple[Path, Path
 
 
 class ObjectStore:
-    """SeaweedFS, one bucket in it, and three identities.
+    """SeaweedFS, one bucket in it, and four identities.
 
     ``admin`` may do everything; ``writer`` may put objects and set their retention, and nothing else; ``reader`` may
-    get and list. With ``writers``, each named writer may put only below the prefix of its own name. ``address`` is
-    where the S3 interface listens, this machine's loopback address unless other machines are to reach it.
+    get and list; ``retention`` may list, lock for longer, and delete versions that no lock protects. With ``writers``,
+    each named writer may put only below the prefix of its own name. ``address`` is where the S3 interface listens, this
+    machine's loopback address unless other machines are to reach it.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class ObjectStore:
         self.admin = Credentials.random("admin")
         self.reader = Credentials.random("reader")
         self.writer = Credentials.random("writer")
+        self.retention = Credentials.random("retention")
         self.writers = {name: Credentials.random(name) for name in writers}
         self.ca_file = self.directory / "ca.pem"
         self._server: Server | None = None
@@ -175,9 +177,12 @@ class ObjectStore:
         put = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:PutObjectRetention"]
         get = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetBucketVersioning"]
         get += ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration"]
+        keep = ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectRetention", "s3:PutObjectRetention"]
+        keep += ["s3:DeleteObjectVersion"]
         return [
             policy("put-only", put, [f"{bucket}/*"]),
             policy("read-only", get, [bucket, f"{bucket}/*"]),
+            policy("retention", keep, [bucket, f"{bucket}/*"]),
             *(policy(f"put-only-{name}", put, [f"{bucket}/{name}/*"]) for name in self.writers),
         ]
 
@@ -190,6 +195,7 @@ class ObjectStore:
             identity(self.admin, ["Admin", "Read", "Write", "List", "Tagging"], []),
             identity(self.writer, [], ["put-only"]),
             identity(self.reader, [], ["read-only"]),
+            identity(self.retention, [], ["retention"]),
             *(identity(who, [], [f"put-only-{name}"]) for name, who in self.writers.items()),
         ]
         return {"identities": identities, "policies": self._policies()}
@@ -306,7 +312,9 @@ class ObjectStore:
 
 def _write_connection(store: ObjectStore, path: Path) -> None:
     """Write how to reach a store, its keys included, for whoever started it to read."""
-    identities = {who.name: who for who in (store.admin, store.reader, store.writer, *store.writers.values())}
+    identities = {
+        who.name: who for who in (store.admin, store.reader, store.writer, store.retention, *store.writers.values())
+    }
     connection = {
         "process": os.getpid(),
         "endpoint_url": store.endpoint_url,
@@ -339,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write_connection(store, options.connection)
         print(f"ready after {time.monotonic() - begin:.1f} s: {store.endpoint_url}, bucket {store.bucket}")
         print(f"certificate authority: {store.ca_file}")
-        for who in (store.admin, store.writer, store.reader):
+        for who in (store.admin, store.writer, store.reader, store.retention):
             print(f"{who.name}: access_key={who.access_key} secret_key={who.secret_key}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()

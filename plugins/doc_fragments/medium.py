@@ -111,12 +111,13 @@ retain_mode:
 """
 
 
-def _option(name: str, description: str) -> str:
+def _option(name: str, description: str, *, required: bool = True) -> str:
     """Return the documentation of an option that is a medium."""
     suboptions = textwrap.indent(_SUBOPTIONS.replace("NAME", name), " " * 6)
     return (
-        f"options:\n  {name}:\n    description: {description}\n    type: dict\n    required: true\n"
-        f"    suboptions:\n{suboptions}"
+        f"options:\n  {name}:\n    description: {description}\n    type: dict\n"
+        + ("    required: true\n" if required else "")
+        + f"    suboptions:\n{suboptions}"
     )
 
 
@@ -127,6 +128,12 @@ class ModuleDocFragment:
     DOCUMENTATION: str = _option("medium", "The medium, a place that holds sets.")
     ORIGIN: str = _option("origin", "The medium that sets are copied from.")
     DESTINATION: str = _option("destination", "The medium that sets are copied to.")
+    OBJECT_STORE: str = _option(
+        "object_store",
+        "An object store with copies of the sets of O(medium), which follow it. The key needs C(s3:ListBucket),"
+        " C(s3:ListBucketVersions), C(s3:GetObjectRetention), C(s3:PutObjectRetention) and C(s3:DeleteObjectVersion).",
+        required=False,
+    )
     FURTHER: str = """\
 options:
   further_media:

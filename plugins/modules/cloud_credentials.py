@@ -15,7 +15,8 @@ description:
   - Writes an access key to a shared credentials file that only its owner can read. The module manages the whole file.
   - Then it tests the key. A server's key must be able to put objects, but not to list, read or delete any, so that an
     attacker on the server can neither read nor destroy copies that have left it. The systems computer's key must be
-    able to list and read, but not to write or delete. Any other key is refused.
+    able to list and read, but not to write or delete; its retention key, to list and to delete versions that no lock
+    protects, but not to read, write or hide any. Any other key is refused.
   - It does not create buckets, keys or policies, and never shows the secret key.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -47,7 +48,7 @@ options:
     description: What the key must be able to do; it must not be able to do anything else.
     type: str
     required: true
-    choices: [put_only, read_only]
+    choices: [put_only, read_only, retention]
   host:
     description: The name of the server below whose part of the bucket the key is tried; anywhere when not given.
     type: str
@@ -76,10 +77,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 access:
-  description: What the key can do, C(list), C(read), C(write) and C(delete), each true or false; null in check mode.
+  description: What the key can do, C(list), C(read), C(write), C(delete) and C(delete_versions), each true or false;
+    null in check mode.
   returned: success
   type: dict
-  sample: {"list": false, "read": false, "write": true, "delete": false}
+  sample: {"list": false, "read": false, "write": true, "delete": false, "delete_versions": false}
 details:
   description: Further lines.
   returned: failure

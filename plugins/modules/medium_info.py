@@ -54,6 +54,7 @@ EXAMPLES = r"""
       - not cloud.access.read
       - not cloud.access.list
       - not cloud.access.delete
+      - not cloud.access.delete_versions
 """
 
 RETURN = r"""
@@ -69,11 +70,11 @@ free_bytes:
   sample: 107374182400
 access:
   description:
-    - What this host may do, C(list), C(read), C(write) and C(delete), each true or false; null for what cannot be tried
-      without leaving something behind.
+    - What this host may do, C(list), C(read), C(write), C(delete) and C(delete_versions), each true or false; null for
+      what cannot be tried without leaving something behind, and for versions where there are none.
   returned: with O(probe=true)
   type: dict
-  sample: {"list": false, "read": false, "write": true, "delete": false}
+  sample: {"list": false, "read": false, "write": true, "delete": false, "delete_versions": false}
 """
 
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once

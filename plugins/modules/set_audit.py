@@ -114,6 +114,11 @@ sets:
       description: The common prefix of the keys of its objects.
       type: str
       sample: srv-financiero/contabilidad/20261122T030000Z/
+    locked_until:
+      description: Until when all of its objects are locked (Object Lock), UTC, as was last seen; null if one of them is
+        not, or the key may not read it.
+      type: str
+      sample: "2027-12-01T05:00:00Z"
     bytes:
       description: How many bytes were read and hashed, if its receipt is new.
       type: int

@@ -187,6 +187,11 @@ sets:
         RV(sets[].verified) is.
       type: str
       sample: 4f1c0c7a35b1a3a6d6b0f7b4b7a5a3c1c3f0a9f0f1b4f0f9f0c1d2e3f4a5b6c7
+    locked_until:
+      description: Until when the medium itself refuses to delete the set (Object Lock), UTC, as was last seen there;
+        null if it does not, or that is not known.
+      type: str
+      sample: null
     drill:
       description: The last drill of exactly this content that passed or failed, as M(infitulua.backup.restore_drill)
         returns it; null when there was none. Only with O(drill_record_directory).

@@ -22,12 +22,16 @@ description:
   - A removed set first stops being listed, and then its files go. Its id, the SHA-256 of its tag manifest, the time and
     the rule are recorded first, in C(.removed/<host>/<source>.jsonl) below the medium's root, so that
     M(infitulua.backup.set_copy) does not copy it there again (O(infitulua.backup.set_copy#module:except_those_in)).
+  - With O(object_store), copies there of the sets of O(medium) follow it. They are locked (Object Lock) as long as the
+    policy is sure to keep their sets, and removed when retention has removed their sets from O(medium) and their lock
+    is over. Only copies that M(infitulua.backup.set_audit) has read there are touched.
   - A source that fails does not stop the others.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
 extends_documentation_fragment:
   - infitulua.backup.attributes
   - infitulua.backup.medium
+  - infitulua.backup.medium.object_store
 attributes:
   check_mode:
     support: full
@@ -210,6 +214,22 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
+- name: Also keep the copies in the cloud locked, and remove them when their sets have gone and their locks are over
+  infitulua.backup.set_prune:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    policies:
+      default:
+        daily: 14
+        monthly: 12
+    object_store:
+      type: s3
+      endpoint_url: https://s3.example.org
+      bucket: infitulua-backup
+      credentials_file: /etc/infitulua-backup/cloud_retention_credentials
+      profile: infitulua-backup
+
 - name: List what the vault has of this server
   infitulua.backup.set_info:
     medium:
@@ -312,6 +332,61 @@ forecast:
       description: The day on which it will be full, in O(time_zone); null if not within ten years.
       type: str
       sample: "2027-01-26"
+object_store:
+  description:
+    - What was done with the copies in O(object_store); null without it. It has C(sets), as follows, C(changed) and
+      C(failures), each with C(id), C(message) and C(details); the C(id) is empty if the store cannot be reached.
+    - A set of O(medium) whose copy there has not been audited is not listed.
+  returned: always
+  type: dict
+  contains:
+    sets:
+      description: The audited copies of what O(medium) has, and of what retention has removed from it.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The set's id.
+          type: str
+          sample: srv-financiero/contabilidad/20261122T030000Z
+        kept:
+          description: Whether the copy is kept.
+          type: bool
+          sample: true
+        rule:
+          description:
+            - Why. V(not_removed), retention has not removed the set from O(medium); V(locked), it has, and the copy is
+              still locked; V(held), a hold names it; V(newest), it is the newest copy of its source; V(clock), a clock
+              looks wrong.
+            - A removed copy has the rule that removed its set from O(medium).
+          type: str
+          sample: not_removed
+        why:
+          description: More of that; empty if there is no more.
+          type: str
+          sample: ""
+        bytes:
+          description: The size of its objects.
+          type: int
+          sample: 73404211
+        locked_until:
+          description: Until when all of its objects are locked, UTC; null if one of them is not. It is read from the
+            store only when it is to be extended or removed.
+          type: str
+          sample: "2027-12-01T05:00:00Z"
+        lock_due:
+          description: Until when it is to be locked, UTC; null if no longer than it is.
+          type: str
+          sample: "2027-12-01T05:00:00Z"
+        foreign_locked:
+          description: How many objects of others, which somebody has locked, remain at the place of a removed copy.
+          type: int
+          sample: 0
+        changed:
+          description: Whether its lock was extended, or it was removed (or in check mode would be).
+          type: bool
+          sample: true
+  sample: null
 failures:
   description: The sources that could not be looked at, and the sets that could not be removed, each with C(id),
     C(message) and C(details).

@@ -24,6 +24,8 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud": Values(),
     "backup_cloud_access_key": Values(),
     "backup_cloud_secret_key": Values(),
+    "backup_cloud_retention_access_key": Values(),
+    "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),
     "backup_holds": Values(),
     "backup_time_zone": Values(),

@@ -113,6 +113,14 @@ PREPARATION_STEPS = {
         f"El director genera una sin conexión a la red y entrega su parte pública (age1…), {_OFFLINE}"
     ),
     (
+        "The systems computer's retention key may s3:ListBucket*, s3:GetObjectRetention, s3:PutObjectRetention and "
+        "s3:DeleteObjectVersion, and nothing else. Correct its policy at the provider and run again."
+    ): (
+        "La llave de conservación del computador de sistemas puede s3:ListBucket*, s3:GetObjectRetention, "
+        "s3:PutObjectRetention y s3:DeleteObjectVersion, y nada más. Corrija su política en el proveedor y ejecute de "
+        "nuevo."
+    ),
+    (
         "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else. "
         "Correct its policy at the provider and run again."
     ): (

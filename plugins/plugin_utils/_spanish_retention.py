@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 RETENTION_ACTIONS = {
+    "apply retention to copies": "aplicar los plazos de conservación a las copias en la nube",
+    "lock an object": "bloquear un objeto",
+    "read until when an object is locked": "ver hasta cuándo está bloqueado un objeto",
     "apply retention": "aplicar los plazos de conservación",
     "hold sets": "proteger copias del borrado",
     "record that a set is removed": "anotar que se borra una copia",
@@ -16,6 +19,11 @@ RETENTION_ACTIONS = {
     "use a time zone": "usar una zona horaria",
 }
 RETENTION_REASONS = {
+    "only copies in an object store follow another medium": (
+        "solo las copias de un almacén de objetos siguen a otro medio"
+    ),
+    "the store accepted the lock and does not keep it": "el almacén aceptó el bloqueo y no lo guarda",
+    "there is no such object": "no existe ese objeto",
     "a restore, a drill or a copy is reading it": "la lee una restauración, un simulacro o una copia",
     "it gives no reason": "no dice por qué",
     "it names no sets": "no nombra copias",
@@ -38,6 +46,11 @@ RETENTION_REASONS = {
     "it is not a mapping": "no es una lista de claves y valores",
 }
 RETENTION_STEPS = {
+    "Apply retention to that medium itself.": "Aplique los plazos de conservación a ese mismo medio.",
+    "Run step 4 again: its audit finds out what is missing.": "Repita el paso 4: su revisión encuentra lo que falta.",
+    "Use a store with Object Lock; until then, whoever may delete there can delete this copy.": (
+        "Use un almacén con Object Lock; mientras tanto, quien pueda borrar allí puede borrar esta copia."
+    ),
     "Nothing was removed; a later run removes it.": "No se borró nada; una ejecución posterior la borra.",
     "Run as the user that owns it, or correct its owner and mode; nothing was removed.": (
         "Ejecute como el usuario que es su dueño, o corrija su dueño y sus permisos; no se borró nada."

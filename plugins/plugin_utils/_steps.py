@@ -136,10 +136,11 @@ def stored(
     """Return what step 4 has done.
 
     :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk`` and
-        ``pruned_vault``, of the tasks of these names.
+        ``pruned_vault``, of the tasks of these names; the last with what was done to the copies in the cloud.
     :param warn_days: how many days before a medium is full is a warning.
     :param has_retention: whether the inventory says how long sets are kept in the vault.
     """
+    results = {**results, "pruned_cloud": (results.get("pruned_vault") or {}).get("object_store") or {}}
     audits = [results.get(name) or {} for name in ("looked", "audited")]
     audited = [entry for audit in audits for entry in audit.get("sets") or ()]
     remarks: list[Entry] = []
@@ -171,6 +172,8 @@ def stored(
             # Where there is no retention at all, that is told once.
             reported=[rule for rule in _REPORTED_RULES if has_retention or rule != "no_policy"],
         ),
+        *_pruned(results, catalogue, "cloud", check_mode=check_mode, warn_days=warn_days, reported=()),
+        *_locks(audited, _listed(results, "pruned_cloud"), catalogue, check_mode=check_mode),
         *([] if has_retention else [{"what": "info", "message": catalogue["no_retention"]}]),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
     ]
@@ -231,6 +234,39 @@ def _pruned(
         reason = ", ".join(catalogue[f"place_{name}"] for name in lacking) or catalogue.worded(why)
         message = catalogue.say(f"kept_{rule}", count=len(ids), ids=told, place=place, why=reason)
         yield {"what": "info" if rule == "held" else "warning", "message": message}
+
+
+def _locks(
+    audited: t.Sequence[Result], followed: t.Sequence[Result], catalogue: Catalogue, *, check_mode: bool
+) -> t.Iterator[Entry]:
+    """Say until when the copies in the cloud are locked, and which of them are not.
+
+    :param audited: the copies of what the vault has, as the audit found them.
+    :param followed: the copies as retention left them; with those of what the vault has removed.
+    """
+    until = {entry["id"]: entry["locked_until"] for entry in audited if "locked_until" in entry}
+    for entry in followed:
+        if entry["kept"]:
+            until[entry["id"]] = entry["lock_due"] if check_mode and entry["changed"] else entry["locked_until"]
+    extended = sum(entry["kept"] and entry["changed"] for entry in followed)
+    if extended:
+        name = "locks_to_extend" if check_mode else "locks_extended"
+        yield {"what": "info", "message": catalogue.say(name, count=extended)}
+    locked = sorted(moment for moment in until.values() if moment)
+    if locked:
+        words = {"count": len(locked), "first": locked[0][:10], "last": locked[-1][:10]}
+        yield {"what": "info", "message": catalogue.say("locked_until", **words)}
+    unlocked = sorted(set_id for set_id, moment in until.items() if not moment)
+    if unlocked:
+        told = unlocked[0] if len(unlocked) == 1 else catalogue.say("and_more", id=unlocked[0], count=len(unlocked) - 1)
+        yield _warning(catalogue.say("not_locked", count=len(unlocked), ids=told))
+    expired = sorted(entry["locked_until"] for entry in followed if entry["rule"] == "locked" and entry["locked_until"])
+    if expired:
+        words = {"count": len(expired), "last": expired[-1][:10]}
+        yield {"what": "info", "message": catalogue.say("expired_locked", **words)}
+    foreign = sorted(entry["id"] for entry in followed if entry["foreign_locked"])
+    if foreign:
+        yield _warning(catalogue.say("foreign_locked", ids=", ".join(foreign)))
 
 
 def _listed(results: Results, name: str, key: str = "sets") -> list[t.Any]:

@@ -21,12 +21,17 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.progress 
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """What this host may do with a medium; found by really trying. None: not tried, since trying leaves traces."""
+    """What this host may do with a medium; found by really trying. None: not tried, since trying leaves traces.
+
+    :param delete: remove what stands; where versions are kept, hide it.
+    :param delete_versions: remove a version for good; None also where there are no versions.
+    """
 
     list: bool | None
     read: bool | None
     write: bool | None
     delete: bool | None
+    delete_versions: bool | None = None
 
 
 class Medium(abc.ABC):
@@ -145,6 +150,13 @@ class Medium(abc.ABC):
         :param tag_manifest: the text of the set's tag manifest, which names its exact content.
         """
         return False
+
+    def locked_until(self, set_id: SetId) -> str | None:
+        """Until when the medium itself refuses to delete this set, as was last seen there, UTC, ISO 8601.
+
+        None: it does not, or it is not known.
+        """
+        return None
 
     def free_bytes(self) -> int | None:
         """How many bytes can still be stored; None where a medium has no such bound."""

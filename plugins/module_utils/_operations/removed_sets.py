@@ -45,7 +45,7 @@ class RemovedSet:
 _FIELDS = [field.name for field in dataclasses.fields(RemovedSet)]
 
 
-def note(medium: LocalMedium, removed: RemovedSet) -> None:
+def note_removed(medium: LocalMedium, removed: RemovedSet) -> None:
     """Write down that a set is about to be removed, on the disk when this returns.
 
     :raises BackupError: when that fails.

@@ -74,6 +74,11 @@ def test_what_has_expired_goes_as_predicted_and_does_not_come_back(three_days: H
     }
     assert any("Proceso 15" in line for line in run.report)
     assert house.sets_in_cloud() == vault, "what is locked in the cloud stays"
+    assert (
+        sum("copias vencidas en la nube, que se borran cuando termine su bloqueo: 1" in line for line in run.report)
+        == 2
+    )
+    assert sum("copias en la nube que nadie puede borrar todavía" in line for line in run.report) == 2
 
     again = house.institution.run("step4_store_media", *rules(backup_holds=[hold]))
     assert (again.status, again.changed) == (0, 0), again.output

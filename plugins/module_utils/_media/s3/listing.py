@@ -18,10 +18,13 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.bag import BAGIT_TXT
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import TIME_PATTERN, SetId, is_name, is_time
 
+from .object_locks import Locked
 from .store import PROBE_NAME, Declined, Store
 
 # The retry of a set that is where its id says.
 NO_RETRY = ""
+# So a store answers that has no versions, or whose key may not list them.
+_WITHOUT_VERSIONS = (400, 403, 405, 501)
 _TIME_AND_RETRY = re.compile(rf"({TIME_PATTERN})(?:\.([0-9a-f]{{16}}))?")
 
 
@@ -112,11 +115,31 @@ def read_listing(store: Store, prefix: str, *, root: str, on: str) -> Listing:
     return listing
 
 
+def read_every_version(store: Store, root: str, set_id: SetId, *, on: str) -> list[Locked]:
+    """List all that lies at the places of one set: every version of every object, and every delete marker.
+
+    :param root: the medium's prefix, with its slash.
+    :raises BackupError: when the key may not list, or the store does not answer.
+    """
+    prefix = f"{root}{set_id}"
+    try:
+        found = [
+            Locked(entry["Key"], entry.get("VersionId"))
+            for page in _pages(store, "list_object_versions", prefix, on)
+            for entry in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        ]
+    except Declined as declined:
+        if declined.status not in _WITHOUT_VERSIONS:
+            raise declined.error from declined.__cause__
+        found = [Locked(key, None) for key in _read_versions(store, prefix, on)]
+    return [one for one in found if _TIME_AND_RETRY.fullmatch(one.key[len(root) :].split("/", 3)[2])]
+
+
 def _read_versions(store: Store, prefix: str, on: str) -> dict[str, Versions]:
     try:
         return _sort_out(_pages(store, "list_object_versions", prefix, on))
     except Declined as declined:
-        if declined.status not in (400, 403, 405, 501):
+        if declined.status not in _WITHOUT_VERSIONS:
             raise declined.error from declined.__cause__
     # A store without versions, or a key that may not list them: what stands now.
     try:

@@ -10,6 +10,7 @@ there is the set, its receipt says, and where there is none, its tag manifest (:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import re
@@ -35,7 +36,9 @@ from .abandon import abandon_uploads, abort_parts
 from .access import may_read, probe_bucket
 from .contents import Finder, S3Contents
 from .journal import Journals, Upload
+from .keeper import Keeper
 from .listing import Listing, Place, Version, below, is_claimed, new_retry, read_listing
+from .object_locks import ObjectLocks
 from .receipts import Audited, Receipt, Receipts
 from .store import Bucket, Store
 from .upload import Uploader
@@ -113,6 +116,8 @@ class S3Medium(Medium):
         self._receipts = Receipts(self._journals.receipts_directory)
         self._store = Store(access)
         self._finder = Finder(self._store, self._root, self.describe(), allowed_signers_file)
+        locks = ObjectLocks(self._store, self.retain_mode)
+        self.keeper = Keeper(self._store, locks, self._receipts, self._root, self.describe())
         # What was found of each set, so that one run sees one thing.
         self._found: dict[SetId, S3Contents] = {}
 
@@ -191,9 +196,13 @@ class S3Medium(Medium):
         receipt = self._receipts.read(set_id)
         return receipt if receipt and not receipt.lost(places.get(receipt.retry, {})) else None
 
-    def has_receipt(self, set_id: SetId) -> bool:
-        """Whether a set was audited here once; the store is not asked."""
-        return self._receipts.read(set_id) is not None
+    def audited_once(self, set_id: SetId) -> Receipt | None:
+        """Return the receipt of a set, whether or not its objects are still there; the store is not asked."""
+        return self._receipts.read(set_id)
+
+    def locked_until(self, set_id: SetId) -> str | None:
+        receipt = self._receipts.read(set_id)
+        return receipt.locked_until if receipt is not None else None
 
     def lost(self, set_id: SetId, places: t.Mapping[str, Place]) -> list[str]:
         """Return the objects that a receipt names and that are not there any more as they were audited."""
@@ -257,6 +266,8 @@ class S3Medium(Medium):
             retry=contents.retry,
             objects={path: Audited(each.version, each.etag, each.size) for path, each in contents.objects.items()},
         )
+        with contextlib.suppress(AccessDenied):  # Whoever may extend the lock looks again.
+            receipt, _longest = self.keeper.read_lock(receipt)
         self._receipts.write(receipt)
         self._found[SetId.parse(receipt.id)] = contents
         return receipt

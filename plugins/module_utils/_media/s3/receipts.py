@@ -40,6 +40,8 @@ class Receipt:
     :param audited: when, UTC, ISO 8601.
     :param retry: which of the set's places it is at.
     :param signed: whether a signature was demanded and found good.
+    :param locked_until: until when all of its objects are locked, as was last seen, UTC, ISO 8601; None: one of them
+        is not, or it is not known.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Receipt:
     signed: bool
     retry: str
     objects: dict[str, Audited]
+    locked_until: str | None = None
 
     def lost(self, place: Place) -> list[str]:
         """Return the paths of the objects that are no longer there as they were audited.

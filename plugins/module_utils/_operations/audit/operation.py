@@ -137,7 +137,7 @@ class _Audit:
 
     def what_is_known(self, chosen: t.Sequence[SetId]) -> str:
         """Return what the receipts say of the sets of the reference, where the store itself cannot be asked."""
-        unread = [str(set_id) for set_id in chosen if not self._store.has_receipt(set_id)]
+        unread = [str(set_id) for set_id in chosen if self._store.audited_once(set_id) is None]
         where = self._reference.describe()
         if not unread:
             return f"Every set of {where} was read there before."
@@ -284,6 +284,7 @@ class _Audit:
             "signed": receipt.signed,
             "tag_manifest_sha256": receipt.tag_manifest_sha256,
             "place": self._store.where(set_id, receipt.retry),
+            "locked_until": receipt.locked_until,
         }
         self.report.sets.append({**entry, **more})
 

@@ -133,6 +133,7 @@ def _summary(medium: Medium, set_id: SetId, description: Description) -> dict[st
         "path": medium.local_path(set_id),
         "verified": verification.verified if verification else None,
         "tag_manifest_sha256": verification.tag_manifest_sha256 if verification else None,
+        "locked_until": medium.locked_until(set_id),
     }
 
 

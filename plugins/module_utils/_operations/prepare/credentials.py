@@ -38,6 +38,11 @@ RIGHTS = {
         frozenset({"list", "read"}),
         "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else.",
     ),
+    "retention": Rights(
+        frozenset({"list", "delete_versions"}),
+        "The systems computer's retention key may s3:ListBucket*, s3:GetObjectRetention, s3:PutObjectRetention and"
+        " s3:DeleteObjectVersion, and nothing else.",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "access_key": {"type": "str", "required": True, "no_log": False},
     "secret_key": {"type": "str", "required": True, "no_log": True},
-    "rights": {"type": "str", "required": True, "choices": ["put_only", "read_only"]},
+    "rights": {"type": "str", "required": True, "choices": ["put_only", "read_only", "retention"]},
     "host": {"type": "str"},
     "directory_mode": {"type": "str", "default": "0755"},
 }

@@ -70,7 +70,8 @@ def _try(directory: Directory, check_mode: bool) -> int:
         )
     if directory.probe and not check_mode:
         access = dataclasses.asdict(medium.probe())
-        lacking = ", ".join(name for name, may in access.items() if not may)
+        # There are no versions in a directory.
+        lacking = ", ".join(name for name, may in access.items() if may is False)
         if lacking:
             raise BackupError(
                 "prepare a medium",

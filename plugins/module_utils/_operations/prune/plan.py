@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
 from .hold import Hold
+from .periods import END_OF_TIME, PERIODS
 from .policy import LAST, Policy
 
 
@@ -55,6 +56,8 @@ class Rule(enum.Enum):
     SUSPECT = "suspect"
     FAILED_DRILL = "failed_drill"
     NEEDED = "needed"
+    #: Of a copy: the medium that it follows has the set, or does not say that it has removed it.
+    NOT_REMOVED = "not_removed"
     #: A restore, a drill or a copy is reading it.
     IN_USE = "in_use"
     #: Removed: no rule keeps it; it is older than the law allows; it is long since doubtful.
@@ -134,18 +137,21 @@ class Context:
     keep_doubtful_days: int = 90
 
 
+#: A set and a local time of it.
+Dated = tuple[Candidate, datetime.datetime]
+
+
 def plan(candidates: t.Sequence[Candidate], context: Context) -> list[Decision]:
     """Decide about all sets of one source on one medium.
 
     :param candidates: every one, from the oldest to the newest.
     :returns: a decision for each, in the same order.
     """
-    good = [one for one in candidates if one.state is State.GOOD and one.moment is not None]
     decisions: dict[SetId, Decision] = {}
-    local = [(one, one.moment.astimezone(context.zone)) for one in good if one.moment is not None]
-    id_time = [(one, one.id_time.astimezone(context.zone)) for one in good if one.id_time not in (None, one.moment)]
+    by_moment, by_id_time = dated(candidates, context)
+    good = [one for one, _local in by_moment]
     kept_by_policy = {
-        policy: {**_kept_by_counts(policy, _with_id_times(local, id_time)), **_kept_by_counts(policy, local)}
+        policy: {**_kept_by_counts(policy, by_id_time), **_kept_by_counts(policy, by_moment)}
         for policy in {one.policy for one in good}
         if policy is not None
     }
@@ -161,13 +167,55 @@ def plan(candidates: t.Sequence[Candidate], context: Context) -> list[Decision]:
     return [decisions[one.set_id] for one in candidates]
 
 
+def plan_copies(copies: t.Sequence[Candidate], removed: t.Mapping[SetId, Rule], context: Context) -> list[Decision]:
+    """Decide about the copies of one source's sets on a medium that follows another, such as a cloud the vault.
+
+    A copy goes only when its set has been removed from the other medium, and when nobody holds it and no lock does.
+
+    :param copies: those that were verified there, from the oldest to the newest.
+    :param removed: the sets that retention has removed from the other medium, and by which rule.
+    :returns: a decision for each, in the same order.
+    """
+    wrong = _clock_problem(copies, context)
+    decisions = []
+    for one in copies:
+        hold = hold_of(one, context)
+        if hold is None and one.set_id not in removed:
+            decisions.append(Decision(one.set_id, Rule.NOT_REMOVED))
+        else:
+            decisions.append(
+                _held(one, context)
+                or (Decision(one.set_id, Rule.CLOCK, wrong) if wrong else None)
+                or (Decision(one.set_id, Rule.NEWEST) if one is copies[-1] else None)
+                or Decision(one.set_id, removed[one.set_id])
+            )
+    return decisions
+
+
+def dated(candidates: t.Sequence[Candidate], context: Context) -> tuple[list[Dated], list[Dated]]:
+    """Return the good sets with their local times: those of their order, and, where they differ, those of their ids."""
+    good = [one for one in candidates if one.state is State.GOOD]
+    by_moment = [(one, one.moment.astimezone(context.zone)) for one in good if one.moment is not None]
+    id_time = [(one, one.id_time.astimezone(context.zone)) for one in good if one.id_time not in (None, one.moment)]
+    return by_moment, _with_id_times(by_moment, id_time)
+
+
+def hold_of(one: Candidate, context: Context) -> Hold | None:
+    """Return the hold that keeps a set the longest; None where there is none."""
+    moments = (one.moment or one.set_id.moment, one.id_time or one.set_id.moment)
+    holding = [
+        hold
+        for hold in context.holds
+        if (hold.until is None or context.now < hold.until) and any(hold.covers(one.set_id, when) for when in moments)
+    ]
+    return max(holding, key=lambda hold: hold.until or END_OF_TIME, default=None)
+
+
 def _held(one: Candidate, context: Context) -> Decision | None:
     """Keep what is held or locked."""
-    for hold in context.holds:
-        moments = (one.moment or one.set_id.moment, one.id_time or one.set_id.moment)
-        is_over = hold.until is not None and hold.until <= context.now
-        if not is_over and any(hold.covers(one.set_id, moment) for moment in moments):
-            return Decision(one.set_id, Rule.HELD, hold.reason)
+    hold = hold_of(one, context)
+    if hold is not None:
+        return Decision(one.set_id, Rule.HELD, hold.reason)
     if one.locked_until is not None and context.now < one.locked_until:
         return Decision(one.set_id, Rule.LOCKED, host_clock.write(one.locked_until))
     return None
@@ -183,7 +231,7 @@ def _clock_problem(candidates: t.Sequence[Candidate], context: Context) -> str:
     return ""
 
 
-def _kept_by_counts(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.datetime]]) -> dict[SetId, Rule]:
+def _kept_by_counts(policy: Policy, good: t.Sequence[Dated]) -> dict[SetId, Rule]:
     """Return the good sets that a policy's counts keep, each with the first count that does.
 
     :param good: each with its local time, from the oldest to the newest.
@@ -195,35 +243,30 @@ def _kept_by_counts(policy: Policy, good: t.Sequence[tuple[Candidate, datetime.d
         if name == LAST:
             chosen = [one for one, _local in good[-count:]]
         else:
-            in_period = _PERIODS[name]
-            first_of: dict[t.Any, tuple[datetime.datetime, Candidate]] = {}
-            for one, local in good:
-                period, first_verified = in_period(local), one.first_verified or local
-                if period not in first_of or first_verified < first_of[period][0]:
-                    first_of[period] = (first_verified, one)
-            chosen = [first_of[period][1] for period in sorted(first_of)[-count:]]
+            first_of = first_of_periods(name, good)
+            chosen = [first_of[period][0] for period in sorted(first_of)[-count:]]
         for one in chosen:
             kept.setdefault(one.set_id, Rule(name))
     return kept
 
 
-def _with_id_times(
-    local: t.Sequence[tuple[Candidate, datetime.datetime]], id_time: t.Sequence[tuple[Candidate, datetime.datetime]]
-) -> list[tuple[Candidate, datetime.datetime]]:
+def first_of_periods(name: str, good: t.Sequence[Dated]) -> dict[t.Any, Dated]:
+    """Return the good set that represents each hour, day, week, month or year: the one that was verified first.
+
+    :param name: a key of :data:`~.periods.PERIODS`.
+    """
+    first_of: dict[t.Any, tuple[datetime.datetime, Dated]] = {}
+    for one, local in good:
+        period, first_verified = PERIODS[name].of(local), one.first_verified or local
+        if period not in first_of or first_verified < first_of[period][0]:
+            first_of[period] = (first_verified, (one, local))
+    return {period: first for period, (_moment, first) in first_of.items()}
+
+
+def _with_id_times(local: t.Sequence[Dated], id_time: t.Sequence[Dated]) -> list[Dated]:
     """Return the sets with the times of their ids, where these differ from those of their order."""
     times = {one.set_id: time for one, time in id_time}
     return [(one, times.get(one.set_id, time)) for one, time in local]
-
-
-#: Which hour, day, week, month or year a local time is in; they sort as they come. An hour that comes twice, when the
-#: clocks go back, is two.
-_PERIODS: dict[str, t.Callable[[datetime.datetime], t.Any]] = {
-    "hourly": lambda local: (local.toordinal(), local.hour, -(local.utcoffset() or datetime.timedelta())),
-    "daily": lambda local: local.toordinal(),
-    "weekly": lambda local: (local.toordinal() - 1) // 7,  # Day 1 was a Monday.
-    "monthly": lambda local: (local.year, local.month),
-    "yearly": lambda local: local.year,
-}
 
 
 def _by_policy(

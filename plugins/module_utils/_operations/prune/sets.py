@@ -22,13 +22,14 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
-from .. import removed_sets
 from ..drill.record import FAILED, DrillRecord
 from ..known_sets import SUSPECT, KnownSet, known_sets, tag_manifest_digest
+from ..removed_sets import RemovedSet, note_removed, removed_sets
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
 from .forecast import Forecast, observe
+from .lock_term import Kept, lock_terms
 from .plan import Candidate, Context, Decision, Rule, State, plan
 from .policy import DEFAULT, Policy
 
@@ -102,9 +103,14 @@ class PruneReport(SetsReport):
 
     :ivar sets: one entry per set, kept or removed.
     :param forecast: how the medium fills; None: that is not known yet.
+    :ivar kept: what the medium keeps now, with the terms of the locks of its copies.
+    :ivar removed: what retention has removed of the sources of which it keeps something, now (or in check mode would)
+        or earlier.
     """
 
     forecast: Forecast | None = None
+    kept: dict[SetId, Kept] = dataclasses.field(default_factory=dict)
+    removed: list[RemovedSet] = dataclasses.field(default_factory=list)
 
     @property
     def removed_bytes(self) -> int:
@@ -166,14 +172,21 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
                 those = list(sets)
                 if not check_mode:
                     _finish_interrupted_removals(local, those[0])
-                found, decisions = _decide(local, those, retention)
+                removed = removed_sets(local, host=host, source=source)
+                found, decisions = _decide(local, those, removed, retention)
         except BackupError as error:
             report.failures.append(
                 {"id": f"{host}/{source}", "message": error.message, "details": error.details, "changed": False}
             )
             continue
+        terms = lock_terms([one.candidate for one in found], decisions, retention.context)
         for one, decision in zip(found, decisions):
-            _apply(local, one, decision, report, check_mode=check_mode)
+            is_kept = _apply(local, one, decision, report, check_mode=check_mode)
+            if is_kept:
+                report.kept[decision.set_id] = Kept(one.digest or "", terms.get(decision.set_id))
+            else:
+                removed.append(_record(one, decision))
+        report.removed += removed
     freed = report.removed_bytes if check_mode else 0
     now = retention.context.now.astimezone(retention.context.zone)
     report.forecast = observe(local, now=now, freed_bytes=freed, check_mode=check_mode)
@@ -192,13 +205,13 @@ def _finish_interrupted_removals(medium: LocalMedium, first: SetId) -> None:
 
 
 def _decide(
-    medium: LocalMedium, sets: t.Sequence[SetId], retention: Retention
+    medium: LocalMedium, sets: t.Sequence[SetId], removed: t.Sequence[RemovedSet], retention: Retention
 ) -> tuple[list[_CandidateSet], list[Decision]]:
     """Return the sets of one source from the oldest to the newest, and what becomes of each."""
     descriptions: dict[SetId, Description] = {}
     ordered = known_sets(medium, sets, now=retention.context.now, reader=descriptions.__setitem__)
     found = [_read_candidate(medium, known, descriptions.get(known.set_id), retention) for known in ordered]
-    context = dataclasses.replace(retention.context, newest_record=_newest_record(medium, found, retention))
+    context = dataclasses.replace(retention.context, newest_record=_newest_record(found, removed, retention))
     return found, plan([one.candidate for one in found], context)
 
 
@@ -253,12 +266,11 @@ def _lacking(set_id: SetId, digest: str | None, retention: Retention) -> list[st
 
 
 def _newest_record(
-    medium: LocalMedium, found: t.Sequence[_CandidateSet], retention: Retention
+    found: t.Sequence[_CandidateSet], removed: t.Sequence[RemovedSet], retention: Retention
 ) -> datetime.datetime | None:
     """Return the latest moment that is written down here of a source."""
     first = found[0].candidate.set_id
     moments = [host_clock.read(one.verified) for one in found if one.verified is not None]
-    removed = removed_sets.removed_sets(medium, host=first.host, source=first.source)
     moments += [host_clock.read(one.removed) for one in removed]
     if retention.drills is not None:
         moments += [drill.moment for drill in retention.drills.of_source(first.host, first.source)]
@@ -267,7 +279,8 @@ def _newest_record(
 
 def _apply(
     medium: LocalMedium, found: _CandidateSet, decision: Decision, report: PruneReport, *, check_mode: bool
-) -> None:
+) -> bool:
+    """Do what was decided about a set; whether it stays."""
     set_id = decision.set_id
     if not decision.is_kept:
         try:
@@ -277,7 +290,7 @@ def _apply(
             decision = Decision(set_id, Rule.IN_USE, error.why)
         except BackupError as error:
             report.fail(set_id, error)
-            return
+            return True
     report.sets.append(
         {
             "id": str(set_id),
@@ -290,6 +303,13 @@ def _apply(
             "changed": not decision.is_kept,
         }
     )
+    return decision.is_kept
+
+
+def _record(found: _CandidateSet, decision: Decision) -> RemovedSet:
+    """Return what is written down of a set that is removed now."""
+    now = host_clock.write(host_clock.now())
+    return RemovedSet(str(decision.set_id), found.digest or "", now, decision.rule.value, found.bytes)
 
 
 def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, check_mode: bool) -> None:
@@ -300,14 +320,12 @@ def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, ch
     if check_mode:
         medium.check_unread(decision.set_id)
         return
-    removed = removed_sets.RemovedSet(
-        str(decision.set_id), found.digest or "", host_clock.write(host_clock.now()), decision.rule.value, found.bytes
-    )
+    removed = _record(found, decision)
     late: list[BackupError] = []
 
     def note() -> None:
         try:
-            removed_sets.note(medium, removed)
+            note_removed(medium, removed)
         except BackupError as error:
             if getattr(error.__cause__, "errno", None) != errno.ENOSPC:
                 raise
@@ -315,5 +333,5 @@ def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, ch
 
     medium.remove_unread(decision.set_id, note)
     if late:
-        removed_sets.note(medium, removed)
+        note_removed(medium, removed)
     set_verification.forget(medium, decision.set_id)

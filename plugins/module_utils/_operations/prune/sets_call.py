@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
 from ..drill.record import FAILED, DrillRecord
 from ..outermost import Answer
 from ..selection import SetSelection
+from ..sets_report import SetsReport
 from .hold import HOLD_ARGUMENTS, make_hold
 from .plan import Context
 from .policy import POLICY_ARGUMENTS, find_zone, make_policies, policy_of
-from .sets import Elsewhere, Retention, SourcePolicy, prune_sets
+from .sets import Elsewhere, PruneReport, Retention, SourcePolicy, prune_sets
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
@@ -49,8 +50,16 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "keep_doubtful_days": {"type": "int", "default": 90},
     "known_misdated": {"type": "list", "elements": "str", "default": []},
     "drill_record_directory": {"type": "path"},
+    "object_store": medium_argument(),
 }
-NOTHING: dict[str, t.Any] = {"sets": [], "failures": [], "dated_after_now": [], "removed_bytes": 0, "forecast": None}
+NOTHING: dict[str, t.Any] = {
+    "sets": [],
+    "failures": [],
+    "dated_after_now": [],
+    "removed_bytes": 0,
+    "forecast": None,
+    "object_store": None,
+}
 
 Params = t.Mapping[str, t.Any]
 
@@ -64,7 +73,28 @@ def call(params: Params, *, check_mode: bool) -> Answer:
     with make_medium(params["medium"]) as medium:
         selection = SetSelection(host=params["host"], source=params["source"])
         report = prune_sets(medium, selection, retention, check_mode=check_mode)
-    return Answer(report.result(), failure=report.message)
+    result, failures = {**report.result(), "object_store": None}, [report.message]
+    if params["object_store"] is not None:
+        followed = _follow(params["object_store"], report, selection, retention.context, check_mode=check_mode)
+        result.update(object_store=followed.result(), changed=report.changed or followed.changed)
+        failures.append(followed.message)
+    return Answer(result, failure=" | ".join(filter(None, failures)))
+
+
+def _follow(
+    options: Params, report: PruneReport, selection: SetSelection, context: Context, *, check_mode: bool
+) -> SetsReport:
+    """Let the copies in an object store follow. That it does not answer changes nothing on the medium itself."""
+    # With it come eleven files that nobody needs who has no object store.
+    from .copies import follow
+
+    try:
+        with make_medium(options) as store:
+            return follow(store, report.kept, report.removed, selection, context, check_mode=check_mode)
+    except BackupError as error:
+        failed = SetsReport()
+        failed.failures.append({"id": "", "message": error.message, "details": error.details, "changed": False})
+        return failed
 
 
 def _retention(params: Params) -> Retention:

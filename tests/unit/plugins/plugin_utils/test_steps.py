@@ -241,6 +241,44 @@ class TestStore:
         )
         assert told[3]["message"] == f"held on the vault: 2 ({A} and 1 more). Reason: Proceso 15"
 
+    @pytest.mark.parametrize("check_mode", [False, True])
+    def test_until_when_copies_in_the_cloud_are_locked_is_told_as_retention_left_them(self, check_mode: bool) -> None:
+        def copy(
+            set_id: str, rule: str, until: str | None, *, due: str = "", changed: bool = False
+        ) -> dict[str, t.Any]:
+            entry = {**one(set_id, changed=changed), "kept": rule != "expired", "rule": rule, "why": ""}
+            return {**entry, "locked_until": until, "lock_due": due or until, "foreign_locked": 2 if not until else 0}
+
+        c, d = "srv/a/20261120T030000Z", "srv/a/20261119T030000Z"
+        audited = [{**one(A, changed=False), "locked_until": None}, {**one(B, changed=False), "locked_until": None}]
+        extended = copy(
+            A, "not_removed", None if check_mode else "2027-02-03T05:00:00Z", due="2027-02-03T05:00:00Z", changed=True
+        )
+        extended["foreign_locked"] = 0
+        followed = [extended, copy(c, "locked", "2026-12-24T05:00:00Z"), copy(d, "expired", None, changed=True)]
+        results: dict[str, Result] = {
+            "looked": {"sets": audited},
+            "pruned_vault": {"sets": [], "object_store": {"sets": followed}},
+        }
+        told = stored(results, check_mode=check_mode)
+        assert [entry["what"] for entry in told] == [
+            "to_remove_expired" if check_mode else "removed_expired",
+            "info",
+            "info",
+            "warning",
+            "info",
+            "warning",
+        ]
+        assert told[0]["words"] == {"place": "the cloud"}
+        name = "locks_to_extend" if check_mode else "locks_extended"
+        assert [entry["message"] for entry in told[1:]] == [
+            ENGLISH[name] % {"count": 1},
+            ENGLISH["locked_until"] % {"count": 2, "first": "2026-12-24", "last": "2027-02-03"},
+            ENGLISH["not_locked"] % {"count": 1, "ids": B},
+            ENGLISH["expired_locked"] % {"count": 1, "last": "2026-12-24"},
+            ENGLISH["foreign_locked"] % {"ids": d},
+        ]
+
     @pytest.mark.parametrize(("free", "what"), [(1500, "info"), (1400, "warning")])
     def test_a_disk_that_will_be_full_is_told_and_soon_a_warning(self, free: int, what: str) -> None:
         forecast = {"free_bytes": free, "bytes_per_day": 100, "full_on": "2027-01-26"}

@@ -114,7 +114,7 @@ def test_what_was_removed_is_written_down_with_its_exact_content(vault: Director
             stream.write(json.dumps({**dataclasses.asdict(written[0]), **change}) + "\n")
         stream.write('{"id": "half a li')
     assert removed_sets.removed_sets(vault) == written
-    removed_sets.note(vault, written[0])
+    removed_sets.note_removed(vault, written[0])
     assert removed_sets.removed_sets(vault) == [*written, written[0]]
 
 
