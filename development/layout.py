@@ -47,10 +47,11 @@ FAMILIES = {"mysql_family"}
 # Who is thin: a module calls an operation. Besides that it compiles its own files once.
 OF_MODULES = ("_operations", "_system.payload")
 # Operations know engines and media by their registries, except these: sets pass through directories on this host, and
-# what an audit looks into, and retention locks, is an object store.
+# what an audit looks into, retention locks and step 1 can prepare is an object store.
 KNOWN_TO_OPERATIONS = {
     ("_operations", "_media.directory"),
     ("_operations.audit", "_media.s3"),
+    ("_operations.cloud", "_media.s3"),
     ("_operations.prune", "_media.s3"),
 }
 BEGIN, END = "<!-- drawn from the imports: python -m development.layout --draw -->", "<!-- end of the drawing -->"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _clocks, _outcome, _report, _steps
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _clocks, _cloud_report, _outcome, _report, _steps
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
 
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -23,6 +23,7 @@ class FilterModule:
         """Return the filters."""
         return {
             "backed_up": _backed_up,
+            "cloud_prepared": _cloud_prepared,
             "drilled": _steps.drilled,
             "failures": _failures,
             "never_stored": _steps.never_stored,
@@ -39,6 +40,10 @@ class FilterModule:
 
 def _backed_up(results: _steps.Results, language: str, **facts: t.Any) -> list[_outcome.Entry]:
     return _steps.backed_up(results, catalogue(language), **facts)
+
+
+def _cloud_prepared(result: t.Mapping[str, t.Any], language: str) -> list[str]:
+    return _cloud_report.cloud_prepared(result, catalogue(language))
 
 
 def _stored(results: _steps.Results, language: str, **facts: t.Any) -> list[_outcome.Entry]:

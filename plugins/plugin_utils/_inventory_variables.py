@@ -24,6 +24,7 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud": Values(),
     "backup_cloud_access_key": Values(),
     "backup_cloud_secret_key": Values(),
+    "backup_cloud_lock_days": whole(1),
     "backup_cloud_retention_access_key": Values(),
     "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),
@@ -80,6 +81,8 @@ SYSTEMS_COMPUTER: t.Final[t.Mapping[str, Values]] = {
 }
 #: Of one run (``-e``).
 RUN: t.Final[t.Mapping[str, Values]] = {
+    "backup_cloud_administrator_access_key": Values(),
+    "backup_cloud_administrator_secret_key": Values(),
     "backup_drill_from": one_of("vault", "cloud", "disk"),
     "backup_drill_source": Values(),
     "backup_drill_at": Values(),

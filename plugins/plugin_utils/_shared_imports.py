@@ -16,6 +16,7 @@ from ansible.plugins.filter import core
 from ansible.template import Templar
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils import (
+    _cloud_report,
     _inventory,
     _inventory_check,
     _report,
@@ -27,6 +28,7 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils import (
 
 MODULES: t.Final = (
     core,
+    _cloud_report,
     _inventory,
     _inventory_check,
     _report,

@@ -6,6 +6,11 @@
 from __future__ import annotations
 
 PREPARATION_ACTIONS = {
+    "look for a bucket": "buscar un depósito",
+    "look for an IAM API": "buscar una API de IAM",
+    "make a bucket": "hacer un depósito",
+    "prepare a bucket": "disponer un depósito",
+    "prepare an identity": "disponer una identidad",
     "accept the cloud key": "aceptar la llave de la nube",
     "encrypt to the recipients": "cifrar para los destinatarios",
     "install the cloud key": "instalar la llave de la nube",
@@ -34,6 +39,9 @@ PREPARATION_SUBJECTS = {
     "this host": "este equipo",
 }
 PREPARATION_REASONS = {
+    "it has other policies too: {names}": "tiene además otras políticas: {names}",
+    "it is no bucket": "no es un depósito",
+    "the store accepted the setting and does not keep it": "el almacén aceptó el ajuste y no lo guarda",
     "it could not be tried to {names}": "no se pudo probar: {names}",
     "it cannot {names}": "no puede: {names}",
     "it has no credentials file and profile": "no tiene archivo de credenciales ni perfil",
@@ -65,6 +73,15 @@ PREPARATION_REASONS = {
 }
 _OFFLINE = "como dice docs/security.md."
 PREPARATION_STEPS = {
+    "Give a medium of type s3 with a bucket, and days of 1 or more.": (
+        "Dé un medio de tipo s3 con bucket, y días desde 1."
+    ),
+    "Set it in the store's own console, or use another store; then run again.": (
+        "Póngalo en la consola del almacén, o use otro almacén, y ejecute de nuevo."
+    ),
+    "Take them away at the store, or delete the identity; then run again.": (
+        "Quíteselas en el almacén, o borre la identidad, y ejecute de nuevo."
+    ),
     (
         "A server's key may s3:PutObject, s3:AbortMultipartUpload and s3:PutObjectRetention, and nothing else. "
         "Correct its policy at the provider and run again."

@@ -160,12 +160,13 @@ class Store:
         access.check()
         self._library = load_library(access.describe())
         self._extra = threading.local()
+        self._iam: t.Any = None
         try:
-            self._client = self._connect()
+            self._client = self._connect("s3")
         except self._library.exceptions.BotoCoreError as error:
             raise self._explain(error, "use an object store", access.describe()).error from error
 
-    def _connect(self) -> t.Any:
+    def _connect(self, service: str) -> t.Any:
         access = self.access
         session = self._library.session.Session()
         if access.profile or access.credentials_file:
@@ -186,8 +187,10 @@ class Store:
         for option in ("request_checksum_calculation", "response_checksum_validation"):
             if option in self._library.config.Config.OPTION_DEFAULTS:
                 options[option] = "when_required"
+        if service != "s3":
+            del options["signature_version"], options["s3"]
         client = session.create_client(
-            "s3",
+            service,
             region_name=access.region or session.get_config_variable("region") or "us-east-1",
             endpoint_url=access.endpoint_url,
             aws_access_key_id=access.access_key,
@@ -228,10 +231,24 @@ class Store:
             answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
         except (self._library.exceptions.BotoCoreError, self._library.exceptions.ClientError) as error:
             if not self._survives_early_answers():
-                self._client = self._connect()
+                self._client = self._connect("s3")
             raise self._explain(error, action, on or self.access.describe()) from error
         finally:
             self._extra.headers = {}
+        return t.cast("dict[str, t.Any]", answer)
+
+    def administer(self, operation: str, *, action: str, on: str, **parameters: t.Any) -> dict[str, t.Any]:
+        """One call on the store's IAM API, which some stores have beside S3, at the same endpoint.
+
+        :param operation: the client's method, such as ``get_user``.
+        :raises Declined: when it fails.
+        """
+        try:
+            if self._iam is None:
+                self._iam = self._connect("iam")
+            answer = getattr(self._iam, operation)(**parameters)
+        except (self._library.exceptions.BotoCoreError, self._library.exceptions.ClientError) as error:
+            raise self._explain(error, action, on) from error
         return t.cast("dict[str, t.Any]", answer)
 
     def _survives_early_answers(self) -> bool:
@@ -253,9 +270,10 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        close = getattr(self._client, "close", None)
-        if close is not None:
-            close()
+        for client in (self._client, self._iam):
+            close = getattr(client, "close", None)
+            if close is not None:
+                close()
 
     def _explain(self, error: Exception, action: str, on: str) -> Declined:
         if isinstance(error, self._library.exceptions.ClientError):
