@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from development.demonstration.accounting import make_accounting, read_everything, unbalanced
+from development.demonstration.attack import ACCEPTED, attack
 from development.demonstration.documents import make_documents, read_tree
 from development.demonstration.institution import Institution, adopt_orphans
 from development.environment import BUILD, ROOT
@@ -70,7 +71,10 @@ class Demonstration:
             ],
             "backup_files": [{"name": "datos-usuarios", "series": "400.8.1", "paths": [str(self.documents)]}],
         }
-        self.institution = Institution(directory, {SERVER: sources}, store=self.store)
+        retention = {"default": {"daily": 14, "weekly": 8, "monthly": 12, "yearly": 10}}
+        self.institution = Institution(
+            directory, {SERVER: sources}, store=self.store, variables={"backup_retention": retention}
+        )
 
     def say(self, title: str, *lines: str) -> None:
         """One step, in a few lines."""
@@ -118,6 +122,7 @@ class Demonstration:
         self.play("step3_verify_result", "3. VERIFICAR RESULTADO / verify on the systems computer")
         self.play("step4_store_media", "4. ALMACENAR MEDIOS / store in the vault and in the cloud")
         accounting.close()
+        self.attack()
         self.destroy(len(files))
         # Two tickets at once, as on a bad day.
         request = ("-e", f"backup_restore_server={SERVER}", "-e", "backup_restore_from=cloud")
@@ -149,6 +154,19 @@ class Demonstration:
         print(f"    nube/cloud: {self.store.endpoint_url}, bucket {self.store.bucket}: TLS, versiones, Object Lock")
         print(f"    inventario/inventory: {shown(self.institution.inventory)}")
         print(f"    llave de custodia/escrow key, fuera de los equipos: {shown(self.institution.escrow_identity)}")
+
+    def attack(self) -> None:
+        """Let an attacker who has the server's own key do in the cloud what that key can do."""
+        disk = self.institution.disk(SERVER)
+        keys = [str(path.relative_to(disk)) for path in disk.glob(f"{SERVER}/*/2*Z/**/*") if path.is_file()]
+        outcome = attack(self.store, self.institution.credentials(SERVER), SERVER, keys)
+        self.say(
+            "El ataque: con la llave del servidor a la nube / the attack, with the server's own key to the cloud",
+            *(f"{what}: {result}" for what, result in outcome.items()),
+        )
+        accepted = [what for what, result in outcome.items() if result == ACCEPTED]
+        if len(accepted) != 2 or len(keys) < 12:
+            raise DemonstrationFailedError(f"the server's key could do, with {len(keys)} objects: {accepted}")
 
     def destroy(self, before: int) -> None:
         """Bring the disaster: no database any more, half of the documents gone, some of the rest scribbled over."""
