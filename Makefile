@@ -51,6 +51,7 @@ bench: ## dump, restore and verify measured against the raw tools
 	@$(DEV) python -m bench.postgresql
 	@$(DEV) python -m bench.mariadb
 	@$(DEV) python -m bench.sqlite
+	@$(DEV) python -m bench.retention
 
 build: ## build the artifact, look into it, install it offline and try it
 	@$(STAGES) build

@@ -13,10 +13,11 @@ short_description: Install an access key for the cloud, and prove what it can do
 version_added: 0.1.0
 description:
   - Writes an access key to a shared credentials file that only its owner can read. The module manages the whole file.
-  - Then it tests the key. A server's key must be able to put objects, but not to list, read or delete any, so that an
-    attacker on the server can neither read nor destroy copies that have left it. The systems computer's key must be
-    able to list and read, but not to write or delete; its retention key, to list and to delete versions that no lock
-    protects, but not to read, write or hide any. Any other key is refused.
+  - Before that, it tests the key; until the test has passed, the host keeps the key that it has.
+  - A server's key must be able to put objects, but not to list, read or delete any, so that an attacker on the server
+    can neither read nor destroy copies that have left it. The systems computer's key must be able to list and read, but
+    not to write or delete; its retention key, to list and to delete versions that no lock protects, but not to read,
+    write or hide any. Any other key is refused.
   - It does not create buckets, keys or policies, and never shows the secret key.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)

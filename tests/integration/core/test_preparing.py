@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare import access
 from ansible_collections.infitulua.backup.tests.unit.plugins.module_utils import core
+from development.services.object_store import ObjectStore
 from tests.integration.core.test_faults import keys_are_whole
 from tests.integration.failing_calls import MODULE, run
 
@@ -382,33 +383,46 @@ def test_what_a_host_lacks_is_named_with_its_package(tmp_path: Path, monkeypatch
     assert answer["python"] == sys.executable
 
 
-def test_a_cloud_key_is_installed_for_its_owner_and_never_shown(tmp_path: Path) -> None:
+def test_a_cloud_key_is_installed_for_its_owner_once_it_is_proved_and_never_shown(
+    tmp_path: Path, object_store: ObjectStore
+) -> None:
     file = tmp_path / "etc" / "cloud_credentials"
-    medium = {"type": "s3", "bucket": "b", "profile": "p", "credentials_file": str(file)}
+    medium = {
+        "type": "s3",
+        "bucket": object_store.bucket,
+        "endpoint_url": object_store.endpoint_url,
+        "ca_bundle": str(object_store.ca_file),
+        "profile": "p",
+        "credentials_file": str(file),
+    }
+    key = object_store.writer
     options = {
         "medium": medium,
-        "access_key": "AKEXAMPLE",
-        "secret_key": CANARY,
+        "access_key": key.access_key,
+        "secret_key": key.secret_key,
         "rights": "put_only",
     }
     check = {**options, "_ansible_check_mode": True}
     predicted = run("cloud_credentials", check)
     assert predicted["changed"]
-    assert "aws_access_key_id = AKEXAMPLE" in predicted["diff"][-1]["after"]
-    assert CANARY not in json.dumps(predicted)
+    assert f"aws_access_key_id = {key.access_key}" in predicted["diff"][-1]["after"]
+    assert key.secret_key not in json.dumps(predicted)
     assert not file.parent.exists()
-    # Nobody answers there, so it cannot be tried; but it is installed.
-    nowhere = {**medium, "endpoint_url": "https://127.0.0.1:9", "region": "x"}
-    failed = run("cloud_credentials", {**options, "medium": nowhere})
-    assert failed["failed"]
-    assert CANARY not in json.dumps(failed)
-    assert file.read_text(encoding="utf-8").splitlines()[1:] == [
-        "[p]",
-        "aws_access_key_id = AKEXAMPLE",
-        f"aws_secret_access_key = {CANARY}",
-    ]
+    done = run("cloud_credentials", options)
+    assert done["access"]["write"] is True
+    assert key.secret_key not in json.dumps(done)
+    installed = ["[p]", f"aws_access_key_id = {key.access_key}", f"aws_secret_access_key = {key.secret_key}"]
+    assert file.read_text(encoding="utf-8").splitlines()[1:] == installed
     assert file.stat().st_mode & 0o777 == 0o600
     assert not run("cloud_credentials", check)["changed"]
+    # A key that may more, or that nobody could try, does not take the place of one that is right.
+    mighty = {"access_key": object_store.admin.access_key, "secret_key": object_store.admin.secret_key}
+    nowhere = {"medium": {**medium, "endpoint_url": "https://127.0.0.1:9"}, "secret_key": CANARY}
+    for wrong in (mighty, nowhere):
+        failed = run("cloud_credentials", {**options, **wrong})
+        assert failed["failed"]
+        assert str(wrong["secret_key"]) not in json.dumps(failed)
+        assert file.read_text(encoding="utf-8").splitlines()[1:] == installed
     other = run("cloud_credentials", {**check, "secret_key": f"{CANARY}-2"})
     assert other["changed"]
     assert CANARY not in json.dumps(other)

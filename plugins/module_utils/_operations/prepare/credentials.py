@@ -55,11 +55,10 @@ class Credentials:
     file: str
     profile: str
 
-    def install(self, changes: Changes, *, directory_mode: str) -> None:
-        """Write the file, which only its owner reads.
+    def check(self) -> None:
+        """Check that this can be a key.
 
-        :raises Refused: when the key is empty, or would be more than one line.
-        :raises BackupError: when it cannot be written.
+        :raises Refused: when it is empty, or would be more than one line.
         """
         for name, value in (("access key", self.access_key), ("secret key", self.secret_key)):
             if not value or value != "".join(value.split()):
@@ -70,6 +69,12 @@ class Credentials:
                     next_step="Set backup_cloud_access_key and backup_cloud_secret_key for this host, encrypted with "
                     "ansible-vault.",
                 )
+
+    def install(self, changes: Changes, *, directory_mode: str) -> None:
+        """Write the file, which only its owner reads.
+
+        :raises BackupError: when it cannot be written.
+        """
         changes.directory(os.path.dirname(self.file), mode=directory_mode)
         changes.text(self.file, self._text(self.secret_key), mode="0600", shown=self._text("(not shown)"))
 

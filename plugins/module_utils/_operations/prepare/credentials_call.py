@@ -25,10 +25,10 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
 
 
 def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
-    """Install this host's key to the cloud, and prove what it may do there.
+    """Prove what this host's key to the cloud may do there, and install it.
 
-    :raises Refused: when the medium keeps no key in a file.
-    :raises BackupError: when the key cannot be installed, or may do more or less than it is meant to.
+    :raises Refused: when the medium keeps no key in a file, or the key may do more or less than it is meant to.
+    :raises BackupError: when the key cannot be tried or installed.
     """
     options = params["medium"]
     if options["type"] != "s3" or not options["credentials_file"] or not options["profile"]:
@@ -40,9 +40,12 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         )
     changes = Changes(check_mode=check_mode)
     key = Credentials(params["access_key"], params["secret_key"], options["credentials_file"], options["profile"])
-    key.install(changes, directory_mode=params["directory_mode"])
+    key.check()
     access = None
     if not check_mode:
-        with make_medium(options) as medium:
+        # Before it is installed: a host keeps the key that it has until another one is known to be right.
+        own = {"access_key": key.access_key, "secret_key": key.secret_key}
+        with make_medium({**options, "credentials_file": None, "profile": None, **own}) as medium:
             access = prove(medium, RIGHTS[params["rights"]], host=params["host"] or None)
+    key.install(changes, directory_mode=params["directory_mode"])
     return Answer({"changed": changes.changed, "diff": changes.diff, "access": access})
