@@ -28,7 +28,8 @@ def has_iam(store: Store) -> bool:
     try:
         store.administer("list_users", action="look for an IAM API", on=store.access.describe(), MaxItems=1)
     except Declined as declined:
-        if declined.code in _NO_IAM or declined.status in (404, 405, 501):
+        # Asked for the list of users, no store finds fault with the question itself, unless it does not know it.
+        if declined.code in _NO_IAM or declined.status in (400, 404, 405, 501):
             return False
         raise declined.error from declined.__cause__
     return True

@@ -170,9 +170,18 @@ def _want_lifecycle(found: t.Any, wanted: Wanted) -> t.Any:
         "Expiration": {"ExpiredObjectDeleteMarker": True},
     }
     rules = list(found or ())
-    if ours in rules:
+    if any(_same_rule(rule, ours) for rule in rules):
         return rules
     return [*(rule for rule in rules if rule.get("ID") != ours["ID"]), ours]
+
+
+def _same_rule(found: t.Mapping[str, t.Any], ours: t.Mapping[str, t.Any]) -> bool:
+    """Whether a rule does the same to all keys: stores write "all" as an empty filter, an empty prefix, or both."""
+    of_all: tuple[t.Any, ...] = (None, "", {}, {"Prefix": ""})
+    names = ("ID", "Status", "AbortIncompleteMultipartUpload", "Expiration")
+    return all(found.get(name) in of_all for name in ("Filter", "Prefix")) and all(
+        found.get(name) == ours[name] for name in names
+    )
 
 
 def _write_lifecycle(store: Store, value: t.Any) -> None:
