@@ -14,11 +14,13 @@ version_added: 0.1.0
 description:
   - Creates the bucket with Object Lock if there is none, and corrects its settings.
   - The bucket keeps versions, and locks what is stored by default (O(lock_days)). Nothing in it is public, and only TLS
-    is accepted. What is stored is encrypted at rest; another encryption that the bucket has stays. Uploads that were
+    is accepted, where the store evaluates C(aws:SecureTransport). What is stored is encrypted at rest; another
+    encryption that the bucket has stays, and the keys that it needs (KMS) must be granted by hand. Uploads that were
     never completed, and delete markers that hide nothing, are removed.
   - Other statements of the bucket's policy and other lifecycle rules stay as they are.
-  - Each setting is read, written only if it differs, and read again. A setting that the store does not offer is
-    returned in RV(not_offered), and is no failure.
+  - Each setting is read, written only if it differs, and read again. A default lock that is longer stays. A setting
+    that the store does not offer, or does not keep, is returned in RV(not_offered); only versions and Object Lock are
+    indispensable.
   - Generates the policies of the identities. Each server may only put objects below its own name; the reader of the
     systems computer may only list and read; its retention identity may only list, make locks longer, and delete
     versions that no lock protects. If the store has an IAM API (as AWS, Ceph and SeaweedFS have), it also creates these
@@ -53,14 +55,20 @@ options:
     description: After how many days the parts of an upload that was never completed are removed.
     type: int
     default: 7
+  adopt:
+    description:
+      - Whether a bucket that exists without Object Lock gets it. It cannot be turned off again, and with O(lock_days)
+        it locks whatever anybody stores there.
+    type: bool
+    default: false
   servers:
     description: The names of the servers that store sets in it.
     type: list
     elements: str
     default: []
   identities:
-    description: Whether to create the identities. V(auto) does if the store has an IAM API, V(print) only returns their
-      policies.
+    description: Whether to create the identities. V(auto) does if the store has an IAM API that the administrator may
+      use, V(print) only returns their policies.
     type: str
     choices: [auto, apply, print]
     default: auto
@@ -94,7 +102,7 @@ settings:
   type: dict
   sample: {"versioning": "Enabled"}
 not_offered:
-  description: The names of the settings that the store does not offer.
+  description: The names of the settings that the store does not offer, or takes and does not keep.
   returned: success
   type: list
   elements: str
@@ -104,6 +112,13 @@ policies:
   returned: success
   type: dict
   sample: {}
+expiring_rules:
+  description: The names of the bucket's lifecycle rules that delete objects or versions by age. They must wait longer
+    than any set is kept.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 identities_applied:
   description: Whether the identities are at the store (or in check mode would be). If not, an administrator must create
     them with RV(policies).

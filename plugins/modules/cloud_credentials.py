@@ -78,11 +78,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 access:
-  description: What the key can do, C(list), C(read), C(write), C(delete) and C(delete_versions), each true or false;
+  description: What the key can do, C(list), C(read), C(write), C(delete), C(list_versions) and
+    C(delete_versions), each true or false;
     null in check mode.
   returned: success
   type: dict
-  sample: {"list": false, "read": false, "write": true, "delete": false, "delete_versions": false}
+  sample: {"list": false, "read": false, "write": true, "delete": false, "list_versions": false,
+           "delete_versions": false}
 details:
   description: Further lines.
   returned: failure

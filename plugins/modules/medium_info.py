@@ -70,11 +70,13 @@ free_bytes:
   sample: 107374182400
 access:
   description:
-    - What this host may do, C(list), C(read), C(write), C(delete) and C(delete_versions), each true or false; null for
+    - What this host may do, C(list), C(read), C(write), C(delete), C(list_versions) and
+      C(delete_versions), each true or false; null for
       what cannot be tried without leaving something behind, and for versions where there are none.
   returned: with O(probe=true)
   type: dict
-  sample: {"list": false, "read": false, "write": true, "delete": false, "delete_versions": false}
+  sample: {"list": false, "read": false, "write": true, "delete": false, "list_versions": false,
+           "delete_versions": false}
 """
 
 from ansible_collections.infitulua.backup.plugins.module_utils._system.payload import compile_once

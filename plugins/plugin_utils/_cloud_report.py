@@ -19,6 +19,8 @@ def cloud_prepared(result: t.Mapping[str, t.Any], catalogue: Catalogue) -> list[
     lines = [catalogue.say("cloud_settings", names=", ".join(sorted(result["settings"])))]
     if result["not_offered"]:
         lines.append(catalogue.say("cloud_not_offered", names=", ".join(result["not_offered"])))
+    if result["expiring_rules"]:
+        lines.append(catalogue.say("cloud_expiring", names=", ".join(result["expiring_rules"])))
     names = ", ".join(sorted(result["policies"]))
     if result["identities_applied"]:
         return [*lines, catalogue.say("cloud_identities", names=names)]

@@ -39,6 +39,9 @@ PREPARATION_SUBJECTS = {
     "this host": "este equipo",
 }
 PREPARATION_REASONS = {
+    "it exists and has no Object Lock, which cannot be turned off again": (
+        "ya existe y no tiene Object Lock, que después no se puede quitar"
+    ),
     "it has other policies too: {names}": "tiene además otras políticas: {names}",
     "it is no bucket": "no es un depósito",
     "the store accepted the setting and does not keep it": "el almacén aceptó el ajuste y no lo guarda",
@@ -73,6 +76,9 @@ PREPARATION_REASONS = {
 }
 _OFFLINE = "como dice docs/security.md."
 PREPARATION_STEPS = {
+    "Correct its name. If all that is in it may be locked, run cloud_bucket with adopt: true.": (
+        "Corrija su nombre. Si todo lo que hay en él se puede bloquear, use cloud_bucket con adopt: true."
+    ),
     "Give a medium of type s3 with a bucket, and days of 1 or more.": (
         "Dé un medio de tipo s3 con bucket, y días desde 1."
     ),

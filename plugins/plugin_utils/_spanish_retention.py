@@ -19,6 +19,10 @@ RETENTION_ACTIONS = {
     "use a time zone": "usar una zona horaria",
 }
 RETENTION_REASONS = {
+    "it keeps sets for more than a hundred years": "conserva copias por más de cien años",
+    "the receipt of its audit does not fit what is there": (
+        "la constancia de su lectura no corresponde a lo que hay allí"
+    ),
     "only copies in an object store follow another medium": (
         "solo las copias de un almacén de objetos siguen a otro medio"
     ),
@@ -46,6 +50,16 @@ RETENTION_REASONS = {
     "it is not a mapping": "no es una lista de claves y valores",
 }
 RETENTION_STEPS = {
+    "Correct the number: what is locked for so long in a cloud cannot be unlocked.": (
+        "Corrija el número: lo que se bloquea por tanto tiempo en la nube no se puede desbloquear."
+    ),
+    (
+        "If the key may list versions (s3:ListBucketVersions), objects of it are gone: the audit of step 4 finds out"
+        " which."
+    ): (
+        "Si la llave puede ver las versiones (s3:ListBucketVersions), faltan objetos suyos: la revisión del paso 4 "
+        "dice cuáles."
+    ),
     "Apply retention to that medium itself.": "Aplique los plazos de conservación a ese mismo medio.",
     "Run step 4 again: its audit finds out what is missing.": "Repita el paso 4: su revisión encuentra lo que falta.",
     "Use a store with Object Lock; until then, whoever may delete there can delete this copy.": (

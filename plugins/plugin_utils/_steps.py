@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory
@@ -252,15 +253,17 @@ def _locks(
     if extended:
         name = "locks_to_extend" if check_mode else "locks_extended"
         yield {"what": "info", "message": catalogue.say(name, count=extended)}
-    locked = sorted(moment for moment in until.values() if moment)
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    locked = sorted(moment for moment in until.values() if moment and moment > now)
     if locked:
         words = {"count": len(locked), "first": locked[0][:10], "last": locked[-1][:10]}
         yield {"what": "info", "message": catalogue.say("locked_until", **words)}
-    unlocked = sorted(set_id for set_id, moment in until.items() if not moment)
+    unlocked = sorted(set_id for set_id, moment in until.items() if not moment or moment <= now)
     if unlocked:
         told = unlocked[0] if len(unlocked) == 1 else catalogue.say("and_more", id=unlocked[0], count=len(unlocked) - 1)
         yield _warning(catalogue.say("not_locked", count=len(unlocked), ids=told))
-    expired = sorted(entry["locked_until"] for entry in followed if entry["rule"] == "locked" and entry["locked_until"])
+    # A single object of it that is locked for longer keeps a whole copy: its reason is the latest lock.
+    expired = sorted(entry["why"] for entry in followed if entry["rule"] == "locked")
     if expired:
         words = {"count": len(expired), "last": expired[-1][:10]}
         yield {"what": "info", "message": catalogue.say("expired_locked", **words)}

@@ -24,13 +24,15 @@ class Access:
     """What this host may do with a medium; found by really trying. None: not tried, since trying leaves traces.
 
     :param delete: remove what stands; where versions are kept, hide it.
-    :param delete_versions: remove a version for good; None also where there are no versions.
+    :param list_versions: list what newer objects hide; None also where there are no versions, as for the next.
+    :param delete_versions: remove a version for good.
     """
 
     list: bool | None
     read: bool | None
     write: bool | None
     delete: bool | None
+    list_versions: bool | None = None
     delete_versions: bool | None = None
 
 

@@ -127,6 +127,36 @@ def test_what_an_administrator_has_set_besides_stays(cloud: Cloud) -> None:
     assert not cloud.prepare()["changed"]
 
 
+def test_a_bucket_of_others_and_a_longer_lock_are_left_as_they_are(cloud: Cloud) -> None:
+    cloud.prepare(lock_days=30, lock_mode="governance")
+    shorter = cloud.prepare(lock_days=3, lock_mode="governance")
+    assert not shorter["changed"]
+    cloud.client.create_bucket(Bucket="de-otros")
+    cloud.bucket = "de-otros"
+    try:
+        with pytest.raises(Refused, match="has no Object Lock"):
+            cloud.prepare()
+        assert "Status" not in cloud.client.get_bucket_versioning(Bucket="de-otros")
+    finally:
+        del cloud.bucket
+        cloud.client.delete_bucket(Bucket="de-otros")
+
+
+def test_a_rule_that_deletes_by_age_is_told(cloud: Cloud) -> None:
+    cloud.prepare()
+    rule = {
+        "ID": "vieja",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+    }
+    before = cloud.client.get_bucket_lifecycle_configuration(Bucket=cloud.bucket)["Rules"]
+    rules = {"Rules": [*before, rule]}
+    cloud.client.put_bucket_lifecycle_configuration(Bucket=cloud.bucket, LifecycleConfiguration=rules)
+    assert "vieja" in cloud.prepare()["expiring_rules"]
+    cloud.client.put_bucket_lifecycle_configuration(Bucket=cloud.bucket, LifecycleConfiguration={"Rules": before})
+
+
 def test_each_identity_may_do_exactly_what_step_1_demands_of_it(
     cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -204,6 +204,50 @@ def test_what_is_wholly_locked_stays_when_the_vault_has_removed_it(house: House)
     assert not house.vault.holds(old)
 
 
+def test_what_is_held_after_its_set_is_gone_and_what_a_lost_vault_had_is_locked_ahead(house: House) -> None:
+    old, new = house.back_up(3, 2, retain_days=3, retain_mode="governance")
+    house.prune(LAST)
+    assert not house.vault.holds(old)
+    hold = {"set": str(old), "reason": "Proceso 15"}
+    held = house.followed(LAST, holds=[hold])[str(old)]
+    assert (held["rule"], held["changed"]) == ("held", True)
+    for set_id in (old, new):
+        (until,) = house.locks_of(set_id)
+        assert until is not None and until > NOON + 14 * DAY
+    # The vault is lost, and with it the record of what was removed.
+    house.vault = DirectoryMedium(path=str(house.directory / "another-vault"))
+    Path(house.vault.root).mkdir()
+    (fresh,) = house.back_up(1, retain_days=3, retain_mode="governance")
+    told = house.followed(LAST)
+    assert {name: one["rule"] for name, one in told.items()} == dict.fromkeys(
+        map(str, (old, new, fresh)), "not_removed"
+    )
+
+
+def test_a_copy_whose_set_cannot_be_read_in_the_vault_stays_locked(house: House) -> None:
+    bad, _new = house.back_up(3, 2)
+    (Path(house.vault.path(bad)) / "tagmanifest-sha256.txt").write_bytes(b"")
+    house.prune({"400.8.1": {"last": 9}})
+    assert None not in house.locks_of(bad)
+
+
+def test_a_key_that_may_not_list_versions_is_a_failure_and_not_silence(house: House) -> None:
+    (one,) = house.back_up(3)
+    real = Store.attempt
+
+    def attempt(self: Store, operation: str, **parameters: t.Any) -> dict[str, t.Any]:
+        if operation == "list_object_versions":
+            # Another identity's key, which may list what stands and nothing else.
+            parameters["Prefix"] = "another-house/"
+        return real(self, operation, **parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "attempt", attempt)
+        told, failure = house.prune(LAST)
+    assert [entry["id"] for entry in told["object_store"]["failures"]] == [str(one)]
+    assert "does not fit what is there" in failure
+
+
 def test_what_a_stolen_key_puts_in_the_place_of_a_set_does_not_keep_the_set(house: House) -> None:
     old, _new = house.back_up(3, 2)
     thief = house.store.client(house.store.writer)

@@ -468,7 +468,7 @@ def test_credentials_come_from_a_profile_and_never_from_elsewhere(
     server = connect(profile="backup", **keyless)
     server.store(SET_ID, disk.path(SET_ID))
     assert connect(object_store.reader).sets() == [SET_ID]
-    may_not = dict.fromkeys(("list", "read", "delete", "delete_versions"), False)
+    may_not = dict.fromkeys(("list", "read", "delete", "list_versions", "delete_versions"), False)
     assert server.probe(host="web1").__dict__ == {**may_not, "write": True}
     with pytest.raises(NotFound, match="could not be found"):
         connect(profile="nobody", **keyless)

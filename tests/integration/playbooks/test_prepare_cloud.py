@@ -39,6 +39,14 @@ def test_a_new_bucket_is_prepared_by_its_administrator_and_then_step_1_accepts_e
         administrator.write_text(json.dumps({f"backup_cloud_administrator_{name}": text for name, text in key.items()}))
         given = ("-e", f"@{administrator}")
 
+        # Where servers lock what they store, the bucket need not.
+        institution.variables = {"backup_cloud": {**cloud, "retain_days": 30}}
+        institution.write_inventory()
+        own_locks = institution.run("prepare_cloud", *given, "--check", "--diff")
+        assert own_locks.status == 0, own_locks.output
+        assert "DefaultRetention" not in own_locks.output and "PutObjectRetention" in own_locks.output
+        institution.variables = {"backup_cloud": cloud, "backup_cloud_lock_days": 1}
+        institution.write_inventory()
         predicted = institution.run("prepare_cloud", *given, "--check")
         assert predicted.status == 0, predicted.output
         assert "infitulua-copias" not in {one["Name"] for one in store.client().list_buckets()["Buckets"]}

@@ -78,7 +78,7 @@ def test_what_has_expired_goes_as_predicted_and_does_not_come_back(three_days: H
         sum("copias vencidas en la nube, que se borran cuando termine su bloqueo: 1" in line for line in run.report)
         == 2
     )
-    assert sum("copias en la nube que nadie puede borrar todavía" in line for line in run.report) == 2
+    assert sum("copias en la nube bloqueadas contra el borrado" in line for line in run.report) == 2
 
     again = house.institution.run("step4_store_media", *rules(backup_holds=[hold]))
     assert (again.status, again.changed) == (0, 0), again.output

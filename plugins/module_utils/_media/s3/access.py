@@ -40,7 +40,7 @@ def probe_bucket(store: Store, *, prefix: str) -> Access:
     # that an all too mighty key leaves is what this looks for. Destroying a version is a right of its own.
     delete = _may(store, "delete_object", Key=never)
     destroy = _may(store, "delete_object", Key=never, VersionId="null")
-    return Access(list=listing or versions, read=read, write=write, delete=delete, delete_versions=destroy)
+    return Access(listing or versions, read, write, delete, list_versions=versions, delete_versions=destroy)
 
 
 def may_read(store: Store, *, prefix: str) -> bool:

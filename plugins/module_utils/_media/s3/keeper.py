@@ -14,7 +14,6 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
@@ -77,27 +76,34 @@ class Keeper:
         own = self._objects(receipt)
         own.sort(key=lambda one: not one.key.endswith(f"/{bag.BAGIT_TXT}"))
         there = set(read_every_version(self._store, self._root, set_id, on=on))
+        # What was put before the bucket kept versions is the version "null", which receipts call None.
+        own = [one if one in there else Locked(one.key, one.version or "null") for one in own]
         self._delete(own[0], on)
         in_parallel(lambda one: self._delete(one, on), [one for one in own[1:] if one in there])
-        left = in_parallel(lambda one: self._delete_unless_locked(one, on), sorted(there - set(own)))
+        left = in_parallel(lambda one: self._stays(one, on), sorted(there - set(own), key=str))
         self._receipts.forget(set_id)
         return left.count(True)
 
     def _delete(self, one: Locked, on: str) -> None:
+        declined = self._declined(one, on)
+        if declined is not None:
+            raise declined.error from declined.__cause__
+
+    def _stays(self, one: Locked, on: str) -> bool:
+        """Delete what is not of the set; whether it stays, since somebody has locked it."""
+        declined = self._declined(one, on)
+        if declined is not None and declined.status not in (400, 403):
+            raise declined.error from declined.__cause__
+        return declined is not None
+
+    def _declined(self, one: Locked, on: str) -> Declined | None:
+        """Delete one version, and return the refusal; None: it is gone."""
         named: dict[str, t.Any] = {} if one.version is None else {"VersionId": one.version}
         try:
             self._store.attempt("delete_object", action="remove a set", on=f"{on}, {one.key}", Key=one.key, **named)
         except Declined as declined:
-            if declined.code not in ("NoSuchKey", "NoSuchVersion"):
-                raise declined.error from declined.__cause__
-
-    def _delete_unless_locked(self, one: Locked, on: str) -> bool:
-        """Delete what is not of the set; whether it stays, since it is locked."""
-        try:
-            self._delete(one, on)
-        except AccessDenied:
-            return True
-        return False
+            return None if declined.code in ("NoSuchKey", "NoSuchVersion") else declined
+        return None
 
     def _objects(self, receipt: Receipt) -> list[Locked]:
         key = below(self._root, SetId.parse(receipt.id), receipt.retry)

@@ -266,7 +266,8 @@ class S3Medium(Medium):
             retry=contents.retry,
             objects={path: Audited(each.version, each.etag, each.size) for path, each in contents.objects.items()},
         )
-        with contextlib.suppress(AccessDenied):  # Whoever may extend the lock looks again.
+        # Every byte has been read: that counts, whatever the store says of locks. Who extends them looks again.
+        with contextlib.suppress(BackupError):
             receipt, _longest = self.keeper.read_lock(receipt)
         self._receipts.write(receipt)
         self._found[SetId.parse(receipt.id)] = contents

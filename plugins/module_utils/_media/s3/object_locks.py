@@ -85,7 +85,8 @@ class ObjectLocks:
                 "get_object_retention", action="read until when an object is locked", on=on, **_named(one)
             )
         except Declined as declined:
-            if declined.code in _NOT_LOCKED:
+            # Some stores do not know locks at all.
+            if declined.code in _NOT_LOCKED or declined.status in (405, 501):
                 return None
             if declined.code in _GONE:
                 raise NotFound(

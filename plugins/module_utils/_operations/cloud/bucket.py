@@ -13,11 +13,11 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Declined, Store
 
 from ..prepare.changes import Changes
-from .settings import SETTINGS, Setting, Wanted
+from .settings import SETTINGS, Setting, Wanted, read_lock
 
 # What a store answers that does not have a setting at all.
 _NOT_OFFERED = ("NotImplemented", "MethodNotAllowed", "XNotImplemented")
@@ -36,12 +36,21 @@ class Provided:
     not_offered: list[str]
 
 
-def provide_bucket(store: Store, wanted: Wanted, changes: Changes) -> Provided:
+def provide_bucket(store: Store, wanted: Wanted, changes: Changes, *, adopt: bool) -> Provided:
     """Make the bucket where it is missing, and correct its settings.
 
+    :param adopt: whether one that is there without Object Lock gets it.
+    :raises Refused: when it has none and is not to get it.
     :raises BackupError: when the store does not do it, or does not keep what it has accepted.
     """
     is_missing = not _is_there(store)
+    if not is_missing and not adopt and read_lock(store) is None:
+        raise Refused(
+            "prepare a bucket",
+            on=store.access.describe(),
+            why="it exists and has no Object Lock, which cannot be turned off again",
+            next_step="Correct its name. If all that is in it may be locked, run cloud_bucket with adopt: true.",
+        )
     if is_missing:
         changes.note(store.access.describe(), before="(absent)\n", after="bucket with Object Lock\n")
         if not changes.check_mode:
@@ -49,13 +58,17 @@ def provide_bucket(store: Store, wanted: Wanted, changes: Changes) -> Provided:
     settings: dict[str, t.Any] = {}
     not_offered = []
     for setting in SETTINGS:
+        is_unread = is_missing and changes.check_mode
         try:
-            is_unread = is_missing and changes.check_mode
-            settings[setting.name] = _provide(store, setting, wanted, changes, is_unread=is_unread)
+            value = _provide(store, setting, wanted, changes, is_unread=is_unread)
         except Declined as declined:
             if not _is_not_offered(declined):
                 raise declined.error from declined.__cause__
+            value = None
+        if value is None:
             not_offered.append(setting.name)
+        else:
+            settings[setting.name] = value
     return Provided(settings, not_offered)
 
 
@@ -72,13 +85,14 @@ def _is_there(store: Store) -> bool:
 def _create(store: Store) -> None:
     region = store.access.region
     where: dict[str, t.Any] = {}
-    if region and region != _AWS_FIRST_REGION and store.access.endpoint_url is None:
+    is_aws = store.access.endpoint_url is None or ".amazonaws." in store.access.endpoint_url
+    if region and region != _AWS_FIRST_REGION and is_aws:
         where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     store.call("create_bucket", action="make a bucket", ObjectLockEnabledForBucket=True, **where)
 
 
 def _provide(store: Store, setting: Setting, wanted: Wanted, changes: Changes, *, is_unread: bool) -> t.Any:
-    """Correct one setting, and return it.
+    """Correct one setting, and return it; None where the store takes it and does not keep it.
 
     :param is_unread: there is no bucket yet that could be read.
     :raises Declined: when the store refuses.
@@ -88,19 +102,23 @@ def _provide(store: Store, setting: Setting, wanted: Wanted, changes: Changes, *
     if found == want:
         return found
     on = f"{store.access.describe()}, {setting.name}"
-    changes.note(on, before=_shown(found), after=_shown(want))
     if changes.check_mode:
+        changes.note(on, before=_shown(found), after=_shown(want))
         return want
     setting.write(store, want)
     kept = setting.read(store)
-    if setting.want(kept, wanted) != kept:
-        raise BackupError(
-            "prepare a bucket",
-            on=on,
-            why="the store accepted the setting and does not keep it",
-            next_step="Set it in the store's own console, or use another store; then run again.",
-        )
-    return kept
+    if kept != found:
+        changes.note(on, before=_shown(found), after=_shown(kept))
+    if setting.want(kept, wanted) == kept:
+        return kept
+    if not setting.is_essential:
+        return None
+    raise BackupError(
+        "prepare a bucket",
+        on=on,
+        why="the store accepted the setting and does not keep it",
+        next_step="Set it in the store's own console, or use another store; then run again.",
+    )
 
 
 def _is_not_offered(declined: Declined) -> bool:

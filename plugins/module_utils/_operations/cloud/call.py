@@ -16,13 +16,14 @@ from ..prepare.changes import Changes
 from .bucket import provide_bucket
 from .identities import has_iam, provide_identities
 from .policies import policies
-from .settings import Wanted
+from .settings import Wanted, expiring_rules
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "lock_days": {"type": "int"},
     "lock_mode": {"type": "str", "choices": ["compliance", "governance"], "default": "compliance"},
     "abort_uploads_days": {"type": "int", "default": 7},
+    "adopt": {"type": "bool", "default": False},
     "servers": {"type": "list", "elements": "str", "default": []},
     "identities": {"type": "str", "choices": ["auto", "apply", "print"], "default": "auto"},
     "identity_prefix": {"type": "str", "default": "infitulua-backup-"},
@@ -53,14 +54,19 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
     store = Store(Bucket(**{**access, "endpoint_url": (options.get("endpoint_url") or "").rstrip("/") or None}))
     try:
         wanted = Wanted(
-            options["bucket"], params["lock_days"], params["lock_mode"].upper(), params["abort_uploads_days"]
+            bucket=options["bucket"],
+            lock_days=params["lock_days"],
+            lock_mode=params["lock_mode"].upper(),
+            abort_uploads_days=params["abort_uploads_days"],
+            is_tls=not str(options.get("endpoint_url") or "").startswith("http:"),
         )
-        provided = provide_bucket(store, wanted, changes)
+        provided = provide_bucket(store, wanted, changes, adopt=params["adopt"])
         # With a lock by default, servers need no right to lock.
         own_locks = params["lock_days"] is None
         named = policies(options["bucket"], options.get("prefix") or "", params["servers"], own_locks=own_locks)
         prefixed = {params["identity_prefix"] + name: policy for name, policy in named.items()}
         applies = params["identities"] == "apply" or (params["identities"] == "auto" and has_iam(store))
+        expiring = expiring_rules(provided.settings.get("lifecycle"))
         if applies:
             provide_identities(store, prefixed, changes)
     finally:
@@ -73,7 +79,11 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         "policies": prefixed,
         "identities_applied": applies,
     }
-    return Answer(result)
+    warnings = [
+        f"The bucket's lifecycle rule {name} deletes by age. It must wait longer than any set is kept."
+        for name in expiring
+    ]
+    return Answer({**result, "expiring_rules": expiring}, warnings)
 
 
 def _check(params: t.Mapping[str, t.Any]) -> None:

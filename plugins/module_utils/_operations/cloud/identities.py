@@ -23,13 +23,14 @@ _NO_IAM = ("NotImplemented", "InvalidAction", "MethodNotAllowed", "UnknownOperat
 def has_iam(store: Store) -> bool:
     """Whether the store has an IAM API that this key may use to look at identities.
 
-    :raises BackupError: when it has one and refuses this key, or does not answer.
+    :raises BackupError: when it does not answer.
     """
     try:
         store.administer("list_users", action="look for an IAM API", on=store.access.describe(), MaxItems=1)
     except Declined as declined:
         # Asked for the list of users, no store finds fault with the question itself, unless it does not know it.
-        if declined.code in _NO_IAM or declined.status in (400, 404, 405, 501):
+        # Whoever may not ask cannot create them either.
+        if declined.code in _NO_IAM or declined.status in (400, 403, 404, 405, 501):
             return False
         raise declined.error from declined.__cause__
     return True
@@ -91,6 +92,8 @@ def _refuse_others(store: Store, name: str, on: str) -> None:
     others = [each for each in own.get("PolicyNames") or () if each != _POLICY_NAME]
     attached = _known(store, "list_attached_user_policies", on, UserName=name) or {}
     others += [str(each.get("PolicyName")) for each in attached.get("AttachedPolicies") or ()]
+    groups = _known(store, "list_groups_for_user", on, UserName=name) or {}
+    others += [f"{each.get('GroupName')} (group)" for each in groups.get("Groups") or ()]
     if others:
         raise Refused(
             _ACTION,

@@ -20,13 +20,15 @@ _HEADER = "# Written by infitulua.backup.cloud_credentials; changes are lost.\n"
 
 @dataclasses.dataclass(frozen=True)
 class Rights:
-    """What a kind of key must be able to do, exactly.
+    """What a kind of key must be able to do.
 
+    :param also: what else it may do; nothing besides these.
     :param policy: the same in the words of the provider.
     """
 
     may: frozenset[str]
     policy: str
+    also: frozenset[str] = frozenset()
 
 
 RIGHTS = {
@@ -37,9 +39,10 @@ RIGHTS = {
     "read_only": Rights(
         frozenset({"list", "read"}),
         "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else.",
+        also=frozenset({"list_versions"}),
     ),
     "retention": Rights(
-        frozenset({"list", "delete_versions"}),
+        frozenset({"list", "list_versions", "delete_versions"}),
         "The systems computer's retention key may s3:ListBucket*, s3:GetObjectRetention, s3:PutObjectRetention and"
         " s3:DeleteObjectVersion, and nothing else.",
     ),
@@ -92,7 +95,7 @@ def prove(medium: Medium, rights: Rights, *, host: str | None) -> dict[str, t.An
     :raises BackupError: when it cannot be tried.
     """
     found = dataclasses.asdict(medium.probe(host=host))
-    excess = ", ".join(name for name, may in found.items() if may and name not in rights.may)
+    excess = ", ".join(name for name, may in found.items() if may and name not in rights.may | rights.also)
     # What could not be tried is not proved.
     lack = ", ".join(name for name, may in found.items() if may is None or (not may and name in rights.may))
     if excess or lack:

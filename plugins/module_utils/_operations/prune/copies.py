@@ -24,8 +24,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.unforesee
 from ..removed_sets import RemovedSet
 from ..selection import SetSelection
 from ..sets_report import SetsReport
-from .lock_term import Kept, LockTerm
-from .plan import Candidate, Context, Decision, Rule, State, plan_copies
+from .lock_term import Kept, LockTerm, term_ahead
+from .plan import REMOVING, Candidate, Context, Decision, Rule, State, plan_copies
+
+# By one of these retention has removed a set; what else stands in a record is not believed.
+_REMOVING = {rule.value for rule in REMOVING}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +50,23 @@ class _Copy:
         return sum(each.bytes for each in self.receipt.objects.values())
 
 
+@dataclasses.dataclass(frozen=True)
+class Followed:
+    """What is known of the medium that copies follow.
+
+    :param kept: what it has.
+    :param removed: what retention has removed from it, now or earlier.
+    :param unclear: the sources, by host and name, whose copies are left alone, since a clock looks wrong.
+    """
+
+    kept: t.Mapping[SetId, Kept]
+    removed: t.Sequence[RemovedSet]
+    unclear: t.Collection[tuple[str, str]] = ()
+
+
 def follow(
     store: Medium,
-    kept: t.Mapping[SetId, Kept],
-    removed: t.Iterable[RemovedSet],
+    medium: Followed,
     selection: SetSelection,
     context: Context,
     *,
@@ -58,8 +74,9 @@ def follow(
 ) -> SetsReport:
     """Lock the copies of what another medium keeps, and remove those of what retention has removed from it.
 
-    :param kept: what that medium has of the chosen hosts and sources.
-    :param removed: what retention has removed from it of them, now or earlier.
+    What that medium neither has nor has removed (it was lost, say) is locked too: its copies may be the last.
+
+    :param medium: what is known of that medium, of the chosen hosts and sources.
     :param context: what the decisions about every source depend on.
     :raises Refused: when the store is not one.
     :raises BackupError: when it cannot be listed.
@@ -72,9 +89,11 @@ def follow(
             next_step="Apply retention to that medium itself.",
         )
     report = SetsReport()
-    copies = _find(store, kept, removed, selection)
-    for _source, those in itertools.groupby(copies, key=lambda one: (one.set_id.host, one.set_id.source)):
+    copies = _find(store, medium, selection, context.now, report)
+    for source, those in itertools.groupby(copies, key=lambda one: (one.set_id.host, one.set_id.source)):
         of_source = list(those)
+        if source in medium.unclear:
+            continue
         rules = {one.set_id: one.removed for one in of_source if one.removed is not None}
         decisions = plan_copies([_candidate(one) for one in of_source], rules, context)
         for one, decision in zip(of_source, decisions):
@@ -87,22 +106,39 @@ def follow(
 
 
 def _find(
-    store: S3Medium, kept: t.Mapping[SetId, Kept], removed: t.Iterable[RemovedSet], selection: SetSelection
+    store: S3Medium, medium: Followed, selection: SetSelection, now: datetime.datetime, report: SetsReport
 ) -> list[_Copy]:
-    """Return the audited copies of what is kept, and of what retention has removed; oldest first within a source."""
-    listed = store.listing(host=selection.host, source=selection.source).sets
+    """Return the audited copies, oldest first within a source. One whose receipt does not hold is a failure."""
+    everything = store.listing(host=selection.host, source=selection.source).sets
+    listed = {set_id: places for set_id, places in everything.items() if selection.source in (None, set_id.source)}
+    removed = {(SetId.parse(one.id), one.tag_manifest_sha256): one.rule for one in medium.removed}
     copies = []
-    for set_id, own in kept.items():
-        receipt = store.receipt(set_id, listed.get(set_id, {}))
-        if receipt is not None and receipt.tag_manifest_sha256 == own.tag_manifest_sha256:
-            copies.append(_Copy(set_id, receipt, term=own.term))
-    for record in removed:
-        set_id = SetId.parse(record.id)
-        # With a removal that was cut short, not every object is there any more.
-        receipt = store.audited_once(set_id) if set_id not in kept else None
-        if receipt is not None and receipt.tag_manifest_sha256 == record.tag_manifest_sha256:
-            copies.append(_Copy(set_id, receipt, removed=Rule(record.rule)))
-    return sorted({one.set_id: one for one in copies}.values(), key=lambda one: one.set_id)
+    for set_id in sorted({*medium.kept, *listed, *(set_id for set_id, _digest in removed)}):
+        receipt = store.audited_once(set_id)
+        own = medium.kept.get(set_id)
+        if receipt is None:
+            continue
+        rule = removed.get((set_id, receipt.tag_manifest_sha256)) if own is None else None
+        if rule in _REMOVING:
+            # With a removal that was cut short, not every object is there any more.
+            copies.append(_Copy(set_id, receipt, removed=Rule(rule)))
+        elif store.receipt(set_id, listed.get(set_id, {})) is not None:
+            # What the medium has of it may be damaged, or lost: then this copy may be the last.
+            is_same = own is not None and own.tag_manifest_sha256 == receipt.tag_manifest_sha256
+            copies.append(_Copy(set_id, receipt, term=own.term if own is not None and is_same else term_ahead(now)))
+        else:
+            report.fail(set_id, _no_longer_there(store, set_id))
+    return copies
+
+
+def _no_longer_there(store: S3Medium, set_id: SetId) -> BackupError:
+    return BackupError(
+        "apply retention to copies",
+        on=f"{set_id} on {store.describe()}",
+        why="the receipt of its audit does not fit what is there",
+        next_step="If the key may list versions (s3:ListBucketVersions), objects of it are gone: the audit of step 4"
+        " finds out which.",
+    )
 
 
 def _candidate(one: _Copy) -> Candidate:
@@ -120,6 +156,9 @@ def _apply(
     :raises BackupError: when the store does not do it.
     """
     receipt, changed, foreign = one.receipt, False, 0
+    term = one.term
+    if one.removed is not None and decision.is_kept and decision.rule is not Rule.LOCKED:
+        term = term_ahead(now)  # Held, or the newest: this copy may be the last.
     if not decision.is_kept:
         # A copy may be locked without the receipt saying so.
         receipt, until = _look(store, receipt)
@@ -128,12 +167,12 @@ def _apply(
         else:
             changed = True
             foreign = 0 if check_mode else store.keeper.destroy(receipt)
-    elif one.term is not None and not _is_enough(receipt, one.term):
+    elif term is not None and not _is_enough(receipt, term):
         receipt, _until = _look(store, receipt)
-        if not _is_enough(receipt, one.term):
+        if not _is_enough(receipt, term):
             changed = True
             if not check_mode:
-                receipt = store.keeper.extend_lock(receipt, one.term.until)
+                receipt = store.keeper.extend_lock(receipt, term.until)
     if receipt != one.receipt and decision.is_kept and not check_mode:
         store.keeper.remember(receipt)
     return {
@@ -143,7 +182,7 @@ def _apply(
         "why": decision.why,
         "bytes": one.bytes,
         "locked_until": receipt.locked_until,
-        "lock_due": host_clock.write(one.term.until) if one.term is not None else None,
+        "lock_due": host_clock.write(term.until) if term is not None else None,
         "foreign_locked": foreign,
         "changed": changed,
     }

@@ -4,7 +4,7 @@
 """Until when the copies of a set should be locked: as long as its policy is sure to keep it, and not longer.
 
 A monthly set is locked like a monthly one, a daily one like a daily one. What is kept beyond that, since nothing newer
-has come, since somebody holds it without an end, or since no policy removes it, is locked a little ahead, every week.
+has come, since somebody holds it, or since no policy removes it, is locked a little ahead, every week.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
 from .periods import PERIODS, days_after, end_of
-from .plan import Candidate, Context, Decision, Rule, State, dated, first_of_periods, hold_of
+from .plan import Candidate, Context, Decision, Rule, clock_problem, dated, first_of_periods, hold_of
 
 #: How far ahead what is kept without a term is locked, and how much of that must be left.
 AHEAD_DAYS = 14
 _LEFT_DAYS = 7
+# What these keep, they keep until a day that is known. Any other rule may keep it longer.
+_BY_CLASS = (Rule.HOURLY, Rule.DAILY, Rule.WEEKLY, Rule.MONTHLY, Rule.YEARLY, Rule.MINIMUM_AGE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,17 +54,19 @@ def lock_terms(
 ) -> dict[SetId, LockTerm]:
     """Return the terms of the sets of one source.
 
-    None where a set is not kept or not good, and none at all while a clock looks wrong: no lock can be taken back.
+    None where a set is not kept, and none at all while a clock looks wrong: no lock can be taken back. A set that does
+    not count (its drill failed, say, or another medium lacks it) may be wanted all the more: it is locked, a little
+    ahead.
 
     :param candidates: from the oldest to the newest.
     :param decisions: what :func:`~.plan.plan` says of each.
     """
-    if any(decision.rule is Rule.CLOCK for decision in decisions):
+    if clock_problem(candidates, context):
         return {}
     certain = _certain(candidates, context)
     terms: dict[SetId, LockTerm] = {}
     for one, decision in zip(candidates, decisions):
-        if decision.is_kept and one.state is State.GOOD:
+        if decision.is_kept:
             term = _term(one, decision, certain.get(one.set_id), context)
             if term is not None:
                 terms[one.set_id] = term
@@ -94,16 +98,21 @@ def _term(one: Candidate, decision: Decision, certain: datetime.datetime | None,
     destruction = _destruction(one)
     if certain is not None and destruction is not None:
         certain = min(certain, destruction)
+    if certain is not None and context.now < certain and decision.rule in _BY_CLASS:
+        return LockTerm(certain, certain)
+    ahead = term_ahead(context.now)
     hold = hold_of(one, context)
-    if hold is None or hold.until is not None:
-        ends = [end for end in (certain, hold.until if hold is not None else None) if end is not None]
-        if ends and context.now < max(ends):
-            until = max(ends).astimezone(datetime.timezone.utc)
-            return LockTerm(until, until)
-    ahead = days_after(context.now, AHEAD_DAYS)
-    if destruction is not None and decision.rule not in (Rule.HELD, Rule.NEWEST) and destruction < ahead:
+    if hold is not None and hold.until is not None and hold.until < ahead.until:
+        until = hold.until.astimezone(datetime.timezone.utc)
+        ahead = LockTerm(until, min(until, ahead.enough))
+    if destruction is not None and decision.rule not in (Rule.HELD, Rule.NEWEST) and destruction < ahead.until:
         return None
-    return LockTerm(max(ahead, certain or ahead), max(days_after(context.now, _LEFT_DAYS), certain or context.now))
+    return LockTerm(max(ahead.until, certain or ahead.until), max(ahead.enough, certain or ahead.enough))
+
+
+def term_ahead(now: datetime.datetime) -> LockTerm:
+    """Return the term of what is kept without one."""
+    return LockTerm(days_after(now, AHEAD_DAYS), days_after(now, _LEFT_DAYS))
 
 
 def _destruction(one: Candidate) -> datetime.datetime | None:

@@ -66,7 +66,8 @@ class Rule(enum.Enum):
     DOUBTFUL = "doubtful"
 
 
-_REMOVING = (Rule.EXPIRED, Rule.DESTROYED, Rule.DOUBTFUL)
+#: By these a set is removed; all others keep it.
+REMOVING = (Rule.EXPIRED, Rule.DESTROYED, Rule.DOUBTFUL)
 _DOUBTFUL = (State.SUSPECT, State.FAILED_DRILL)
 
 
@@ -115,7 +116,7 @@ class Decision:
     @property
     def is_kept(self) -> bool:
         """Whether it stays."""
-        return self.rule not in _REMOVING
+        return self.rule not in REMOVING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +156,7 @@ def plan(candidates: t.Sequence[Candidate], context: Context) -> list[Decision]:
         for policy in {one.policy for one in good}
         if policy is not None
     }
-    wrong = _clock_problem(candidates, context)
+    wrong = clock_problem(candidates, context)
     for one in candidates:
         decisions[one.set_id] = (
             _held(one, context)
@@ -176,7 +177,7 @@ def plan_copies(copies: t.Sequence[Candidate], removed: t.Mapping[SetId, Rule], 
     :param removed: the sets that retention has removed from the other medium, and by which rule.
     :returns: a decision for each, in the same order.
     """
-    wrong = _clock_problem(copies, context)
+    wrong = clock_problem(copies, context)
     decisions = []
     for one in copies:
         hold = hold_of(one, context)
@@ -221,7 +222,7 @@ def _held(one: Candidate, context: Context) -> Decision | None:
     return None
 
 
-def _clock_problem(candidates: t.Sequence[Candidate], context: Context) -> str:
+def clock_problem(candidates: t.Sequence[Candidate], context: Context) -> str:
     """Return what shows that this host's clock, or that of the source's host, is wrong; empty if nothing does."""
     late = [one.set_id for one in candidates if one.late]
     if late:

@@ -19,6 +19,16 @@ DEFAULT = "default"
 LAST = "last"
 # What a policy counts, the shortest period first: the first good set of each period represents it.
 COUNTS = (LAST, "hourly", "daily", "weekly", "monthly", "yearly")
+# A lock cannot be taken back, and no store takes one of more than a hundred years.
+_MOST = {
+    LAST: 1_000_000,
+    "hourly": 24 * 36_525,
+    "daily": 36_525,
+    "weekly": 5_200,
+    "monthly": 1_200,
+    "yearly": 100,
+    "minimum_days": 36_525,
+}
 POLICY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     **{name: {"type": "int", "default": 0} for name in COUNTS},
     "minimum_days": {"type": "int", "default": 0},
@@ -52,6 +62,11 @@ class Policy:
         lowest = min(self.minimum_days, *counts.values())
         if lowest < 0:
             raise _refused(why="a number in it is less than 0", next_step="Give numbers of 0 or more.")
+        if any(count > _MOST[name] for name, count in (*counts.items(), ("minimum_days", self.minimum_days))):
+            raise _refused(
+                why="it keeps sets for more than a hundred years",
+                next_step="Correct the number: what is locked for so long in a cloud cannot be unlocked.",
+            )
         if not self.minimum_days and not any(counts.values()):
             raise _refused(
                 why="it keeps nothing",

@@ -30,7 +30,7 @@ from ..sets_report import SetsReport
 from ..verify import set_verification
 from .forecast import Forecast, observe
 from .lock_term import Kept, lock_terms
-from .plan import Candidate, Context, Decision, Rule, State, plan
+from .plan import Candidate, Context, Decision, Rule, State, clock_problem, plan
 from .policy import DEFAULT, Policy
 
 
@@ -106,11 +106,13 @@ class PruneReport(SetsReport):
     :ivar kept: what the medium keeps now, with the terms of the locks of its copies.
     :ivar removed: what retention has removed of the sources of which it keeps something, now (or in check mode would)
         or earlier.
+    :ivar unclear: the sources, by host and name, about which nothing is decided while a clock looks wrong.
     """
 
     forecast: Forecast | None = None
     kept: dict[SetId, Kept] = dataclasses.field(default_factory=dict)
     removed: list[RemovedSet] = dataclasses.field(default_factory=list)
+    unclear: set[tuple[str, str]] = dataclasses.field(default_factory=set)
 
     @property
     def removed_bytes(self) -> int:
@@ -173,13 +175,17 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
                 if not check_mode:
                     _finish_interrupted_removals(local, those[0])
                 removed = removed_sets(local, host=host, source=source)
-                found, decisions = _decide(local, those, removed, retention)
+                found, context = _look(local, those, removed, retention)
         except BackupError as error:
             report.failures.append(
                 {"id": f"{host}/{source}", "message": error.message, "details": error.details, "changed": False}
             )
             continue
-        terms = lock_terms([one.candidate for one in found], decisions, retention.context)
+        candidates = [one.candidate for one in found]
+        decisions = plan(candidates, context)
+        terms = lock_terms(candidates, decisions, context)
+        if clock_problem(candidates, context):
+            report.unclear.add((host, source))
         for one, decision in zip(found, decisions):
             is_kept = _apply(local, one, decision, report, check_mode=check_mode)
             if is_kept:
@@ -204,15 +210,15 @@ def _finish_interrupted_removals(medium: LocalMedium, first: SetId) -> None:
                 pass
 
 
-def _decide(
+def _look(
     medium: LocalMedium, sets: t.Sequence[SetId], removed: t.Sequence[RemovedSet], retention: Retention
-) -> tuple[list[_CandidateSet], list[Decision]]:
-    """Return the sets of one source from the oldest to the newest, and what becomes of each."""
+) -> tuple[list[_CandidateSet], Context]:
+    """Return the sets of one source from the oldest to the newest, and what the decisions about them depend on."""
     descriptions: dict[SetId, Description] = {}
     ordered = known_sets(medium, sets, now=retention.context.now, reader=descriptions.__setitem__)
     found = [_read_candidate(medium, known, descriptions.get(known.set_id), retention) for known in ordered]
     context = dataclasses.replace(retention.context, newest_record=_newest_record(found, removed, retention))
-    return found, plan([one.candidate for one in found], context)
+    return found, context
 
 
 def _read_candidate(

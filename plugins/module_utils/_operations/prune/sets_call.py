@@ -86,11 +86,12 @@ def _follow(
 ) -> SetsReport:
     """Let the copies in an object store follow. That it does not answer changes nothing on the medium itself."""
     # With it come eleven files that nobody needs who has no object store.
-    from .copies import follow
+    from .copies import Followed, follow
 
     try:
         with make_medium(options) as store:
-            return follow(store, report.kept, report.removed, selection, context, check_mode=check_mode)
+            vault = Followed(report.kept, report.removed, report.unclear)
+            return follow(store, vault, selection, context, check_mode=check_mode)
     except BackupError as error:
         failed = SetsReport()
         failed.failures.append({"id": "", "message": error.message, "details": error.details, "changed": False})

@@ -250,12 +250,19 @@ class TestStore:
             return {**entry, "locked_until": until, "lock_due": due or until, "foreign_locked": 2 if not until else 0}
 
         c, d = "srv/a/20261120T030000Z", "srv/a/20261119T030000Z"
-        audited = [{**one(A, changed=False), "locked_until": None}, {**one(B, changed=False), "locked_until": None}]
+        audited = [
+            {**one(A, changed=False), "locked_until": None},
+            {**one(B, changed=False), "locked_until": "2020-01-01T00:00:00Z"},
+        ]
         extended = copy(
-            A, "not_removed", None if check_mode else "2027-02-03T05:00:00Z", due="2027-02-03T05:00:00Z", changed=True
+            A, "not_removed", None if check_mode else "2097-02-03T05:00:00Z", due="2097-02-03T05:00:00Z", changed=True
         )
         extended["foreign_locked"] = 0
-        followed = [extended, copy(c, "locked", "2026-12-24T05:00:00Z"), copy(d, "expired", None, changed=True)]
+        followed = [
+            extended,
+            {**copy(c, "locked", "2096-12-24T05:00:00Z"), "why": "2096-12-25T05:00:00Z"},
+            copy(d, "expired", None, changed=True),
+        ]
         results: dict[str, Result] = {
             "looked": {"sets": audited},
             "pruned_vault": {"sets": [], "object_store": {"sets": followed}},
@@ -273,9 +280,9 @@ class TestStore:
         name = "locks_to_extend" if check_mode else "locks_extended"
         assert [entry["message"] for entry in told[1:]] == [
             ENGLISH[name] % {"count": 1},
-            ENGLISH["locked_until"] % {"count": 2, "first": "2026-12-24", "last": "2027-02-03"},
+            ENGLISH["locked_until"] % {"count": 2, "first": "2096-12-24", "last": "2097-02-03"},
             ENGLISH["not_locked"] % {"count": 1, "ids": B},
-            ENGLISH["expired_locked"] % {"count": 1, "last": "2026-12-24"},
+            ENGLISH["expired_locked"] % {"count": 1, "last": "2096-12-25"},
             ENGLISH["foreign_locked"] % {"ids": d},
         ]
 

@@ -69,14 +69,14 @@ def at(text: str) -> datetime.datetime:
         (Policy(monthly=12), "2027-11-01T05:00"),
         (Policy(yearly=10), "2036-01-01T05:00"),
         (Policy(minimum_days=30), "2026-12-22T08:30"),
-        (Policy(daily=14, monthly=12, last=3), "2027-11-01T05:00"),
+        (Policy(daily=14, monthly=12), "2027-11-01T05:00"),
         (Policy(yearly=10, destroy_after_days=100), "2027-03-02T08:30"),
-        (Policy(yearly=9999), "9999-01-01T00:00"),
+        (Policy(yearly=100), "2126-01-01T05:00"),
     ],
 )
 def test_a_set_is_locked_by_its_class_as_people_count_in_bogota(policy: Policy, until: str) -> None:
-    one = a_set(START + HOUR / 2, policy)
-    assert terms([one], Context(START + HOUR, BOGOTA)) == {one.set_id: LockTerm(at(until), at(until))}
+    one, newer = a_set(START + HOUR / 2, policy), a_set(START + HOUR, policy)
+    assert terms([one, newer], Context(START + HOUR, BOGOTA))[one.set_id] == LockTerm(at(until), at(until))
 
 
 def test_the_first_of_a_month_is_locked_like_a_monthly_one_and_the_others_like_daily_ones() -> None:
@@ -86,7 +86,7 @@ def test_the_first_of_a_month_is_locked_like_a_monthly_one_and_the_others_like_d
     assert found[sets[0].set_id].until == at("2027-05-01T05:00")
     assert found[sets[9].set_id].until == at("2027-06-01T05:00")
     assert found[sets[10].set_id].until == at("2026-12-05T05:00")
-    assert found[sets[11].set_id].until == at("2026-12-06T05:00")
+    assert found[sets[11].set_id].until == START + (12 + AHEAD_DAYS) * DAY, "the newest, which nothing may replace soon"
     assert len(found) == 4, "what has expired is not locked"
 
 
@@ -97,11 +97,18 @@ def test_what_is_kept_beyond_its_term_since_no_backups_come_stays_locked() -> No
 
 
 def test_a_changed_policy_makes_locks_longer() -> None:
-    short, long = Policy(daily=3), Policy(daily=30)
-    one = a_set(START, short)
-    before = terms([one], Context(START + HOUR, BOGOTA))[one.set_id]
-    after = terms([dataclasses.replace(one, policy=long)], Context(START + HOUR, BOGOTA))[one.set_id]
+    sets = [a_set(START, Policy(daily=3)), a_set(START + HOUR, Policy(daily=3))]
+    first = sets[0].set_id
+    before = terms(sets, Context(START + 2 * HOUR, BOGOTA))[first]
+    longer = [dataclasses.replace(one, policy=Policy(daily=30)) for one in sets]
+    after = terms(longer, Context(START + 2 * HOUR, BOGOTA))[first]
     assert after.enough - before.until == 27 * DAY
+
+
+def test_what_is_kept_by_a_class_and_also_since_it_is_the_newest_is_never_without_a_lock() -> None:
+    one = a_set(START, Policy(daily=3, last=2))
+    now = START + 2 * DAY
+    assert terms([one], Context(now, BOGOTA)) == {one.set_id: LockTerm(now + 14 * DAY, now + 7 * DAY)}
 
 
 def test_what_stays_without_a_term_is_locked_two_weeks_ahead_and_again_when_one_is_left() -> None:
@@ -112,11 +119,13 @@ def test_what_stays_without_a_term_is_locked_two_weeks_ahead_and_again_when_one_
         assert terms([one], Context(now, BOGOTA, holds)) == {one.set_id: LockTerm(now + 14 * DAY, now + 7 * DAY)}
 
 
-def test_a_hold_with_an_end_locks_until_then() -> None:
-    end = START + 400 * DAY
+def test_a_hold_locks_no_further_ahead_than_it_lasts_since_it_may_be_ended() -> None:
     one = a_set(START, Policy(daily=2))
-    found = terms([one], Context(START + HOUR, BOGOTA, [Hold("Auditoría", source="contabilidad", until=end)]))
-    assert found[one.set_id] == LockTerm(end, end)
+    now = START + HOUR
+    for days, until, enough in ((400, 14, 7), (9, 9, 7), (3, 3, 3)):
+        hold = Hold("Auditoría", source="contabilidad", until=now + days * DAY)
+        found = terms([one], Context(now, BOGOTA, [hold]))[one.set_id]
+        assert found == LockTerm(now + until * DAY, now + enough * DAY)
 
 
 def test_a_set_that_another_needs_is_locked_as_long_as_it() -> None:
@@ -129,14 +138,17 @@ def test_a_set_that_another_needs_is_locked_as_long_as_it() -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.GOOD])
-def test_what_does_not_count_is_not_locked(state: State) -> None:
+def test_what_does_not_count_is_locked_ahead_while_it_is_kept(state: State) -> None:
     one, good = a_set(START, Policy(daily=9), state=state), a_set(START + DAY, Policy(daily=9))
-    assert set(terms([one, good], Context(START + 2 * DAY, BOGOTA))) == {good.set_id}
+    now = START + 2 * DAY
+    assert terms([one, good], Context(now, BOGOTA))[one.set_id] == LockTerm(now + 14 * DAY, now + 7 * DAY)
 
 
 def test_no_lock_is_set_while_a_clock_looks_wrong() -> None:
     one = a_set(START, Policy(yearly=9))
-    assert terms([one], Context(START + DAY, BOGOTA, newest_record=START + 9 * DAY)) == {}
+    hold = Hold("Auditoría", source="contabilidad")
+    for holds in ([], [hold]):
+        assert terms([one], Context(START + DAY, BOGOTA, holds, newest_record=START + 9 * DAY)) == {}
 
 
 def test_no_set_expires_before_its_lock_does() -> None:
@@ -171,8 +183,8 @@ def test_a_set_expires_when_its_lock_does_where_backups_go_on(policy: Policy, zo
         sets = [a_set(begin + number * HOUR, policy) for number in range(24 * 100)]
         for number in range(0, 24 * 9, 7):
             one = sets[number]
-            term = terms(sets[: number + 1], Context(one.set_id.moment, zone))[one.set_id]
-            if term.until == term.enough and term.until < sets[-3].set_id.moment:
+            term = terms(sets[: number + 2], Context(sets[number + 1].set_id.moment, zone)).get(one.set_id)
+            if term is not None and term.until == term.enough and term.until < sets[-3].set_id.moment:
                 then = term.until + 2 * HOUR
                 decisions = plan([other for other in sets if other.set_id.moment < then], Context(then, zone))
                 assert decisions[number].rule is Rule.EXPIRED, (one.set_id, term)
