@@ -226,6 +226,11 @@ def test_programs_are_made_again_where_the_swap_itself_is_killed(
         server.start()
     else:
         server.sql(f"KILL CONNECTION {waiting}")
+        # It ends in its own time; before that, what it waits for must not become free.
+        end = time.monotonic() + 30
+        while server.sql(f"SELECT ID FROM information_schema.PROCESSLIST WHERE ID = {waiting}"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
     holder.kill()
     holder.wait()
     restoring.join(120)

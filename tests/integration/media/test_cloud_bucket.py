@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import typing as t
 from collections.abc import Iterator
 
@@ -13,6 +15,7 @@ import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Store
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.cloud.call import ARGUMENTS, call
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.cloud.policies import policies, same
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prepare.credentials import RIGHTS, prove
@@ -125,6 +128,49 @@ def test_what_an_administrator_has_set_besides_stays(cloud: Cloud) -> None:
     after = cloud.client.get_bucket_lifecycle_configuration(**bucket)["Rules"]
     assert {rule["ID"] for rule in after} == {"propia", *(rule["ID"] for rule in rules)}
     assert not cloud.prepare()["changed"]
+
+
+def test_killed_at_any_call_the_next_run_completes_it(cloud: Cloud) -> None:
+    cloud.bucket = "interrumpido"
+    options: dict[str, t.Any] = {"lock_days": 1, "lock_mode": "governance", "identity_prefix": "interrumpido-"}
+    killed = 0
+    try:
+        for number in range(30):
+            child = os.fork()
+            if not child:
+                _kill_at(1 if number else 0)  # Each run gets one call further than the one before.
+                cloud.prepare(**options)
+                os._exit(0)
+            _pid, status = os.waitpid(child, 0)
+            if os.waitstatus_to_exitcode(status) == 0:
+                break
+            killed += 1
+        assert 10 <= killed < 29
+        assert not cloud.prepare(**options)["changed"]
+        assert cloud.client.get_bucket_versioning(Bucket=cloud.bucket)["Status"] == "Enabled"
+        users = {user["UserName"] for user in cloud.iam().list_users()["Users"]}
+        assert {f"interrumpido-{name}" for name in ("reader", "retention", "server-srv-archivos")} <= users
+    finally:
+        del cloud.bucket
+        cloud.client.delete_bucket(Bucket="interrumpido")
+
+
+def _kill_at(number: int) -> None:
+    """Kill this process when it is about to write its n-th setting or identity."""
+    calls = [0]
+
+    def counted(real: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def call(self: Store, operation: str, **parameters: t.Any) -> t.Any:
+            if operation.startswith(("put_", "create_")):
+                calls[0] += 1
+                if calls[0] > number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return real(self, operation, **parameters)
+
+        return call
+
+    for name in ("attempt", "administer"):
+        setattr(Store, name, counted(getattr(Store, name)))
 
 
 def test_a_bucket_of_others_and_a_longer_lock_are_left_as_they_are(cloud: Cloud) -> None:
