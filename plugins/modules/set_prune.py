@@ -37,7 +37,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: One line for each set, with the rule that keeps or removes it.
+    details: One line for each set, and for each copy in O(object_store), with the rule that keeps or removes it.
   idempotent:
     support: full
 options:

@@ -108,6 +108,11 @@ class House:
         done, failure = self.prune(policies, **options)
         assert failure == ""
         sets = {entry["id"]: entry for entry in done["object_store"]["sets"]}
+        signs = {True: {True: "+", False: " "}, False: {True: "-", False: "-"}}
+        for answer in (predicted, done):
+            copies = answer["object_store"]["sets"]
+            lines = [line for line in answer["diff"]["prepared"].splitlines() if "copy of" in line]
+            assert [line[0] for line in lines] == [signs[entry["kept"]][entry["changed"]] for entry in copies]
         for entry in predicted["object_store"]["sets"]:
             moving = {name: entry[name] for name in ("locked_until", "lock_due")}
             assert {**sets[entry["id"]], **moving} == entry
@@ -266,6 +271,7 @@ def test_killed_at_any_call_it_lists_nothing_half_and_the_next_run_completes_it(
     sets = house.back_up(*range(14, 1, -1))
     last = sets[-1]
     whole = contents_of(house.vault.contents(last))
+    killed = 0
     for number in range(0, 60, 5):
         child = os.fork()
         if not child:
@@ -279,6 +285,9 @@ def test_killed_at_any_call_it_lists_nothing_half_and_the_next_run_completes_it(
         assert last in reader.sets()
         if os.waitstatus_to_exitcode(status) == 0:
             break
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+        killed += 1
+    assert killed >= 5
     done, failure = house.prune(LAST)
     assert failure == ""
     assert {set_id for set_id in sets if house.locks_of(set_id)} == {last}

@@ -76,9 +76,18 @@ def call(params: Params, *, check_mode: bool) -> Answer:
     result, failures = {**report.result(), "object_store": None}, [report.message]
     if params["object_store"] is not None:
         followed = _follow(params["object_store"], report, selection, retention.context, check_mode=check_mode)
+        prepared = result["diff"]["prepared"] + "".join(map(_line, followed.sets))
         result.update(object_store=followed.result(), changed=report.changed or followed.changed)
+        result["diff"] = {"prepared": prepared}
         failures.append(followed.message)
     return Answer(result, failure=" | ".join(filter(None, failures)))
+
+
+def _line(copy: Params) -> str:
+    """Return what the diff shows of one copy: removed, locked for longer, or as it was."""
+    sign = "-" if not copy["kept"] else "+" if copy["changed"] else " "
+    due = f" (locked until {copy['lock_due']})" if copy["kept"] and copy["changed"] else ""
+    return f"{sign} copy of {copy['id']}  {copy['rule']}{due}\n"
 
 
 def _follow(
