@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from development.demonstration.institution import Institution
 from tests.integration.playbooks.house import FILES, FINANCE, House
 
 SOURCES = {FINANCE: "contabilidad", FILES: "datos-usuarios"}
@@ -102,6 +103,26 @@ def test_what_another_medium_lacks_stays_on_the_disk_and_is_told(three_days: Hou
     assert run.status == 0, run.output
     assert lacking in house.sets(house.institution.disk(FINANCE))
     assert any(lacking in line and "la bóveda" in line and "ADVERTENCIA" in line for line in run.report), run.report
+
+
+@pytest.mark.slow
+def test_what_a_server_has_stored_stays_locked_in_the_cloud_while_it_does_not_answer(three_days: House) -> None:
+    house = three_days
+    sources = house.sources()
+    sources[FINANCE].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
+    without = Institution(house.directory, sources, store=house.institution.store, prefix=house.directory.name)
+    without.write_inventory()
+    try:
+        run = without.run(
+            "daily", *rules(backup_retention={"default": {"minimum_days": 90}}), "-e", "backup_run_id=sin"
+        )
+    finally:
+        house.institution.write_inventory()
+    assert run.status != 0
+    assert "no se pudo llegar" in run.output
+    stored = run.report[run.report.index("ALMACENAR MEDIOS: informe de INFITULUÁ E.I.C.E.") :]
+    of_finance = stored[stored.index(f"{FINANCE}:") :]
+    assert any("se alargó el bloqueo de" in line for line in of_finance[: of_finance.index(f"{FILES}:")]), stored
 
 
 @pytest.mark.slow
