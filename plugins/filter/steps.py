@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _clocks, _cloud_report, _outcome, _report, _steps
+from ansible_collections.infitulua.backup.plugins.plugin_utils import (
+    _clocks,
+    _cloud_report,
+    _outcome,
+    _report,
+    _rereading,
+    _steps,
+)
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import catalogue
 
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -32,6 +39,7 @@ class FilterModule:
             "report": _show,
             "stored": _stored,
             "swept": _outcome.swept,
+            "to_reread": _rereading.to_reread,
             "verified": _steps.verified,
             "verified_elsewhere": _steps.verified_elsewhere,
             "wrong_clocks": _clocks.wrong_clocks,

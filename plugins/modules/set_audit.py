@@ -17,8 +17,10 @@ description:
     content on the trusted medium. With O(medium.allowed_signers_file), the signature is checked too.
   - For a set that passes, a receipt is written on this host (to C(receipts) below O(medium.state_directory)), bound to
     the set's content and to the version of each of its objects.
-  - A set with a receipt is not read again as long as those versions exist. Every other set is audited each time,
-    whatever the outcome of earlier audits.
+  - A set with a receipt is not read again as long as those versions exist and O(reread_days) do not ask for it. Every
+    other set is audited each time, whatever the outcome of earlier audits.
+  - A copy that is found damaged loses its receipt. It is RV(missing), and once the set was stored again, the other copy
+    of it in the store is used.
   - Modules that read the store on this host use exactly the object versions that the receipts name, whatever else is in
     the store.
   - Other objects are reported. Objects beside a set, or newer versions of its objects, do no harm and are remarks.
@@ -33,7 +35,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: It reads only the tag files, not the payload, and writes no receipt.
+    details: It reads only the tag files, not the payload, reads nothing again, and writes no receipt.
   diff_mode:
     support: none
   idempotent:
@@ -46,6 +48,27 @@ options:
       - Sets that M(infitulua.backup.set_prune) has removed from it, and that were audited before, are not reported.
     type: path
     required: true
+  reread_days:
+    description:
+      - Read again the sets that were last read so many days ago or longer, or less than a day before that, those first
+        that have lain longest.
+      - Run daily, every byte in the store is so read at least once in so many days, as far as the budget allows.
+    type: int
+  budget_minutes:
+    description: After so many minutes, no other set is read again. The first one always is, and what was never read
+      is always read.
+    type: float
+  budget_bytes:
+    description: Once so many bytes were read again (V(50G), for example), no other set is. The first one always is, and
+      what was never read is always read.
+    type: bytes
+  drill_record_directory:
+    description: The record of drills of M(infitulua.backup.restore_drill), to return RV(drill_due).
+    type: path
+  drill_days:
+    description: A source is to be restored for trial from the store at least once in so many days.
+    type: int
+    default: 30
   status_file:
     description: Where progress is written as JSON, about once a second.
     type: path
@@ -65,6 +88,8 @@ EXAMPLES = r"""
       allowed_signers_file: /etc/infitulua-backup/allowed_signers
     reference: /srv/backup/vault
     host: srv-financiero
+    reread_days: 30
+    budget_minutes: 60
   register: audit
 
 - name: Store again what the cloud lacks
@@ -119,8 +144,12 @@ sets:
         not, or the key may not read it.
       type: str
       sample: "2027-12-01T05:00:00Z"
+    reread:
+      description: Whether it had been read before and was read again.
+      type: bool
+      sample: false
     bytes:
-      description: How many bytes were read and hashed, if its receipt is new.
+      description: How many bytes were read and hashed, if it was read.
       type: int
       sample: 73402100
     seconds:
@@ -139,6 +168,41 @@ remarks:
   returned: always
   type: list
   elements: dict
+  sample: []
+lost:
+  description: The ids of the sets that were audited in the store before, are undamaged there as far as their receipts
+    say, and have disappeared from the trusted medium although M(infitulua.backup.set_prune) has not removed them. Not
+    determined with O(sets).
+  returned: always
+  type: list
+  elements: str
+  sample: []
+left_out:
+  description: The sets that were to be read again and for which the budget was too small, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The set's id.
+      type: str
+      sample: srv-financiero/contabilidad/20261022T030000Z
+    last_read:
+      description: When it was last read whole, UTC; null if that is not known.
+      type: str
+      sample: "2026-10-22T03:50:00Z"
+    overdue:
+      description: Whether that is more than O(reread_days) ago.
+      type: bool
+      sample: false
+drill_due:
+  description:
+    - Of each source of which no set in this store has passed a drill for O(drill_days), the id of the newest set that
+      was audited there. The days of a source begin with its first drill on any medium.
+    - Empty without O(drill_record_directory).
+  returned: always
+  type: list
+  elements: str
   sample: []
 keeps_versions:
   description:

@@ -47,6 +47,20 @@ options:
       - A set that merely could not be read is not moved.
     type: bool
     default: false
+  reread_days:
+    description:
+      - Verify only the sets that were last read so many days ago or longer, or less than a day before that, those first
+        that have lain longest (directory media only).
+      - A set that was never verified on this medium counts as read when it was made, and one whose files were touched
+        since it was verified as never read.
+      - Run daily, every byte is so read again at least once in so many days, as far as the budget allows.
+    type: int
+  budget_minutes:
+    description: After so many minutes, no other set is begun. The first one always is.
+    type: float
+  budget_bytes:
+    description: Once so many bytes were read (V(50G), for example), no other set is begun. The first one always is.
+    type: bytes
   status_file:
     description: Where progress is written as JSON, about once a second.
     type: path
@@ -65,6 +79,15 @@ EXAMPLES = r"""
       type: directory
       path: /srv/backup/incoming
     allowed_signers_file: /etc/infitulua-backup/allowed_signers
+
+- name: Read again what has lain in the vault for a month, for at most one hour
+  infitulua.backup.set_verify:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    reread_days: 30
+    budget_minutes: 60
+    set_aside: true
 
 - name: Read the newest sets back from the cloud
   infitulua.backup.set_verify:
@@ -134,6 +157,24 @@ failures:
   type: list
   elements: dict
   sample: []
+left_out:
+  description: The sets that were to be read and for which the budget was too small, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The set's id.
+      type: str
+      sample: srv-financiero/contabilidad/20261022T030000Z
+    last_read:
+      description: When it was last read whole, UTC; null if that is not known.
+      type: str
+      sample: "2026-10-22T03:50:00Z"
+    overdue:
+      description: Whether that is more than O(reread_days) ago.
+      type: bool
+      sample: false
 dated_after_now:
   description:
     - The ids of the sets on the medium, of the requested host and source, that are dated more than five minutes in the

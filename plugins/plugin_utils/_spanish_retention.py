@@ -9,6 +9,8 @@ RETENTION_ACTIONS = {
     "apply retention to copies": "aplicar los plazos de conservación a las copias en la nube",
     "lock an object": "bloquear un objeto",
     "read until when an object is locked": "ver hasta cuándo está bloqueado un objeto",
+    "record that a copy is damaged": "anotar que una copia está dañada",
+    "read copies again": "volver a leer copias",
     "apply retention": "aplicar los plazos de conservación",
     "hold sets": "proteger copias del borrado",
     "record that a set is removed": "anotar que se borra una copia",
@@ -19,6 +21,8 @@ RETENTION_ACTIONS = {
     "use a time zone": "usar una zona horaria",
 }
 RETENTION_REASONS = {
+    "it is {amount}": "es {amount}",
+    "when its sets were last read is not recorded": "no se anota cuándo se leyeron sus copias por última vez",
     "it keeps sets for more than a hundred years": "conserva copias por más de cien años",
     "the receipt of its audit does not fit what is there": (
         "la constancia de su lectura no corresponde a lo que hay allí"
@@ -50,6 +54,10 @@ RETENTION_REASONS = {
     "it is not a mapping": "no es una lista de claves y valores",
 }
 RETENTION_STEPS = {
+    "Give more than zero, or leave it out.": "Dé más de cero, o no lo ponga.",
+    "Run it on the host that has the directory. Copies in an object store are read again by set_audit.": (
+        "Ejecútelo en el equipo que tiene el directorio. Las copias de un almacén de objetos las relee set_audit."
+    ),
     "Correct the number: what is locked for so long in a cloud cannot be unlocked.": (
         "Corrija el número: lo que se bloquea por tanto tiempo en la nube no se puede desbloquear."
     ),

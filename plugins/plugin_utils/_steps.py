@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory
+from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory, _rereading
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.infitulua.backup.plugins.plugin_utils._outcome import Entry, Result, left_out_by, swept
 from ansible_collections.infitulua.backup.plugins.plugin_utils._report import size
@@ -133,11 +133,15 @@ def stored(
     drill_policy: str,
     warn_days: int,
     has_retention: bool,
+    drill_host: str,
 ) -> list[Entry]:
     """Return what step 4 has done.
 
-    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk`` and
-        ``pruned_vault``, of the tasks of these names; the last with what was done to the copies in the cloud.
+    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk``,
+        ``pruned_vault``, with what was done to the copies in the cloud, ``reread_vault``, ``reread_disk``,
+        ``repaired_vault`` and ``cloud_drilled``, of the tasks of these names; ``delivered``, with ``ids`` of what was
+        brought back from the vault to the server.
+    :param drill_host: the host that drills.
     :param warn_days: how many days before a medium is full is a warning.
     :param has_retention: whether the inventory says how long sets are kept in the vault.
     """
@@ -152,6 +156,8 @@ def stored(
     out_of_reach = dict.fromkeys(
         set_id for name in ("stored", "stored_again") for set_id in _listed(results, name, "absent")
     )
+    read_there = {entry["id"] for entry in audited}
+    out_of_reach = {set_id: None for set_id in out_of_reach if set_id not in read_there}
     # With a policy of intervals, restore_drill says what is overdue.
     in_vault = [] if drill_policy in _BY_INTERVAL else _listed(results.get("vaulted") or {}, "destination")
     untried = [entry for entry in in_vault if entry["newest"] and entry["drill"] is None]
@@ -163,6 +169,8 @@ def stored(
         *([{"what": "cloud_without_versions"}] if no_versions else []),
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
+        *_rereading.reread(results, catalogue, check_mode=check_mode),
+        *_rereading.drilled_from_cloud(results.get("cloud_drilled") or {}, drill_host=drill_host),
         *_pruned(results, catalogue, "disk", check_mode=check_mode, warn_days=warn_days),
         *_pruned(
             results,
@@ -291,7 +299,10 @@ def verified_elsewhere(variables: t.Mapping[str, t.Any], *, in_vault: bool, in_c
         {**one, "drill": {"outcome": "failed"}} if one["rule"] == "doubtful" else one
         for one in (destination.get("removed_sets") or () if in_vault else ())
     ]
-    vault = [*(destination.get("sets") or ()), *removed]
+    damaged = {entry["id"] for entry in (variables.get("_backup_reread_vault") or {}).get("failures") or ()}
+    undamaged = [entry for entry in destination.get("sets") or () if entry["id"] not in damaged]
+    repaired = (variables.get("_backup_repaired_vault") or {}).get("sets") or ()
+    vault = [*undamaged, *removed, *repaired]
     cloud = [*removed]
     for name in ("_backup_looked", "_backup_audited"):
         cloud += (variables.get(name) or {}).get("sets") or ()

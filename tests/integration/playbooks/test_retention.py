@@ -97,7 +97,8 @@ def test_what_another_medium_lacks_stays_on_the_disk_and_is_told(three_days: Hou
     lacking = min(house.sets(house.institution.disk(FINANCE)) & house.sets(house.institution.vault))
     (house.institution.vault / lacking).rename(house.directory / "taken-away")
     try:
-        run = house.institution.run("step4_store_media", *rules(backup_disk_retention={"last": 1}))
+        # There is no cloud that it could come back from.
+        run = house.institution.run("step4_store_media", *rules(backup_disk_retention={"last": 1}, backup_cloud={}))
     finally:
         (house.directory / "taken-away").rename(house.institution.vault / lacking)
     assert run.status == 0, run.output

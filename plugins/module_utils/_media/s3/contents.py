@@ -11,6 +11,7 @@ one that was complete first counts: what a stolen key puts over a set or beside 
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import io
 import json
@@ -109,10 +110,18 @@ class Finder:
         self._describe = describe
         self._allowed_signers = allowed_signers
 
-    def find(self, set_id: SetId, places: t.Mapping[str, Place], *, content: str | None = None) -> S3Contents:
+    def find(
+        self,
+        set_id: SetId,
+        places: t.Mapping[str, Place],
+        *,
+        content: str | None = None,
+        damaged: t.Collection[str] = (),
+    ) -> S3Contents:
         """Return the files of a set.
 
         :param places: the objects at the set's places, by retry.
+        :param damaged: places at which damaged copies were found: they are tried last.
         :param content: the SHA-256 of the tag manifest that it must have; None: any.
         :raises SetInvalid: when nothing there is that set; its details say of each place why not.
         :raises Unreadable: as SetInvalid, where the store withholds objects that could be of it.
@@ -128,7 +137,7 @@ class Finder:
         claimed = [retry for retry in places if is_claimed(places[retry])]
         reasons = []
         withheld = False
-        for retry in sorted(claimed, key=lambda each: (places[each][bag.BAGIT_TXT].live[0].modified, each)):
+        for retry in sorted(claimed, key=lambda each: (each in damaged, _completed(places[each]), each)):
             try:
                 # Where several present themselves as the set, one that lacks a byte must not hide another.
                 return self._fit(set_id, retry, places[retry], content, thorough=len(claimed) > 1)
@@ -297,6 +306,10 @@ class Finder:
                 if not chunk:
                     return digest.hexdigest()
                 digest.update(chunk)
+
+
+def _completed(place: Place) -> datetime.datetime:
+    return place[bag.BAGIT_TXT].live[0].modified
 
 
 def _versions(place: Place, path: str) -> list[Version]:

@@ -220,7 +220,7 @@ class S3Medium(Medium):
                     why="there is no such set",
                     next_step="List the sets with set_info.",
                 )
-            self._found[set_id] = self.audited(set_id, receipt) if receipt else self._finder.find(set_id, places)
+            self._found[set_id] = self.audited(set_id, receipt) if receipt else self.find(set_id, places)
         return self._found[set_id]
 
     def audited(self, set_id: SetId, receipt: Receipt) -> S3Contents:
@@ -236,7 +236,7 @@ class S3Medium(Medium):
         :raises SetInvalid: when it is not there.
         :raises Unreadable: when it is not there as far as can be read, and the store withholds some of what is.
         """
-        return self._finder.find(set_id, places, content=content)
+        return self._finder.find(set_id, places, content=content, damaged=self._receipts.damaged(set_id))
 
     def is_ours(self, set_id: SetId, retry: str, path: str, version: Version, sha256: str | None) -> bool:
         """Whether an object at another of the set's places is only what a given-up upload of it has left there."""
@@ -272,6 +272,18 @@ class S3Medium(Medium):
         self._receipts.write(receipt)
         self._found[SetId.parse(receipt.id)] = contents
         return receipt
+
+    def note_damaged(self, set_id: SetId, retry: str) -> None:
+        """Record that a set was read in place and is damaged: another copy of it there is used before this one.
+
+        :raises BackupError: when it cannot be brought to the disk.
+        """
+        self._receipts.note_damaged(set_id, retry)
+        self._found.pop(set_id, None)
+
+    def damaged_places(self, set_id: SetId) -> list[str]:
+        """Return the places, by retry, at which a damaged copy of a set was found."""
+        return self._receipts.damaged(set_id)
 
     def fetch(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
         try:

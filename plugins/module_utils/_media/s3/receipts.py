@@ -7,6 +7,8 @@
 that audits. A receipt is bound to the set's exact content (the SHA-256 of its tag manifest) and to each object as it
 lay there: its version, its entity tag, its size. While these are there, nothing that anybody puts into the bucket
 changes what is read.
+
+Of a copy that was read and is damaged, ``<time>.damaged`` keeps the place: another one of the same set goes before it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system import du
 
 from .journal import make_private
 from .listing import Place
+
+_DAMAGED = ".damaged"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Receipts:
         try:
             make_private(os.path.dirname(path))
             durable.replace_file(path, json.dumps(dataclasses.asdict(receipt), indent=1) + "\n", mode=0o600)
+            self._forget_damage(SetId.parse(receipt.id), receipt.retry)
         except OSError as error:
             raise BackupError(
                 "write the receipt of an audit",
@@ -104,9 +109,46 @@ class Receipts:
             ) from error
 
     def forget(self, set_id: SetId) -> None:
-        """Remove the receipt of one set."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path(set_id))
+        """Remove what is known of one set."""
+        for path in (self._path(set_id), self._path(set_id, _DAMAGED)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
-    def _path(self, set_id: SetId) -> str:
-        return os.path.join(self.directory, set_id.host, set_id.source, set_id.time + ".json")
+    def note_damaged(self, set_id: SetId, retry: str) -> None:
+        """Write down that the copy at one of a set's places was read, and is damaged; no receipt stays.
+
+        :raises BackupError: when that fails.
+        """
+        path = self._path(set_id, _DAMAGED)
+        places = sorted({*self.damaged(set_id), retry})
+        try:
+            make_private(os.path.dirname(path))
+            durable.replace_file(path, json.dumps(places) + "\n", mode=0o600)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(set_id))
+        except OSError as error:
+            raise BackupError(
+                "record that a copy is damaged",
+                on=f"{set_id}, {path}",
+                why=describe_os_error(error),
+                next_step="Give a state_directory that this user can write, with free space, and audit again.",
+            ) from error
+
+    def _forget_damage(self, set_id: SetId, retry: str) -> None:
+        """Forget that a copy was damaged, which has just been read and is not: it was the way there."""
+        places = self.damaged(set_id)
+        if retry in places:
+            text = json.dumps([place for place in places if place != retry]) + "\n"
+            durable.replace_file(self._path(set_id, _DAMAGED), text, mode=0o600)
+
+    def damaged(self, set_id: SetId) -> list[str]:
+        """Return the places at which a damaged copy of a set was found."""
+        try:
+            with open(self._path(set_id, _DAMAGED), encoding="utf-8") as stream:
+                places = json.load(stream)
+            return [place for place in places if isinstance(place, str)]
+        except (OSError, ValueError, TypeError, RecursionError):
+            return []
+
+    def _path(self, set_id: SetId, suffix: str = ".json") -> str:
+        return os.path.join(self.directory, set_id.host, set_id.source, set_id.time + suffix)

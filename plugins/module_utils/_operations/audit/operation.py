@@ -10,10 +10,8 @@ rest of the objects there is reported, and never trusted.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import hashlib
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
@@ -30,24 +28,22 @@ from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.receipts import Receipt
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
+from ..drill.record import DrillRecord
 from ..removed_sets import removed_sets
+from ..rereading import Budget, Rereading, left_out
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
+from . import foreign_objects
+from .due_drills import due_drills
+from .foreign_objects import hostile, named
 
-# So many objects are named in a message; the rest is counted.
-_MOST_NAMED = 5
 # So many unknown sets are examined: whoever has put them there must not keep the audit from ending.
 _MOST_UNKNOWN = 200
-# So many objects of a place that somebody took are looked at, to leave out what our own upload left there.
-_MOST_LOOKED_AT = 50
-_NEXT = (
-    "Whoever has put it there has the key of the server {host}: make a new key at the provider, find out how the old"
-    " one got out, and delete those objects with an administrator's key (a delete marker is enough)."
-)
 
 
 @dataclasses.dataclass
@@ -56,11 +52,17 @@ class AuditReport(SetsReport):
 
     :param missing: the sets of the reference of which no good copy is in the store.
     :param remarks: other objects there that do no harm, each with ``id`` and ``message``.
+    :param lost: the sets that were audited here, and that the reference has lost: retention has not removed them.
+    :param left_out: one entry per set that the budget was too small to read again.
+    :param drill_due: of each source that was not restored from this store for too long, the newest set there.
     :param keeps_versions: whether what was stored last has a version; None: nothing is there.
     """
 
     missing: list[str] = dataclasses.field(default_factory=list)
     remarks: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    lost: list[str] = dataclasses.field(default_factory=list)
+    left_out: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    drill_due: list[str] = dataclasses.field(default_factory=list)
     keeps_versions: bool | None = None
 
     def result(self) -> dict[str, t.Any]:
@@ -69,6 +71,9 @@ class AuditReport(SetsReport):
             **super().result(),
             "missing": self.missing,
             "remarks": self.remarks,
+            "lost": self.lost,
+            "left_out": self.left_out,
+            "drill_due": self.drill_due,
             "keeps_versions": self.keeps_versions,
         }
 
@@ -82,13 +87,19 @@ def audit_sets(
     reference: Medium,
     selection: SetSelection,
     *,
+    rereading: Rereading | None = None,
+    drills: DrillRecord | None = None,
+    drill_days: int = 30,
     status_file: str | None,
     check_mode: bool,
 ) -> AuditReport:
-    """Audit in an object store every chosen set of the reference that has no receipt that holds.
+    """Audit in an object store every chosen set of the reference that has no receipt that holds, or an old one.
 
     If no ids are given, the other objects in the store are examined too.
 
+    :param rereading: which of those that have one are read again; None: none.
+    :param drills: the record of drills, by which to say what was not restored from the store for too long.
+    :param drill_days: how long that is.
     :raises BackupError: when one of the media cannot be listed.
     """
     if not isinstance(store, S3Medium):
@@ -98,7 +109,7 @@ def audit_sets(
             why="only an object store is audited",
             next_step="Verify the sets of another medium with set_verify.",
         )
-    audit = _Audit(store, reference, status_file, check_mode)
+    audit = _Audit(store, reference, rereading or Rereading(None, Budget()), status_file, check_mode)
     chosen = selection.choose(reference)
     try:
         listing = store.listing(host=selection.host, source=selection.source)
@@ -112,10 +123,15 @@ def audit_sets(
                 audit.audit(set_id, listing.sets.get(set_id, {}))
         except BackupError as error:
             audit.report.fail(set_id, error)
+    audit.read_again()
     if selection.ids is None:
         unknown = {set_id: listing.sets[set_id] for set_id in set(listing.sets) - set(chosen)}
-        audit.look_at_unknown(audit.without_removed(unknown, selection))
+        audit.look_at_unknown(audit.find_strangers(unknown, selection))
         audit.tell_strays(listing)
+    if drills is not None:
+        audited = [SetId.parse(entry["id"]) for entry in audit.report.sets]
+        due = due_drills(reference, audited, drills, store=store.describe(), days=drill_days)
+        audit.report.drill_due = [str(set_id) for set_id in due]
     return audit.report
 
 
@@ -126,10 +142,14 @@ class _Audit:
         self,
         store: S3Medium,
         reference: Medium,
+        rereading: Rereading,
         status_file: str | None,
         check_mode: bool,
     ) -> None:
         self.report = AuditReport()
+        self._rereading = rereading
+        # Receipts that are so old that their sets are to be read again, with when that was.
+        self._old: list[tuple[datetime.datetime, SetId, Receipt]] = []
         self._store = store
         self._reference = reference
         self._status_file = status_file
@@ -141,7 +161,7 @@ class _Audit:
         where = self._reference.describe()
         if not unread:
             return f"Every set of {where} was read there before."
-        return f"These sets of {where} were never read there: {_named(unread)}."
+        return f"These sets of {where} were never read there: {named(unread)}."
 
     def audit(self, set_id: SetId, places: dict[str, Place]) -> None:
         """Audit one set of the reference."""
@@ -151,7 +171,11 @@ class _Audit:
             receipt = self._store.receipt(set_id, places)
             if receipt is not None and receipt.tag_manifest_sha256 == content:
                 contents = self._store.audited(set_id, receipt)
-                self._note(set_id, receipt, changed=False)
+                last = host_clock.read(receipt.audited)
+                if self._rereading.is_due(last, host_clock.now()):
+                    self._old.append((last, set_id, receipt))
+                else:
+                    self._note(set_id, receipt, changed=False)
             else:
                 self._tell_lost(set_id, places)
                 found = self._read(set_id, places, content)
@@ -162,23 +186,49 @@ class _Audit:
         except BackupError as error:
             self.report.fail(set_id, error)
 
-    def without_removed(
+    def read_again(self) -> None:
+        """Read again what was last read long ago, the oldest first, as far as the budget goes."""
+        for last, set_id, receipt in sorted(self._old, key=lambda old: old[:2]):
+            contents = self._store.audited(set_id, receipt)
+            if not self._rereading.budget.allows(sum(contents.sizes().values())):
+                self.report.left_out.append(left_out(set_id, last, self._rereading))
+                self._note(set_id, receipt, changed=False)
+                continue
+            try:
+                with contained("audit a set", on=str(set_id)):
+                    self._read_again(set_id, receipt, contents)
+            except BackupError as error:
+                self.report.fail(set_id, error)
+
+    def _read_again(self, set_id: SetId, receipt: Receipt, contents: S3Contents) -> None:
+        if self._check_mode:
+            self._note(set_id, receipt, changed=False)
+            return
+        verification = self._verify(set_id, contents)
+        receipt = self._store.write_receipt(contents, verification)
+        more = {"bytes": verification.bytes, "seconds": verification.seconds}
+        self._note(set_id, receipt, changed=False, reread=True, **more)
+
+    def find_strangers(
         self, unknown: dict[SetId, dict[str, Place]], selection: SetSelection
     ) -> dict[SetId, dict[str, Place]]:
-        """Leave out the sets that retention has removed from the reference and that were audited here before."""
+        """Leave out what was audited here before, and note what of that the reference has lost.
+
+        What retention has removed from the reference is not lost.
+        """
         local = self._reference.local
         removed = removed_sets(local, host=selection.host, source=selection.source) if local is not None else []
         digests = {(one.id, one.tag_manifest_sha256) for one in removed}
         ids = {one.id for one in removed}
-        left = {}
+        strangers = {}
         for set_id, places in unknown.items():
-            receipt = None
-            if str(set_id) in ids:
-                with contextlib.suppress(BackupError):
-                    receipt = self._store.receipt(set_id, places)
+            receipt = self._store.receipt(set_id, places)
+            if receipt is not None and str(set_id) not in ids:
+                self.report.lost.append(str(set_id))
             if receipt is None or (str(set_id), receipt.tag_manifest_sha256) not in digests:
-                left[set_id] = places
-        return left
+                strangers[set_id] = places
+        self.report.lost.sort()
+        return strangers
 
     def look_at_unknown(self, unknown: dict[SetId, dict[str, Place]]) -> None:
         """Look at what presents itself as sets that the reference does not hold, newest first."""
@@ -190,18 +240,18 @@ class _Audit:
             by_source.setdefault(f"{set_id.host}/{set_id.source}", []).append(str(set_id))
         for source, ids in sorted(by_source.items()):
             self.report.remark(
-                source, f"there are sets that {where} does not hold and that have not been audited: {_named(ids)}"
+                source, f"there are sets that {where} does not hold and that have not been audited: {named(ids)}"
             )
         left = newest_first[_MOST_UNKNOWN:]
         if left:
-            names = _named([str(set_id) for set_id in left])
+            names = named([str(set_id) for set_id in left])
             self.report.remark("", f"there are more sets that {where} does not hold; they were not examined: {names}")
 
     def _is_whole(self, set_id: SetId, places: dict[str, Place]) -> bool:
         """Whether an unknown set is one at all. What pretends to be one is reported as a failure."""
         if not any(map(is_claimed, places.values())):
             names = sorted(f"{self._store.where(set_id, retry)}{path}" for retry in places for path in places[retry])
-            self.report.remark(str(set_id), f"there are objects of an incomplete set: {_named(names)}")
+            self.report.remark(str(set_id), f"there are objects of an incomplete set: {named(names)}")
             return False
         try:
             receipt = self._store.receipt(set_id, places)
@@ -209,7 +259,7 @@ class _Audit:
                 self._tell_others(set_id, places, self._store.audited(set_id, receipt), None)
                 return False
             if set_id.moment > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
-                raise _hostile(set_id, self._store, "there is a set with a time in the future")
+                raise hostile(set_id, self._store, "there is a set with a time in the future")
             self._store.find(set_id, places)
         except BackupError as error:
             self.report.fail(set_id, error)
@@ -219,7 +269,7 @@ class _Audit:
     def tell_strays(self, listing: Listing) -> None:
         """Report objects that can be no part of a set."""
         if listing.strays:
-            self.report.remark("", f"there are objects that belong to no set: {_named(listing.strays)}")
+            self.report.remark("", f"there are objects that belong to no set: {named(listing.strays)}")
 
     def _read(self, set_id: SetId, places: dict[str, Place], content: str) -> S3Contents | None:
         """Read a set that has no receipt, and write the receipt; None where nothing good is there."""
@@ -231,7 +281,7 @@ class _Audit:
         except SetInvalid as error:
             self.report.missing.append(str(set_id))
             why = f"what is stored there is not the set that should be there: {error.why}"
-            raise _hostile(set_id, self._store, why, error.details) from error
+            raise hostile(set_id, self._store, why, error.details) from error
         except Unreadable as error:
             raise self._withheld(set_id, error) from error
         if self._check_mode:
@@ -255,6 +305,7 @@ class _Audit:
             )
         except SetInvalid as error:
             self.report.missing.append(str(set_id))
+            self._store.note_damaged(set_id, contents.retry)
             raise BackupError(
                 "confirm a copy in the object store",
                 on=error.on,
@@ -274,7 +325,7 @@ class _Audit:
         if not self._store.may_read(set_id.host):
             return error  # Then it is the key, and says nothing about the objects.
         self.report.missing.append(str(set_id))
-        return _hostile(set_id, self._store, f"reading its objects is refused: {error.why}", error.details)
+        return hostile(set_id, self._store, f"reading its objects is refused: {error.why}", error.details)
 
     def _note(self, set_id: SetId, receipt: Receipt, *, changed: bool, **more: t.Any) -> None:
         entry = {
@@ -285,6 +336,7 @@ class _Audit:
             "tag_manifest_sha256": receipt.tag_manifest_sha256,
             "place": self._store.where(set_id, receipt.retry),
             "locked_until": receipt.locked_until,
+            "reread": False,
         }
         self.report.sets.append({**entry, **more})
 
@@ -296,7 +348,7 @@ class _Audit:
                 BackupError(
                     "find an audited set again",
                     on=f"{set_id} on {self._store.describe()}",
-                    why=f"these of its objects have since been deleted or changed: {_named(lost)}",
+                    why=f"these of its objects have since been deleted or changed: {named(lost)}",
                     next_step="Find out who removed them; the set is searched for, and stored again if possible.",
                     details=lost,
                 ),
@@ -306,63 +358,14 @@ class _Audit:
         self, set_id: SetId, places: dict[str, Place], contents: S3Contents, digests: dict[str, str] | None
     ) -> None:
         """Report other objects in the set's places: added ones, newer versions, and those in a place of their own."""
-        own = places.get(contents.retry, {})
-        added = sorted(path for path in own if path not in contents.objects and own[path].live)
-        again = sorted(
-            path
-            for path, item in contents.objects.items()
-            if path in own and any(each.version != item.version for each in own[path].live)
-        )
-        hidden = sorted(path for path in contents.objects if path in own and not own[path].live)
-        for paths, what in (
-            (added, "there are foreign objects beside its own"),
-            (again, "some of its objects have newer versions, which are ignored"),
-            (hidden, "some of its objects have delete markers, but still exist"),
-        ):
-            if paths:
-                where = self._store.where(set_id, contents.retry)
-                self.report.remark(str(set_id), f"{what}: {_named([where + path for path in paths])}")
-        foreign = self._foreign(set_id, places, contents, digests or {})
+        for message in foreign_objects.remarks(self._store, set_id, places, contents):
+            self.report.remark(str(set_id), message)
+        foreign = foreign_objects.at_other_places(self._store, set_id, places, contents, digests or {})
         if foreign:
-            raise _hostile(
+            raise hostile(
                 set_id,
                 self._store,
-                f"there are foreign objects in one of its places: {_named(foreign)};"
+                f"there are foreign objects in one of its places: {named(foreign)};"
                 f" the set itself is undamaged, at {self._store.where(set_id, contents.retry)}",
                 foreign,
             )
-
-    def _foreign(
-        self, set_id: SetId, places: dict[str, Place], contents: S3Contents, digests: dict[str, str]
-    ) -> list[str]:
-        """Return the objects at other places of a set, without those that an upload of the set itself left there."""
-        found: list[str] = []
-        if not set(places) - {contents.retry}:
-            return []
-        expected = dict(digests)
-        for path in set(contents.objects) & {bag.TAG_MANIFEST, bag.SIGNATURE}:
-            with contents.open(path) as stream:
-                expected[path] = hashlib.sha256(stream.read(contents.objects[path].size)).hexdigest()
-        for retry in sorted(set(places) - {contents.retry}):
-            for path, versions in sorted(places[retry].items()):
-                if not versions.live:
-                    continue
-                known = expected.get(path) if len(found) < _MOST_LOOKED_AT else None
-                if not self._store.is_ours(set_id, retry, path, versions.live[0], known):
-                    found.append(self._store.where(set_id, retry) + path)
-        return found
-
-
-def _hostile(set_id: SetId, store: Medium, why: str, details: t.Sequence[str] = ()) -> BackupError:
-    return BackupError(
-        "confirm a copy in the object store",
-        on=f"{set_id} on {store.describe()}",
-        why=why,
-        next_step=_NEXT.format(host=set_id.host),
-        details=list(details),
-    )
-
-
-def _named(names: t.Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
-    return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")

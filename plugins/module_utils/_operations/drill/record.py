@@ -165,9 +165,13 @@ class DrillRecord:
         own = (drill for drill in reversed(self.of_source(set_id.host, set_id.source)) if drill.id == str(set_id))
         return next((drill.outcome == NOT_DONE for drill in own), False)
 
-    def last_passed(self, host: str, source: str) -> Drill | None:
-        """Return the last drill that a set of the source passed: the last that was written down, whatever its date."""
-        return next((drill for drill in reversed(self.of_source(host, source)) if drill.outcome == PASSED), None)
+    def last_passed(self, host: str, source: str, *, medium: str | None = None) -> Drill | None:
+        """Return the last drill that a set of the source passed: the last that was written down, whatever its date.
+
+        :param medium: only those of sets that lay there.
+        """
+        passed = (drill for drill in reversed(self.of_source(host, source)) if drill.outcome == PASSED)
+        return next((drill for drill in passed if medium in (None, drill.medium)), None)
 
     def last_passed_of(self, set_id: SetId) -> Drill | None:
         """Return the last drill that this very set passed."""

@@ -306,6 +306,7 @@ def _apply(
             "lacking": found.lacking,
             "series": found.series,
             "bytes": found.bytes,
+            "verified": found.verified,
             "changed": not decision.is_kept,
         }
     )

@@ -11,6 +11,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._media.registry i
 
 from ..options import SELECTION_ARGUMENTS, make_selection
 from ..outermost import Answer
+from ..rereading import REREADING_ARGUMENTS, make_rereading
 from .operation import verify_sets
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
@@ -18,9 +19,10 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "allowed_signers_file": {"type": "path"},
     "set_aside": {"type": "bool", "default": False},
+    **REREADING_ARGUMENTS,
     "status_file": {"type": "path"},
 }
-NOTHING: dict[str, list[object]] = {"sets": [], "failures": [], "dated_after_now": []}
+NOTHING: dict[str, list[object]] = {"sets": [], "failures": [], "left_out": [], "dated_after_now": []}
 
 
 def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
@@ -32,6 +34,7 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         report = verify_sets(
             medium,
             make_selection(params),
+            rereading=make_rereading(params),
             allowed_signers=params["allowed_signers_file"],
             set_aside=params["set_aside"],
             status_file=params["status_file"],

@@ -5,37 +5,79 @@
 
 from __future__ import annotations
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, SetInvalid, Unreadable
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
+    BackupError,
+    Refused,
+    SetInvalid,
+    Unreadable,
+)
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import LocalMedium, Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
+from ..rereading import Budget, Rereading, left_out
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from . import set_verification
+
+
+@dataclasses.dataclass
+class VerifyReport(SetsReport):
+    """What the module that verifies sets returns.
+
+    :param left_out: one entry per set that the budget was too small for.
+    """
+
+    left_out: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the module's return values."""
+        return {**super().result(), "left_out": self.left_out}
 
 
 def verify_sets(
     medium: Medium,
     selection: SetSelection,
     *,
+    rereading: Rereading | None = None,
     allowed_signers: str | None,
     set_aside: bool,
     status_file: str | None,
     check_mode: bool,
-) -> SetsReport:
+) -> VerifyReport:
     """Read every byte of every chosen set, and remember on a local medium which passed.
 
+    :param rereading: with its days, of the chosen only those that were last read so long ago (local media); None: all.
     :param set_aside: move a set that failed out of the way (local media).
     :raises BackupError: when the medium cannot be listed.
     """
-    report = SetsReport()
+    rereading = rereading or Rereading(None, Budget())
+    report = VerifyReport()
     choice = selection.resolve(medium)
     report.note(choice)
-    for set_id in choice.sets:
-        local = medium.local
+    local = medium.local
+    if rereading.days is not None and local is None:
+        raise Refused(
+            "read copies again",
+            on=medium.describe(),
+            why="when its sets were last read is not recorded",
+            next_step="Run it on the host that has the directory. Copies in an object store are read again by"
+            " set_audit.",
+        )
+    last: dict[SetId, datetime.datetime | None] = {}
+    if local is not None and rereading.days is not None:
+        last = {set_id: set_verification.last_read(local, set_id) for set_id in choice.sets}
+    for set_id in _due(choice.sets, last, rereading):
+        if not rereading.budget.allows(_size(medium, set_id)):
+            report.left_out.append(left_out(set_id, last.get(set_id), rereading))
+            continue
         signed = allowed_signers is not None
         known = False
         progress = Progress(status_file, operation="verify", subject=str(set_id))
@@ -71,6 +113,27 @@ def verify_sets(
             }
         )
     return report
+
+
+def _due(
+    sets: t.Sequence[SetId], last: t.Mapping[SetId, datetime.datetime | None], rereading: Rereading
+) -> list[SetId]:
+    """Return the sets that are to be read now, in this order."""
+    if rereading.days is None:
+        return list(sets)
+    now = host_clock.now()
+    never = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+    due = [set_id for set_id in sets if rereading.is_due(last[set_id], now)]
+    return sorted(due, key=lambda set_id: (last[set_id] or never, set_id))
+
+
+def _size(medium: Medium, set_id: SetId) -> int:
+    """Return the bytes of a set; zero where that cannot be found out, which verifying it will tell."""
+    try:
+        with contained("verify a set", on=str(set_id)):
+            return sum(medium.contents(set_id).sizes().values())
+    except BackupError:
+        return 0
 
 
 def _check_facts(description: Description) -> None:

@@ -28,7 +28,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag,
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import read_description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._system import durable
+from ansible_collections.infitulua.backup.plugins.module_utils._system import durable, host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 _DIRECTORY = ".verifications"
@@ -233,6 +233,17 @@ def recall(medium: Medium, set_id: SetId, *, signed: bool = False) -> Verificati
     except (OSError, ValueError, BackupError):
         return None
     return verification if unchanged and (verification.signed or not signed) else None
+
+
+def last_read(medium: LocalMedium, set_id: SetId) -> datetime.datetime | None:
+    """Return when a set on a local medium was last read whole, UTC; None: it was touched since, or that is not known.
+
+    One that was never verified there was written there, and hashed, at the time of its id.
+    """
+    remembered = recall(medium, set_id)
+    if remembered is not None:
+        return host_clock.read(remembered.verified)
+    return None if os.path.lexists(_path(medium, set_id)) else set_id.moment
 
 
 def _read(path: str) -> tuple[Verification, t.Any] | None:

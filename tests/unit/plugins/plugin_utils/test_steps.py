@@ -66,6 +66,7 @@ def stored(
         drill_policy=drill_policy,
         warn_days=14,
         has_retention=has_retention,
+        drill_host="pc",
     )
 
 
