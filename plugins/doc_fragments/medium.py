@@ -155,3 +155,27 @@ options:
         required: true
         suboptions:
 """ + textwrap.indent(_SUBOPTIONS.replace("NAME", "further_media[].medium"), " " * 10)
+    COMPLIANCE: str = """\
+options:
+  media:
+    description:
+      - The media to look for copies on.
+      - The first must be a directory of this host, the vault. Its newest verified set of a source is what counts.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: A name for the answer, such as V(vault).
+        type: str
+        required: true
+      off_site:
+        description: Whether it is outside the institution's premises, which cannot be found out.
+        type: bool
+        default: false
+      medium:
+        description: The medium.
+        type: dict
+        required: true
+        suboptions:
+""" + textwrap.indent(_SUBOPTIONS.replace("NAME", "media[].medium"), " " * 10)

@@ -13,6 +13,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.infitulua.backup.plugins.plugin_utils import (
     _clocks,
     _cloud_report,
+    _compliance,
     _outcome,
     _report,
     _rereading,
@@ -31,6 +32,7 @@ class FilterModule:
         return {
             "backed_up": _backed_up,
             "cloud_prepared": _cloud_prepared,
+            "compliance": _judged,
             "drilled": _steps.drilled,
             "failures": _failures,
             "never_stored": _steps.never_stored,
@@ -52,6 +54,12 @@ def _backed_up(results: _steps.Results, language: str, **facts: t.Any) -> list[_
 
 def _cloud_prepared(result: t.Mapping[str, t.Any], language: str) -> list[str]:
     return _cloud_report.cloud_prepared(result, catalogue(language))
+
+
+def _judged(
+    results: _steps.Results, server: str, variables: t.Mapping[str, t.Any], language: str, **facts: t.Any
+) -> dict[str, list[_outcome.Entry]]:
+    return _compliance.compliance(results, server, variables, catalogue(language), **facts)
 
 
 def _stored(results: _steps.Results, language: str, **facts: t.Any) -> list[_outcome.Entry]:

@@ -58,14 +58,14 @@ def retention_problems(
     if holds and _wrong("backup_holds", holds) is None:
         yield from _holds_of_nothing(holds, hosts, text)
     for host, variables in hosts.items():
-        for name in ("backup_disk_retention", "backup_source_retention"):
+        for name in ("backup_disk_retention", "backup_source_retention", "backup_source_rpo_hours"):
             given = value_of(variables, name)
             why = _wrong(name, given)
             if why is not None:
                 about = {"name": name, "host": host, "place": place_of(given, text), "why": worded(why, language)}
                 yield text["bad_retention"] % about
-            elif given and name == "backup_source_retention":
-                yield from _unknown_sources(given, host, variables, text)
+            elif given and name != "backup_disk_retention":
+                yield from _unknown_sources(name, given, host, variables, text)
 
 
 def _wrong(name: str, given: t.Any) -> str | None:
@@ -77,6 +77,8 @@ def _wrong(name: str, given: t.Any) -> str | None:
             find_zone(str(given))
         elif name == "backup_holds":
             _read_holds(given)
+        elif name == "backup_source_rpo_hours":
+            _read_hours(given)
         elif name == "backup_disk_retention":
             make_policy(given, name)
         else:
@@ -84,6 +86,21 @@ def _wrong(name: str, given: t.Any) -> str | None:
     except BackupError as error:
         return error.message
     return None
+
+
+def _read_hours(given: t.Any) -> None:
+    """Read how old the sets of single sources may be.
+
+    :raises Refused: when that is not a number of hours for each.
+    """
+    hours = given.values() if isinstance(given, t.Mapping) else [given]
+    if not isinstance(given, t.Mapping) or not all(str(one).replace(".", "", 1).isdigit() for one in hours):
+        raise Refused(
+            "read how old sets may be",
+            on=str(given),
+            why="it is not a number of hours for each source",
+            next_step="Write it as {contabilidad: 4}.",
+        )
 
 
 def _read_holds(holds: t.Any) -> None:
@@ -140,14 +157,16 @@ def _source_names(variables: Variables) -> list[str]:
     ]
 
 
-def _unknown_sources(policies: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text) -> t.Iterator[str]:
-    """Name each source of ``backup_source_retention`` that the server does not have, nor had."""
+def _unknown_sources(
+    variable: str, given: t.Mapping[str, t.Any], host: str, variables: Variables, text: Text
+) -> t.Iterator[str]:
+    """Name each source of a variable that the server does not have, nor had."""
     names = _source_names(variables)
-    for source in policies:
+    for source in given:
         # One of several databases that an entry stands for has the entry's name before a dot.
         if str(source) not in names and str(source).partition(".")[0] not in names:
             yield text["no_such_source"] % {
-                "name": "backup_source_retention",
+                "name": variable,
                 "host": host,
                 "place": place_of(source, text),
                 "source": source,

@@ -17,6 +17,7 @@ from ansible.template import Templar
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils import (
     _cloud_report,
+    _compliance,
     _inventory,
     _inventory_check,
     _report,
@@ -30,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils import (
 MODULES: t.Final = (
     core,
     _cloud_report,
+    _compliance,
     _inventory,
     _inventory_check,
     _report,

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 RETENTION_ACTIONS = {
+    "read how old sets may be": "leer cuántas horas pueden tener las copias",
+    "judge copies by the rule 3-2-1-1-0": "ver si las copias cumplen la regla 3-2-1-1-0",
     "apply retention to copies": "aplicar los plazos de conservación a las copias en la nube",
     "lock an object": "bloquear un objeto",
     "read until when an object is locked": "ver hasta cuándo está bloqueado un objeto",
@@ -21,6 +23,11 @@ RETENTION_ACTIONS = {
     "use a time zone": "usar una zona horaria",
 }
 RETENTION_REASONS = {
+    "it is not a number of hours for each source": "no es un número de horas para cada fuente",
+    "{set}: its last drill failed": "{set}: su última restauración de prueba falló",
+    "the first medium is not a directory of this host, so nothing says which sets were verified there": (
+        "el primer medio no es un directorio de este equipo, así que nada dice qué copias se verificaron allí"
+    ),
     "it is {amount}": "es {amount}",
     "when its sets were last read is not recorded": "no se anota cuándo se leyeron sus copias por última vez",
     "it keeps sets for more than a hundred years": "conserva copias por más de cien años",
@@ -54,6 +61,10 @@ RETENTION_REASONS = {
     "it is not a mapping": "no es una lista de claves y valores",
 }
 RETENTION_STEPS = {
+    "Write it as {contabilidad: 4}.": "Escríbalo así: {contabilidad: 4}.",
+    "Name the vault first, and run this on the systems computer.": (
+        "Nombre primero la bóveda, y ejecútelo en el computador de sistemas."
+    ),
     "Give more than zero, or leave it out.": "Dé más de cero, o no lo ponga.",
     "Run it on the host that has the directory. Copies in an object store are read again by set_audit.": (
         "Ejecútelo en el equipo que tiene el directorio. Las copias de un almacén de objetos las relee set_audit."

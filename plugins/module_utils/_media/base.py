@@ -36,6 +36,21 @@ class Access:
     delete_versions: bool | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class AuditedCopy:
+    """A copy that was read whole on its medium, and whose files are still there as they were then.
+
+    :param tag_manifest_sha256: names its exact content.
+    :param audited: when it was read, UTC, ISO 8601.
+    :param locked_until: until when the medium refuses to delete it, UTC, ISO 8601; None: it does not, or that is not
+        known.
+    """
+
+    tag_manifest_sha256: str
+    audited: str
+    locked_until: str | None
+
+
 class Medium(abc.ABC):
     """A place that holds sets. Used as a context manager: leaving it closes connections.
 
@@ -43,6 +58,8 @@ class Medium(abc.ABC):
     """
 
     kind: t.ClassVar[str]
+    #: The kind of thing that it is on: copies on two of the same may be lost in the same way.
+    material: t.ClassVar[str] = "disk"
 
     @abc.abstractmethod
     def describe(self) -> str:
@@ -157,6 +174,14 @@ class Medium(abc.ABC):
         """Until when the medium itself refuses to delete this set, as was last seen there, UTC, ISO 8601.
 
         None: it does not, or it is not known.
+        """
+        return None
+
+    def audited_copies(self, *, host: str) -> dict[SetId, AuditedCopy] | None:
+        """Return the copies that were audited in place, as this host has recorded; None where nobody audits.
+
+        :param host: of which host.
+        :raises BackupError: when the medium cannot be listed.
         """
         return None
 

@@ -31,7 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader impo
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
-from ..base import Access, Medium
+from ..base import Access, AuditedCopy, Medium
 from .abandon import abandon_uploads, abort_parts
 from .access import may_read, probe_bucket
 from .contents import Finder, S3Contents
@@ -67,6 +67,7 @@ class S3Medium(Medium):
     """
 
     kind = "s3"
+    material = "object store"
 
     def __init__(
         self,
@@ -199,6 +200,15 @@ class S3Medium(Medium):
     def audited_once(self, set_id: SetId) -> Receipt | None:
         """Return the receipt of a set, whether or not its objects are still there; the store is not asked."""
         return self._receipts.read(set_id)
+
+    def audited_copies(self, *, host: str) -> dict[SetId, AuditedCopy]:
+        listed = self.listing(host=host).sets
+        receipts = {set_id: self.receipt(set_id, places) for set_id, places in listed.items()}
+        return {
+            set_id: AuditedCopy(receipt.tag_manifest_sha256, receipt.audited, receipt.locked_until)
+            for set_id, receipt in receipts.items()
+            if receipt is not None
+        }
 
     def locked_until(self, set_id: SetId) -> str | None:
         receipt = self._receipts.read(set_id)
