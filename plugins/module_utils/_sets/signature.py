@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import NotFound, SetInvalid
 from ansible_collections.infitulua.backup.plugins.module_utils._system import programs
@@ -63,14 +64,46 @@ def verify(contents: Contents, *, signer: str, allowed_signers: str) -> None:
             why=f"there is no file of allowed signers at {allowed_signers}",
             next_step="Prepare the systems computer (playbook infitulua.backup.step1_prepare_media).",
         )
+    verify_text(
+        tag_manifest,
+        signature,
+        signer=signer,
+        allowed_signers=allowed_signers,
+        namespace=NAMESPACE,
+        action="check a signature",
+        next_step=_NEXT_STEP,
+    )
+
+
+def verify_text(
+    text: str,
+    signature: str,
+    *,
+    signer: str,
+    allowed_signers: str,
+    namespace: str,
+    action: str,
+    next_step: str,
+    pass_fds: t.Sequence[int] = (),
+) -> None:
+    """Check a signature over a text.
+
+    :param signature: in OpenSSH's armoured form.
+    :param signer: who must have signed, as the allowed signers name them.
+    :param allowed_signers: the path of a file as ssh-keygen(1), ALLOWED SIGNERS, describes it.
+    :param namespace: what it was signed for.
+    :param pass_fds: descriptors that ``allowed_signers`` is read through.
+    :raises ProcessFailed: when it is not by ``signer``, for something else, or of something else.
+    :raises BackupError: when this host cannot check it.
+    """
     with SecretFile(signature) as file:  # It is no secret, but this way it is left nowhere, however this ends.
         argv = [programs.find("ssh-keygen"), "-q", "-Y", "verify", "-f", allowed_signers, "-I", signer]
         run_and_read(
-            Command([*argv, "-n", NAMESPACE, "-s", file.path], pass_fds=[file.descriptor]),
-            action="check a signature",
+            Command([*argv, "-n", namespace, "-s", file.path], pass_fds=[file.descriptor, *pass_fds]),
+            action=action,
             on=signer,
-            next_step=_NEXT_STEP,
-            stdin=tag_manifest.encode("utf-8"),
+            next_step=next_step,
+            stdin=text.encode("utf-8"),
         )
 
 
