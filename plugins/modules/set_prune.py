@@ -25,6 +25,11 @@ description:
   - With O(object_store), copies there of the sets of O(medium) follow it. They are locked (Object Lock) as long as the
     policy is sure to keep their sets, and removed when retention has removed their sets from O(medium) and their lock
     is over. Only copies that M(infitulua.backup.set_audit) has read there are touched.
+  - With O(approvals), nothing is removed ahead of policy until several people have approved it. The medium keeps the
+    rules that were agreed for each source, and who may approve, in C(.approvals) below its root. Rules that keep more
+    are agreed at once. A set that today's rules remove and the agreed rules keep (a hold was ended or shortened, a
+    policy shortened) is kept until enough people have signed the request for it, a file that names the change, the
+    sets and the SHA-256 of their tag manifests. C(docs/retention.md) says how.
   - A source that fails does not stop the others.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -37,7 +42,8 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: One line for each set, and for each copy in O(object_store), with the rule that keeps or removes it.
+    details: One line for each set, and for each copy in O(object_store), with the rule that keeps or removes it; and
+      the text of each new request for approval.
   idempotent:
     support: full
 options:
@@ -173,6 +179,37 @@ options:
     type: list
     elements: str
     default: []
+  approvals:
+    description:
+      - Who may approve that sets are removed ahead of policy, and how many of them it takes. What is given first is
+        agreed, as are the rules of that run.
+      - From then on, a medium that has agreed approvers demands approvals also when this is not given. Adding a person
+        or requiring fewer signatures itself needs the approval of those who were agreed; removing a person,
+        V(valid_before) and requiring more do not, as long as enough people remain.
+    type: dict
+    suboptions:
+      required:
+        description: How many different people must sign each request.
+        type: int
+        required: true
+      approvers:
+        description: The people.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name:
+            description: The person's name, of ASCII letters, digits and C(. _ @ + -).
+            type: str
+            required: true
+          public_key:
+            description: The line of the person's C(.pub) file; an OpenSSH key of type C(ed25519), C(ecdsa) (both also
+              with a security key), or C(rsa) of at least 3072 bits.
+            type: str
+            required: true
+          valid_before:
+            description: The day (V(2026-11-22)) from which on the key approves nothing any more.
+            type: str
   drill_record_directory:
     description: The record of drills (O(infitulua.backup.restore_drill#module:record_directory)).
     type: path
@@ -230,6 +267,25 @@ EXAMPLES = r"""
       credentials_file: /etc/infitulua-backup/cloud_retention_credentials
       profile: infitulua-backup
 
+- name: Remove nothing ahead of policy that two of three people have not signed
+  infitulua.backup.set_prune:
+    medium:
+      type: directory
+      path: /srv/backup/vault
+    policies:
+      default:
+        daily: 14
+        monthly: 12
+    approvals:
+      required: 2
+      approvers:
+        - name: direccion
+          public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample1
+        - name: archivo
+          public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample2
+        - name: sistemas
+          public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample3
+
 - name: List what the vault has of this server
   infitulua.backup.set_info:
     medium:
@@ -277,6 +333,8 @@ sets:
           it; and V(minimum_age), it is younger than V(minimum_days).
         - V(newest), it is the newest good set of its source, or its newest set.
         - V(held), a hold names it; RV(sets[].why) is its reason.
+        - V(not_approved), today's rules would remove it, the agreed rules keep it (RV(sets[].why)), and too few people
+          have approved that (RV(approvals)).
         - V(in_use), a restore, drill or copy is reading it, or another run is working on its source.
         - V(clock), a clock looks wrong, so nothing of the source is removed.
         - V(misdated), it is one of O(known_misdated), so its age is unknown.
@@ -384,6 +442,74 @@ object_store:
           sample: 0
         changed:
           description: Whether its lock was extended, or it was removed (or in check mode would be).
+          type: bool
+          sample: true
+  sample: null
+approvals:
+  description: What waits for approval, or was approved by this run; null if nothing needs approval here.
+  returned: always
+  type: dict
+  contains:
+    directory:
+      description: Where agreed rules and requests are.
+      type: str
+      sample: /srv/backup/vault/.approvals
+    taken_as_agreed:
+      description: The sources for which nothing was agreed before, so that the rules of this run are agreed.
+      type: list
+      elements: str
+      sample: []
+    requests:
+      description: One entry for each request.
+      type: list
+      elements: dict
+      contains:
+        host:
+          description: The host of the source; empty if it is about the approvers.
+          type: str
+          sample: srv-financiero
+        source:
+          description: The source; empty if it is about the approvers.
+          type: str
+          sample: contabilidad
+        request:
+          description: The file to sign, with C(ssh-keygen -Y sign -n approve@infitulua.backup). Signatures are read
+            from files beside it, of the same name with C(.<anything>.sig) added.
+          type: str
+          sample: /srv/backup/vault/.approvals/srv-financiero/contabilidad/request-87428fc522803d31.json
+        sha256:
+          description: The SHA-256 of the file.
+          type: str
+          sample: 87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7
+        text:
+          description: The text of the file.
+          type: str
+          sample: "{}"
+        sets:
+          description: The ids of the sets that it names, which go when it is approved.
+          type: list
+          elements: str
+          sample: [srv-financiero/contabilidad/20261122T030000Z]
+        required:
+          description: How many people must sign.
+          type: int
+          sample: 2
+        approved_by:
+          description: The names of those who have.
+          type: list
+          elements: str
+          sample: [direccion]
+        not_counted:
+          description: The names of files that are not the signature of an approver over this request.
+          type: list
+          elements: str
+          sample: []
+        approved:
+          description: Whether enough people have signed.
+          type: bool
+          sample: false
+        changed:
+          description: Whether it was written or carried out (or in check mode would be).
           type: bool
           sample: true
   sample: null

@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.approvers import make_approvers
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.hold import HOLD_ARGUMENTS, make_hold
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.prune.policy import (
     find_zone,
@@ -23,7 +24,7 @@ from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_lookup
 from ansible_collections.infitulua.backup.plugins.plugin_utils._wording import worded
 
 #: One for the whole institution: the vault has the sets of all servers.
-_OF_THE_INSTITUTION = ("backup_retention", "backup_holds", "backup_time_zone")
+_OF_THE_INSTITUTION = ("backup_retention", "backup_holds", "backup_approvals", "backup_time_zone")
 
 
 def retention_problems(
@@ -79,6 +80,8 @@ def _wrong(name: str, given: t.Any) -> str | None:
             _read_holds(given)
         elif name == "backup_source_rpo_hours":
             _read_hours(given)
+        elif name == "backup_approvals":
+            _read_approvals(given)
         elif name == "backup_disk_retention":
             make_policy(given, name)
         else:
@@ -127,6 +130,24 @@ def _read_holds(holds: t.Any) -> None:
                     next_step='Write it in quotes, as "2026-11-22".',
                 )
         make_hold(checked.validated_parameters, datetime.timezone.utc)
+
+
+def _read_approvals(given: t.Any) -> None:
+    """Read who may approve. An empty mapping is nobody.
+
+    :raises Refused: when it makes no sense.
+    """
+    for one in (given.get("approvers") if isinstance(given, t.Mapping) else None) or ():
+        # A core before 2.19 makes a text of a list with such a date.
+        if isinstance(one, t.Mapping) and isinstance(one.get("valid_before"), datetime.date):
+            raise Refused(
+                "use the approvers",
+                on=str(one.get("name")),
+                why=f"the date {one['valid_before']} is not a string",
+                next_step='Write it in quotes, as "2026-11-22".',
+            )
+    if given != {}:
+        make_approvers(given)
 
 
 def _holds_of_nothing(

@@ -29,6 +29,7 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),
     "backup_holds": Values(),
+    "backup_approvals": Values(),
     "backup_time_zone": Values(),
     "backup_full_warning_days": whole(0),
     "backup_compliance": one_of("warning", "failure", "none"),

@@ -8,6 +8,10 @@ from __future__ import annotations
 RETENTION_ACTIONS = {
     "read how old sets may be": "leer cuántas horas pueden tener las copias",
     "judge copies by the rule 3-2-1-1-0": "ver si las copias cumplen la regla 3-2-1-1-0",
+    "use the approvers": "usar la lista de quienes aprueban",
+    "check an approval": "revisar una aprobación",
+    "read what was agreed about retention": "leer lo acordado sobre la conservación",
+    "read or write what was agreed about retention": "leer o escribir lo acordado sobre la conservación",
     "apply retention to copies": "aplicar los plazos de conservación a las copias en la nube",
     "lock an object": "bloquear un objeto",
     "read until when an object is locked": "ver hasta cuándo está bloqueado un objeto",
@@ -30,6 +34,18 @@ RETENTION_REASONS = {
     ),
     "it is {amount}": "es {amount}",
     "when its sets were last read is not recorded": "no se anota cuándo se leyeron sus copias por última vez",
+    "it is not what was written there": "no es lo que se había escrito allí",
+    "two of the approvers have the same name or the same key": (
+        "dos de quienes aprueban tienen el mismo nombre o la misma llave"
+    ),
+    "it requires {number} signatures of {n} people": "exige {number} firmas de {n} personas",
+    "a name of an approver has only letters, digits and . _ @ + -": (
+        "el nombre de quien aprueba solo tiene letras sin tilde, dígitos y . _ @ + -"
+    ),
+    "it is not an OpenSSH public key of a kind that is accepted": (
+        "no es una llave pública de OpenSSH de un tipo que se acepte"
+    ),
+    "the RSA key is shorter than {number} bits": "la llave RSA tiene menos de {number} bits",
     "it keeps sets for more than a hundred years": "conserva copias por más de cien años",
     "the receipt of its audit does not fit what is there": (
         "la constancia de su lectura no corresponde a lo que hay allí"
@@ -69,6 +85,17 @@ RETENTION_STEPS = {
     "Run it on the host that has the directory. Copies in an object store are read again by set_audit.": (
         "Ejecútelo en el equipo que tiene el directorio. Las copias de un almacén de objetos las relee set_audit."
     ),
+    "Correct it; set_prune's documentation has the keys of approvals.": (
+        "Corríjala; la documentación de set_prune tiene las claves de las aprobaciones."
+    ),
+    "Give each person once, with a key of their own.": "Nombre a cada persona una vez, con una llave propia.",
+    "Require at least 1, and no more than there are people.": "Exija al menos 1, y no más que personas haya.",
+    "Give a name such as ana.perez.": "Dé un nombre como ana.perez.",
+    "Give the line of the person's .pub file: {text}.": "Dé la línea del archivo .pub de la persona: {text}.",
+    "Let the person make another one: ssh-keygen -t ed25519.": ("Que la persona haga otra: ssh-keygen -t ed25519."),
+    "Let the person sign the request again.": "Que la persona firme otra vez la solicitud.",
+    "Find out who changed it. Nothing was removed.": "Averigüe quién lo cambió. No se borró nada.",
+    "Correct that, and repeat the step; nothing was removed.": "Corrija eso y repita el paso; no se borró nada.",
     "Correct the number: what is locked for so long in a cloud cannot be unlocked.": (
         "Corrija el número: lo que se bloquea por tanto tiempo en la nube no se puede desbloquear."
     ),

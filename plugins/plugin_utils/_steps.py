@@ -9,6 +9,7 @@ import datetime
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils import _inventory, _rereading
+from ansible_collections.infitulua.backup.plugins.plugin_utils._approval_report import approvals
 from ansible_collections.infitulua.backup.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.infitulua.backup.plugins.plugin_utils._outcome import Entry, Result, left_out_by, swept
 from ansible_collections.infitulua.backup.plugins.plugin_utils._report import size
@@ -182,6 +183,7 @@ def stored(
             reported=[rule for rule in _REPORTED_RULES if has_retention or rule != "no_policy"],
         ),
         *_pruned(results, catalogue, "cloud", check_mode=check_mode, warn_days=warn_days, reported=()),
+        *approvals(results.get("pruned_vault") or {}, catalogue),
         *_locks(audited, _listed(results, "pruned_cloud"), catalogue, check_mode=check_mode),
         *([] if has_retention else [{"what": "info", "message": catalogue["no_retention"]}]),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),

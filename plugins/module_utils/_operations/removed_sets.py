@@ -33,6 +33,9 @@ class RemovedSet:
     :param removed: when, UTC, ISO 8601.
     :param rule: why: a rule of :class:`~.prune.plan.Rule`.
     :param bytes: how much room it took.
+    :param request: SHA-256 of the request (see :mod:`~.prune.agreement`) by which it went ahead of policy; empty: its
+        policy kept it no longer.
+    :param approved_by: the names of those who had signed that.
     """
 
     id: str
@@ -40,6 +43,8 @@ class RemovedSet:
     removed: str
     rule: str
     bytes: int
+    request: str = ""
+    approved_by: tuple[str, ...] = ()
 
 
 _FIELDS = [field.name for field in dataclasses.fields(RemovedSet)]
@@ -91,7 +96,7 @@ def _read(path: str) -> t.Iterator[RemovedSet]:
         try:
             entry = json.loads(line)
             known = {name: entry[name] for name in _FIELDS}
-            removed = RemovedSet(**{**known, "bytes": int(known["bytes"])})
+            removed = RemovedSet(**{**known, "bytes": int(known["bytes"]), "approved_by": tuple(known["approved_by"])})
             SetId.parse(removed.id)
             host_clock.read(removed.removed)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, BackupError):

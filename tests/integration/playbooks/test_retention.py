@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import typing as t
 
 import pytest
@@ -124,6 +126,39 @@ def test_what_a_server_has_stored_stays_locked_in_the_cloud_while_it_does_not_an
     stored = run.report[run.report.index("ALMACENAR MEDIOS: informe de INFITULUÁ E.I.C.E.") :]
     of_finance = stored[stored.index(f"{FINANCE}:") :]
     assert any("se alargó el bloqueo de" in line for line in of_finance[: of_finance.index(f"{FILES}:")]), stored
+
+
+@pytest.mark.slow
+def test_what_a_shorter_policy_would_remove_stays_until_two_people_have_signed_it(three_days: House) -> None:
+    house = three_days
+    keys = [house.directory / f"key-of-{name}" for name in ("ana", "beatriz")]
+    for key in keys:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)
+    people = [{"name": key.name, "public_key": key.with_suffix(".pub").read_text(encoding="utf-8")} for key in keys]
+    approvals = {"backup_approvals": {"required": 2, "approvers": people}, "backup_disk_retention": {"last": 9}}
+    vault = house.sets(house.institution.vault)
+    old = min(name for name in vault if f"/{SOURCES[FINANCE]}/" in name)
+    try:
+        agreed = house.institution.run(
+            "step4_store_media", *rules(backup_retention={"default": {"last": 2}}, **approvals)
+        )
+        assert (agreed.status, house.sets(house.institution.vault)) == (0, vault), agreed.output
+        assert sum("quedan acordados" in line for line in agreed.report) == 2, agreed.report
+        # The inventory alone, without backup_approvals.
+        asked = house.institution.run("step4_store_media", *rules(backup_retention={"default": {"last": 1}}))
+        assert (asked.status, house.sets(house.institution.vault)) == (0, vault), asked.output
+        (line,) = (line for line in asked.report if "falta aprobación" in line and old in line)
+        assert "firmas 0 de 2 (nadie todavía)" in line
+        signing = line[line.index("ssh-keygen -Y sign") :]
+        for key in keys:
+            command = signing.replace("SU_LLAVE", str(key)).replace("SU_NOMBRE", key.name)
+            subprocess.run(["/bin/sh", "-c", command], check=True, timeout=30)
+        done = house.institution.run("step4_store_media", *rules(backup_retention={"default": {"last": 1}}))
+        assert done.status == 0, done.output
+        assert vault - house.sets(house.institution.vault) == {old}
+        assert any(f"aprobado por {keys[0].name}, {keys[1].name}" in line for line in done.report), done.report
+    finally:
+        shutil.rmtree(house.institution.vault / ".approvals", ignore_errors=True)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.unforesee
 from ..removed_sets import RemovedSet
 from ..selection import SetSelection
 from ..sets_report import SetsReport
+from .hold import Hold
 from .lock_term import Kept, LockTerm, term_ahead
 from .plan import REMOVING, Candidate, Context, Decision, Rule, State, plan_copies
 
@@ -57,11 +58,13 @@ class Followed:
     :param kept: what it has.
     :param removed: what retention has removed from it, now or earlier.
     :param unclear: the sources, by host and name, whose copies are left alone, since a clock looks wrong.
+    :param agreed_holds: of sources, by host and name, holds that count beside those of the context.
     """
 
     kept: t.Mapping[SetId, Kept]
     removed: t.Sequence[RemovedSet]
     unclear: t.Collection[tuple[str, str]] = ()
+    agreed_holds: t.Mapping[tuple[str, str], t.Sequence[Hold]] = dataclasses.field(default_factory=dict)
 
 
 def follow(
@@ -95,7 +98,8 @@ def follow(
         if source in medium.unclear:
             continue
         rules = {one.set_id: one.removed for one in of_source if one.removed is not None}
-        decisions = plan_copies([_candidate(one) for one in of_source], rules, context)
+        holding = dataclasses.replace(context, holds=[*context.holds, *medium.agreed_holds.get(source, ())])
+        decisions = plan_copies([_candidate(one) for one in of_source], rules, holding)
         for one, decision in zip(of_source, decisions):
             try:
                 with contained("apply retention to copies", on=f"{one.set_id} on {store.describe()}"):

@@ -60,6 +60,8 @@ class Rule(enum.Enum):
     NOT_REMOVED = "not_removed"
     #: A restore, a drill or a copy is reading it.
     IN_USE = "in_use"
+    #: Today's rules remove it, the agreed ones do not, and too few people have approved that.
+    NOT_APPROVED = "not_approved"
     #: Removed: no rule keeps it; it is older than the law allows; it is long since doubtful.
     EXPIRED = "expired"
     DESTROYED = "destroyed"
@@ -164,7 +166,7 @@ def plan(candidates: t.Sequence[Candidate], context: Context) -> list[Decision]:
             or (Decision(one.set_id, Rule.NEWEST) if one in (candidates[-1], *good[-1:]) else None)
             or _by_policy(one, good, kept_by_policy, context)
         )
-    _keep_needed(candidates, decisions)
+    keep_needed(candidates, decisions)
     return [decisions[one.set_id] for one in candidates]
 
 
@@ -313,7 +315,7 @@ def _age(moment: datetime.datetime, good: t.Sequence[Candidate], context: Contex
     return None if newest is None or newest <= moment else min(context.now, newest) - moment
 
 
-def _keep_needed(candidates: t.Sequence[Candidate], decisions: dict[SetId, Decision]) -> None:
+def keep_needed(candidates: t.Sequence[Candidate], decisions: dict[SetId, Decision]) -> None:
     """Keep what a kept set needs, and what that needs."""
     needs = {one.set_id: one.needs for one in candidates}
     waiting = [set_id for set_id, decision in decisions.items() if decision.is_kept]

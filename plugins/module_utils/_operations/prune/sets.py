@@ -28,7 +28,9 @@ from ..removed_sets import RemovedSet, note_removed, removed_sets
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
+from .approval import Approvals, Review, Source, Terms
 from .forecast import Forecast, observe
+from .hold import Hold
 from .lock_term import Kept, lock_terms
 from .plan import Candidate, Context, Decision, Rule, State, clock_problem, plan
 from .policy import DEFAULT, Policy
@@ -76,6 +78,7 @@ class Retention:
     :param verified_here: whether it must have been verified on this medium, too.
     :param known_misdated: ids of sets dated after now that somebody knows about.
     :param drills: the record of drills, where this host has it.
+    :param terms: what is said of approvals; None: nothing, as of a medium that has none.
     """
 
     policies: t.Mapping[str, Policy]
@@ -85,6 +88,7 @@ class Retention:
     verified_here: bool = True
     known_misdated: t.Collection[str] = ()
     drills: DrillRecord | None = None
+    terms: Terms | None = None
 
     def policy_of(self, set_id: SetId, series: str | None) -> Policy | None:
         """Return the policy of a set; None where there is none.
@@ -107,17 +111,26 @@ class PruneReport(SetsReport):
     :ivar removed: what retention has removed of the sources of which it keeps something, now (or in check mode would)
         or earlier.
     :ivar unclear: the sources, by host and name, about which nothing is decided while a clock looks wrong.
+    :ivar approvals: what needs approval here; None: nothing.
+    :ivar agreed_holds: the holds of each source, by host and name, that were agreed.
     """
 
     forecast: Forecast | None = None
     kept: dict[SetId, Kept] = dataclasses.field(default_factory=dict)
     removed: list[RemovedSet] = dataclasses.field(default_factory=list)
     unclear: set[tuple[str, str]] = dataclasses.field(default_factory=set)
+    approvals: Approvals | None = None
+    agreed_holds: dict[tuple[str, str], t.Sequence[Hold]] = dataclasses.field(default_factory=dict)
 
     @property
     def removed_bytes(self) -> int:
         """How much room the removed sets took."""
         return sum(entry["bytes"] for entry in self.sets if entry["changed"])
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was (or would be) changed, also of what is agreed or asked for."""
+        return super().changed or (self.approvals is not None and self.approvals.changed)
 
     def result(self) -> dict[str, t.Any]:
         """Return the module's return values."""
@@ -131,7 +144,8 @@ class PruneReport(SetsReport):
             **super().result(),
             "removed_bytes": self.removed_bytes,
             "forecast": self.forecast.describe() if self.forecast is not None else None,
-            "diff": {"prepared": lines},
+            "approvals": self.approvals.result() if self.approvals is not None else None,
+            "diff": {"prepared": lines + (self.approvals.diff() if self.approvals is not None else "")},
         }
 
 
@@ -168,35 +182,73 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
     report = PruneReport()
     choice = selection.resolve(medium)
     report.dated_after_now = [str(set_id) for set_id in choice.late]
+    report.approvals = _approvals(local, retention, check_mode=check_mode)
     for (host, source), sets in itertools.groupby(choice.sets, key=lambda set_id: (set_id.host, set_id.source)):
         try:
             with contained("apply retention", on=f"{host}/{source} on {medium.describe()}"):
-                those = list(sets)
-                if not check_mode:
-                    _finish_interrupted_removals(local, those[0])
-                removed = removed_sets(local, host=host, source=source)
-                found, context = _look(local, those, removed, retention)
+                _prune_source(local, list(sets), retention, report, check_mode=check_mode)
         except BackupError as error:
             report.failures.append(
                 {"id": f"{host}/{source}", "message": error.message, "details": error.details, "changed": False}
             )
-            continue
-        candidates = [one.candidate for one in found]
-        decisions = plan(candidates, context)
-        terms = lock_terms(candidates, decisions, context)
-        if clock_problem(candidates, context):
-            report.unclear.add((host, source))
-        for one, decision in zip(found, decisions):
-            is_kept = _apply(local, one, decision, report, check_mode=check_mode)
-            if is_kept:
-                report.kept[decision.set_id] = Kept(one.digest or "", terms.get(decision.set_id))
-            else:
-                removed.append(_record(one, decision))
-        report.removed += removed
     freed = report.removed_bytes if check_mode else 0
     now = retention.context.now.astimezone(retention.context.zone)
     report.forecast = observe(local, now=now, freed_bytes=freed, check_mode=check_mode)
     return report
+
+
+def _approvals(medium: LocalMedium, retention: Retention, *, check_mode: bool) -> Approvals | None:
+    """Return what needs approval on a medium; None where nothing does."""
+    if retention.terms is None:
+        return None
+    now = retention.context.now
+    today = now.astimezone(retention.context.zone).date()
+    approvals = Approvals(medium, retention.terms, now, today, check_mode=check_mode)
+    return approvals if approvals.agree_on_people() or approvals.changed else None
+
+
+def _prune_source(
+    medium: LocalMedium, sets: t.Sequence[SetId], retention: Retention, report: PruneReport, *, check_mode: bool
+) -> None:
+    """Decide about every set of one source, and remove those that are kept no longer.
+
+    :raises BackupError: when nothing can be decided about it.
+    """
+    if not check_mode:
+        _finish_interrupted_removals(medium, sets[0])
+    host, source = sets[0].host, sets[0].source
+    removed = removed_sets(medium, host=host, source=source)
+    found, context = _look(medium, sets, removed, retention)
+    candidates = [one.candidate for one in found]
+    review = Review(plan(candidates, context))
+    if report.approvals is not None and report.approvals.people.required:
+        review = report.approvals.review(_source(found, retention), review.decisions, context)
+        report.agreed_holds[host, source] = review.holds
+    terms = lock_terms(candidates, review.decisions, context)
+    if clock_problem(candidates, context):
+        report.unclear.add((host, source))
+    for one, decision in zip(found, review.decisions):
+        record = _record(one, decision, review)
+        if _apply(medium, one, decision, record, report, check_mode=check_mode):
+            report.kept[decision.set_id] = Kept(one.digest or "", terms.get(decision.set_id))
+        else:
+            removed.append(record)
+    report.removed += removed
+    if not review.approved & report.kept.keys():
+        review.conclude()
+
+
+def _source(found: t.Sequence[_CandidateSet], retention: Retention) -> Source:
+    """Return the sets of one source as a review takes them."""
+    first = found[0].candidate.set_id
+    return Source(
+        first.host,
+        first.source,
+        [one.candidate for one in found],
+        [one.digest for one in found],
+        [one.series for one in found],
+        lambda series: retention.policy_of(first, series),
+    )
 
 
 def _finish_interrupted_removals(medium: LocalMedium, first: SetId) -> None:
@@ -284,14 +336,20 @@ def _newest_record(
 
 
 def _apply(
-    medium: LocalMedium, found: _CandidateSet, decision: Decision, report: PruneReport, *, check_mode: bool
+    medium: LocalMedium,
+    found: _CandidateSet,
+    decision: Decision,
+    record: RemovedSet,
+    report: PruneReport,
+    *,
+    check_mode: bool,
 ) -> bool:
     """Do what was decided about a set; whether it stays."""
     set_id = decision.set_id
     if not decision.is_kept:
         try:
             with contained("remove a set", on=f"{set_id} on {medium.describe()}"):
-                _remove(medium, found, decision, check_mode=check_mode)
+                _remove(medium, set_id, record, check_mode=check_mode)
         except LockHeld as error:
             decision = Decision(set_id, Rule.IN_USE, error.why)
         except BackupError as error:
@@ -313,21 +371,23 @@ def _apply(
     return decision.is_kept
 
 
-def _record(found: _CandidateSet, decision: Decision) -> RemovedSet:
-    """Return what is written down of a set that is removed now."""
+def _record(found: _CandidateSet, decision: Decision, review: Review) -> RemovedSet:
+    """Return what is written down of a set if it is removed now."""
     now = host_clock.write(host_clock.now())
-    return RemovedSet(str(decision.set_id), found.digest or "", now, decision.rule.value, found.bytes)
+    removed = RemovedSet(str(decision.set_id), found.digest or "", now, decision.rule.value, found.bytes)
+    if decision.set_id in review.approved:
+        removed = dataclasses.replace(removed, request=review.request, approved_by=review.approved_by)
+    return removed
 
 
-def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, check_mode: bool) -> None:
+def _remove(medium: LocalMedium, set_id: SetId, removed: RemovedSet, *, check_mode: bool) -> None:
     """Remove a set: it is written down, then it is no longer listed, then it goes.
 
     :raises LockHeld: when somebody is reading it, or works on its source.
     """
     if check_mode:
-        medium.check_unread(decision.set_id)
+        medium.check_unread(set_id)
         return
-    removed = _record(found, decision)
     late: list[BackupError] = []
 
     def note() -> None:
@@ -338,7 +398,7 @@ def _remove(medium: LocalMedium, found: _CandidateSet, decision: Decision, *, ch
                 raise
             late.append(error)  # There will be room for it when the set is gone.
 
-    medium.remove_unread(decision.set_id, note)
+    medium.remove_unread(set_id, note)
     if late:
         note_removed(medium, removed)
-    set_verification.forget(medium, decision.set_id)
+    set_verification.forget(medium, set_id)

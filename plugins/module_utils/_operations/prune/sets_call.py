@@ -15,6 +15,8 @@ from ..drill.record import FAILED, DrillRecord
 from ..outermost import Answer
 from ..selection import SetSelection
 from ..sets_report import SetsReport
+from .approval import Terms
+from .approvers import APPROVALS_ARGUMENTS, make_approvers
 from .hold import HOLD_ARGUMENTS, make_hold
 from .plan import Context
 from .policy import POLICY_ARGUMENTS, find_zone, make_policies, policy_of
@@ -51,6 +53,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "known_misdated": {"type": "list", "elements": "str", "default": []},
     "drill_record_directory": {"type": "path"},
     "object_store": medium_argument(),
+    "approvals": {"type": "dict", "options": APPROVALS_ARGUMENTS},
 }
 NOTHING: dict[str, t.Any] = {
     "sets": [],
@@ -59,6 +62,7 @@ NOTHING: dict[str, t.Any] = {
     "removed_bytes": 0,
     "forecast": None,
     "object_store": None,
+    "approvals": None,
 }
 
 Params = t.Mapping[str, t.Any]
@@ -67,7 +71,7 @@ Params = t.Mapping[str, t.Any]
 def call(params: Params, *, check_mode: bool) -> Answer:
     """Remove what the retention policies keep no longer.
 
-    :raises BackupError: when a policy or a hold makes no sense, or the medium cannot be listed.
+    :raises BackupError: when a policy, a hold or an approver makes no sense, or the medium cannot be listed.
     """
     retention = _retention(params)
     with make_medium(params["medium"]) as medium:
@@ -99,7 +103,7 @@ def _follow(
 
     try:
         with make_medium(options) as store:
-            vault = Followed(report.kept, report.removed, report.unclear)
+            vault = Followed(report.kept, report.removed, report.unclear, report.agreed_holds)
             return follow(store, vault, selection, context, check_mode=check_mode)
     except BackupError as error:
         failed = SetsReport()
@@ -128,6 +132,11 @@ def _retention(params: Params) -> Retention:
         verified_here=params["verified_here"],
         known_misdated=frozenset(params["known_misdated"]),
         drills=DrillRecord(params["drill_record_directory"]) if params["drill_record_directory"] else None,
+        terms=Terms(
+            make_approvers(params["approvals"]) if params["approvals"] is not None else None,
+            params["time_zone"],
+            params["holds"],
+        ),
     )
 
 

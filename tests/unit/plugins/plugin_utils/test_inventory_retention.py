@@ -19,6 +19,10 @@ SOURCES = {"backup_databases": [{"name": "contabilidad"}, {"name": "servidor", "
 POLICY = {"daily": 14, "monthly": "12", "minimum_days": 3}
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+APPROVER = {"name": "ana", "public_key": f"{KEY} ana@pc"}
+
+
 def problems(everywhere: dict[str, t.Any], server: dict[str, t.Any] | None = None) -> list[str]:
     hosts = {"pc": {"backup_language": "en", **everywhere}, "srv": {**SOURCES, **everywhere, **(server or {})}}
     return _inventory_check.problems(hosts, GROUPS, TEXT)
@@ -31,12 +35,14 @@ def test_what_is_in_order_has_no_problems() -> None:
             {"source": "conta*", "from": "2026-01-01", "reason": "Proceso 15"},
             {"source": "servidor.nomina", "host": "*", "reason": "Proceso 16"},
         ],
+        "backup_approvals": {"required": 1, "approvers": [{**APPROVER, "valid_before": "2027-01-01"}]},
         "backup_time_zone": "America/Bogota",
         "backup_disk_retention": {"last": 2},
     }
     own = {"contabilidad": POLICY, "servidor": POLICY, "servidor.nomina": POLICY}
     assert problems(everywhere, {"backup_source_retention": own}) == []
     assert problems({"backup_retention": None, "backup_holds": [], "backup_time_zone": ""}) == []
+    assert problems({"backup_approvals": {}}) == problems({"backup_approvals": None}) == []
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,23 @@ def test_what_is_in_order_has_no_problems() -> None:
         ({"backup_holds": [{"source": "contabilidda", "reason": "r"}]}, ["contabilidda", "did you mean contabilidad?"]),
         ({"backup_holds": [{"host": "serv", "reason": "r"}]}, ["serv", "did you mean srv?"]),
         ({"backup_holds": [{"reason": "r", "source": "a", "til": "2026-01-01"}]}, ["backup_holds of pc", "til"]),
+        (
+            {"backup_approvals": {"required": 2, "approvers": [APPROVER]}},
+            ["backup_approvals of pc", "2 signatures of 1"],
+        ),
+        ({"backup_approvals": {"approvers": [APPROVER]}}, ["backup_approvals of pc", "required"]),
+        ({"backup_approvals": [APPROVER]}, ["backup_approvals of pc", "not a mapping"]),
+        ({"backup_approvals": {"required": 1, "approvers": [{**APPROVER, "mail": "x"}]}}, ["mail"]),
+        ({"backup_approvals": {"required": 1, "approvers": [APPROVER, {**APPROVER, "name": "b"}]}}, ["the same key"]),
+        (
+            {
+                "backup_approvals": {
+                    "required": 1,
+                    "approvers": [{**APPROVER, "valid_before": datetime.date(2027, 1, 1)}],
+                }
+            },
+            ["ana", "2027-01-01", "quotes"],
+        ),
         ({"backup_time_zone": "America/Tulua"}, ["backup_time_zone of pc", "America/Tulua"]),
     ],
 )
@@ -77,6 +100,7 @@ def test_a_rule_of_the_institution_that_makes_no_sense_is_told_once(
             ["of srv", "contabilida,", "did you mean contabilidad?"],
         ),
         ({"backup_retention": {"default": POLICY}}, ["backup_retention", "on srv", "not the same as on pc"]),
+        ({"backup_approvals": {}}, ["backup_approvals", "on srv", "not the same as on pc"]),
     ],
 )
 def test_a_rule_of_a_server_that_makes_no_sense_is_told(server: dict[str, t.Any], says: list[str]) -> None:

@@ -328,6 +328,31 @@ class TestStore:
         (told,) = stored(results, has_retention=False)
         assert told == {"what": "info", "message": ENGLISH["no_retention"]}
 
+    def test_each_request_that_waits_is_told_with_what_to_sign(self) -> None:
+        waiting = {
+            "host": "srv",
+            "source": "a",
+            "request": "/srv/vault/.approvals/srv/a/request-1.json",
+            "sets": [A, B, A, B],
+            "required": 2,
+            "approved_by": ["ana"],
+            "not_counted": ["request-1.json.x.sig"],
+            "approved": False,
+        }
+        approvers = {**waiting, "host": "", "source": "", "sets": [], "approved": True, "not_counted": []}
+        rules = {**waiting, "sets": [], "approved_by": [], "not_counted": []}
+        approvals = {"requests": [waiting, approvers, rules], "taken_as_agreed": ["srv/b", "srv/c"]}
+        told = stored({"pruned_vault": {"sets": [], "approvals": approvals}})
+        assert [entry["what"] for entry in told] == ["info", "warning", "warning", "info", "warning"]
+        agreed, first, not_counted, approved, empty = (entry["message"] for entry in told)
+        assert "srv/b, srv/c" in agreed
+        assert f"4 sets of srv/a ahead of policy ({A}, {B}, {A}, …): signatures 1 of 2 (ana)" in first
+        assert "ssh-keygen -Y sign -n approve@infitulua.backup -f YOUR_KEY </srv/vault/.approvals/srv/a/req" in first
+        assert "request-1.json.x.sig" in not_counted
+        assert "approved by ana: changing who approves" in approved
+        assert "nothing would be removed for now" in empty and "0 of 2 (nobody yet)" in empty
+        assert stored({"pruned_vault": {"sets": [], "approvals": None}}) == []
+
     def test_that_there_is_no_cloud_is_told(self) -> None:
         assert messages(stored({}, has_cloud=False)) == [ENGLISH["no_cloud"]]
 
