@@ -322,6 +322,16 @@ class Approvals:
             os.close(descriptor)
 
 
+def open_approvals(medium: LocalMedium, terms: Terms, context: Context, *, check_mode: bool) -> Approvals | None:
+    """Return what needs approval on a medium; None where nothing does, and nothing changed in that.
+
+    :raises BackupError: when what was agreed cannot be read.
+    """
+    today = context.now.astimezone(context.zone).date()
+    approvals = Approvals(medium, terms, context.now, today, check_mode=check_mode)
+    return approvals if approvals.agree_on_people() or approvals.changed else None
+
+
 def _fits(request: Request, number: int, record: Record) -> bool:
     """Whether a request asks for exactly this change, from what is agreed now."""
     try:

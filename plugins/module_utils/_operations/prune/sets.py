@@ -28,7 +28,7 @@ from ..removed_sets import RemovedSet, note_removed, removed_sets
 from ..selection import SetSelection
 from ..sets_report import SetsReport
 from ..verify import set_verification
-from .approval import Approvals, Review, Source, Terms
+from .approval import Approvals, Review, Source, Terms, open_approvals
 from .forecast import Forecast, observe
 from .hold import Hold
 from .lock_term import Kept, lock_terms
@@ -182,7 +182,8 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
     report = PruneReport()
     choice = selection.resolve(medium)
     report.dated_after_now = [str(set_id) for set_id in choice.late]
-    report.approvals = _approvals(local, retention, check_mode=check_mode)
+    if retention.terms is not None:
+        report.approvals = open_approvals(local, retention.terms, retention.context, check_mode=check_mode)
     for (host, source), sets in itertools.groupby(choice.sets, key=lambda set_id: (set_id.host, set_id.source)):
         try:
             with contained("apply retention", on=f"{host}/{source} on {medium.describe()}"):
@@ -195,16 +196,6 @@ def prune_sets(medium: Medium, selection: SetSelection, retention: Retention, *,
     now = retention.context.now.astimezone(retention.context.zone)
     report.forecast = observe(local, now=now, freed_bytes=freed, check_mode=check_mode)
     return report
-
-
-def _approvals(medium: LocalMedium, retention: Retention, *, check_mode: bool) -> Approvals | None:
-    """Return what needs approval on a medium; None where nothing does."""
-    if retention.terms is None:
-        return None
-    now = retention.context.now
-    today = now.astimezone(retention.context.zone).date()
-    approvals = Approvals(medium, retention.terms, now, today, check_mode=check_mode)
-    return approvals if approvals.agree_on_people() or approvals.changed else None
 
 
 def _prune_source(
