@@ -229,6 +229,17 @@ def test_what_is_held_after_its_set_is_gone_and_what_a_lost_vault_had_is_locked_
     )
 
 
+def test_a_hold_that_was_ended_keeps_the_copy_of_a_set_that_is_gone_until_that_is_approved(house: House) -> None:
+    old, _new = house.back_up(3, 2, retain_days=3, retain_mode="governance")
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+    approvals = {"required": 1, "approvers": [{"name": "ana", "public_key": key}]}
+    assert house.followed(LAST, approvals=approvals)[str(old)]["rule"] == "locked"
+    assert not house.vault.holds(old)
+    hold = {"set": str(old), "reason": "Proceso 15"}
+    assert house.followed(LAST, approvals=approvals, holds=[hold])[str(old)]["rule"] == "held"
+    assert house.followed(LAST, approvals=approvals)[str(old)]["rule"] == "held"
+
+
 def test_a_copy_whose_set_cannot_be_read_in_the_vault_stays_locked(house: House) -> None:
     bad, _new = house.back_up(3, 2)
     (Path(house.vault.path(bad)) / "tagmanifest-sha256.txt").write_bytes(b"")
