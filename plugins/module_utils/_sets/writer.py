@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
 import threading
 import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, SetInvalid, describe_os_error
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.parallel import run_all
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command, Outcome, Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
@@ -142,7 +142,7 @@ def write_tag_files(
         "External-Identifier": description.id,
         "Bag-Group-Identifier": f"{description.set_id.host}/{description.set_id.source}",
         "Bag-Count": f"{description.sequence} of ?" if description.sequence else "",
-        "Bagging-Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        "Bagging-Date": host_clock.now().strftime("%Y-%m-%d"),
         "Payload-Oxum": bag.payload_oxum(sizes),
         "Records-Series": description.series,
         "Bag-Software-Agent": "infitulua.backup",

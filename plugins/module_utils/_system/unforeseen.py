@@ -11,7 +11,6 @@ what the operating system says, and for the kinds of errors that speak of the co
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import secrets
 import traceback
@@ -20,6 +19,7 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Unreadable, describe_os_error
 
+from . import host_clock
 from .patience import is_passing
 
 SYSTEM_DIRECTORY = "/var/lib/infitulua-backup/tracebacks"
@@ -111,7 +111,7 @@ def _write_down(error: BaseException) -> str | None:
     try:
         folder = directory()
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+        now = host_clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
         path = os.path.join(folder, f"{now}-{secrets.token_hex(4)}{_SUFFIX}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(path, flags, 0o600), "wb") as stream:

@@ -10,7 +10,6 @@ other end. It is a new program and no fork, so that nothing of this one's memory
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import pwd
@@ -32,7 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.description import Description
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import TIME_FORMAT
-from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement
+from ansible_collections.infitulua.backup.plugins.module_utils._system import confinement, host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system import programs as system_programs
 from ansible_collections.infitulua.backup.plugins.module_utils._system.pipes import write_all
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
@@ -76,7 +75,7 @@ class ConfinedProcess:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         with theirs, Code() as code:
             self._start(theirs.fileno(), code, service, programs)
-        stamp = datetime.datetime.now(datetime.timezone.utc).strftime(TIME_FORMAT)
+        stamp = host_clock.now().strftime(TIME_FORMAT)
         try:
             self._send(
                 {

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import base64
 import concurrent.futures
-import datetime
 import hashlib
 import os
 import threading
@@ -32,6 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback
 
 from .abilities import WHOLE_CHECKSUM, Abilities, abort, base64_crc
@@ -122,7 +122,7 @@ class Uploader:
             record.state = STORED
             record.upload_id, record.parts = None, {}
             self.journals.write(self.set_id, self.upload)
-        self.upload.complete = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.upload.complete = host_clock.write(host_clock.now())
         self.upload.objects = {}
         self.journals.write(self.set_id, self.upload)
 
@@ -327,10 +327,9 @@ class Uploader:
     def _retention(self) -> dict[str, t.Any]:
         if self.upload.retain_until is None or self._lock_mode is None:
             return {}
-        until = datetime.datetime.strptime(self.upload.retain_until, "%Y-%m-%dT%H:%M:%SZ")
         return {
             "ObjectLockMode": self._lock_mode,
-            "ObjectLockRetainUntilDate": until.replace(tzinfo=datetime.timezone.utc),
+            "ObjectLockRetainUntilDate": host_clock.read(self.upload.retain_until),
         }
 
 

@@ -12,6 +12,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Se
 from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
 from .journal import ObjectRecord
 
@@ -23,8 +24,7 @@ def retention_end(days: int | None) -> str | None:
     """
     if days is None:
         return None
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return (now + datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return host_clock.write(host_clock.now() + datetime.timedelta(days=days))
 
 
 def plan(set_id: SetId, directory: str) -> dict[str, ObjectRecord]:

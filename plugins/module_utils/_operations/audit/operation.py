@@ -258,7 +258,7 @@ class _Audit:
             if receipt is not None:
                 self._tell_others(set_id, places, self._store.audited(set_id, receipt), None)
                 return False
-            if set_id.moment > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
+            if set_id.moment > host_clock.now() + datetime.timedelta(days=1):
                 raise hostile(set_id, self._store, "there is a set with a time in the future")
             self._store.find(set_id, places)
         except BackupError as error:

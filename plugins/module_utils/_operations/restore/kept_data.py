@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._engines.base import KeptData, Replaced
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import TIME_FORMAT
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 from ansible_collections.infitulua.backup.plugins.module_utils._system.unforeseen import contained
 
 
@@ -43,7 +44,7 @@ def prune(
     :raises BackupError: when it cannot be determined what there is.
     """
     pruned = Pruned()
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = host_clock.now()
     found = kept.replaced()
     due = [entry for entry in found if _is_due(entry, keep_days, now) and not (entry.in_use or entry.name in protected)]
     pruned.left = [entry for entry in found if entry not in due]

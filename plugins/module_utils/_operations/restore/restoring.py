@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import time
 import typing as t
 
@@ -31,7 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._media.base impor
 from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.reader import SetReader
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import TIME_FORMAT, SetId
-from ansible_collections.infitulua.backup.plugins.module_utils._system import temporary_files
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock, temporary_files
 from ansible_collections.infitulua.backup.plugins.module_utils._system.interruption import deferred, no_longer_than
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import Progress
@@ -134,7 +133,7 @@ def restore(request: RestoreRequest, *, check_mode: bool = False) -> RestoreResu
                 )
             check_facts(reader.description)
             reader.probe()
-            stamp = datetime.datetime.now(datetime.timezone.utc).strftime(TIME_FORMAT)
+            stamp = host_clock.now().strftime(TIME_FORMAT)
             work = RestoreWork(
                 reader, processes, progress, request.jobs, stamp, request.max_seconds, strict=request.strict
             )

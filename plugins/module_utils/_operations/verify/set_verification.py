@@ -117,7 +117,7 @@ def verify_contents(
         raise _failed(findings, on=f"{set_id} on {where}")
     verification = Verification(
         id=str(set_id),
-        verified=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        verified=host_clock.write(host_clock.now()),
         bytes=validation.bytes_read,
         seconds=round(time.monotonic() - clock, 3),
         tag_manifest_sha256=validation.tag_manifest_sha256,
