@@ -126,7 +126,7 @@ def cramped_disk() -> Iterator[Path]:
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """A real object store with TLS, versioning and Object Lock."""
     pytest.importorskip("botocore", reason="boto3 is not installed")
-    with ObjectStore(tmp_path_factory.mktemp("object-store"), writers=["web1"]) as store:
+    with ObjectStore(tmp_path_factory.mktemp("object-store"), writers=["web1", "web2"]) as store:
         yield store
 
 
