@@ -8,7 +8,7 @@ DEV = $(ENVIRONMENT) dev
 STAGES = $(DEV) python -m development.stages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runner link test check lint unit integration kills faults sanity bench build molecule clean
+.PHONY: help demo runner link test check lint unit integration kills days faults sanity bench build molecule clean
 
 help: ## say what each target does
 	@echo 'make TARGET, where TARGET is'
@@ -38,8 +38,11 @@ unit: ## unit tests only
 integration: ## tests against real databases, an object store and an SSH server on this machine
 	@$(STAGES) packages integration
 
-kills: ## every shipped playbook killed at a random moment, and the next run looked at; KILLS=4: each four times
+kills: ## every shipped playbook, uploads and prunings killed at random moments, and the next run looked at; KILLS=4: playbooks four times each
 	@$(STAGES) packages kills
+
+days: ## 400 days of the daily run by a simulated clock, in three time zones (half an hour); DAYS=800: as many
+	@$(STAGES) packages days
 
 faults: ## a system call fails in each module, twenty times each; FAULTS=all: every call that there is (hours)
 	@$(STAGES) packages faults

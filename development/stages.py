@@ -127,12 +127,28 @@ INTEGRATION = [
     )
 ]
 #: Every playbook, as often as KILLS says, in days of their own; the integration tests kill each once, in one day.
+#: Uploads and prunings, two hundred times in all; the integration tests do so twenty times.
 KILLS = [
     Step.of(
         "killed playbooks",
         *("env", f"KILLS={os.environ.get('KILLS') or 'all'}"),
         *_pytest("-n", "2", "--dist", "worksteal", "-rP", "tests/integration/playbooks/killed/test_killed_often.py"),
         minutes=240,
+    ),
+    Step.of(
+        "killed uploads and prunings",
+        *("env", f"MEDIA_KILLS={os.environ.get('MEDIA_KILLS') or 200}"),
+        *_pytest("-n", "2", "--dist", "worksteal", "-rP", "tests/integration/media/test_killed.py"),
+        minutes=60,
+    ),
+]
+#: The daily run by a simulated clock, as many days as DAYS says in each of three zones; the integration tests have 36.
+DAYS = [
+    Step.of(
+        "simulated days",
+        *("env", f"DAYS={os.environ.get('DAYS') or 400}"),
+        *_pytest("-n", "2", "--dist", "worksteal", "-rP", "tests/integration/media/simulated"),
+        minutes=120,
     )
 ]
 #: A call that fails, in the run of each module, as often as FAULTS says; the integration tests have one fail in each.
@@ -182,6 +198,7 @@ STAGES: dict[str, list[Step]] = {
     "sanity": SANITY,
     "integration": INTEGRATION,
     "kills": KILLS,
+    "days": DAYS,
     "faults": FAULTS,
     "molecule": MOLECULE,
     "demo": DEMO,

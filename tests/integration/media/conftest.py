@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import shutil
 import socket
@@ -128,6 +129,13 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     pytest.importorskip("botocore", reason="boto3 is not installed")
     with ObjectStore(tmp_path_factory.mktemp("object-store"), writers=["web1", "web2"]) as store:
         yield store
+
+
+@pytest.fixture
+def one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all clients from one session: a new one reads the description of the service, which takes longest."""
+    session = pytest.importorskip("botocore.session")
+    monkeypatch.setattr(session, "Session", functools.lru_cache(session.Session))
 
 
 @pytest.fixture

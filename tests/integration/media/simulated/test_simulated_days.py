@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import botocore.session
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
@@ -215,8 +213,6 @@ def simulation(
 ) -> Iterator[Simulation]:
     prefix = f"days-{str(request.param).replace('/', '-')}"
     institution = Institution(tmp_path, object_store, prefix, Clocks(monkeypatch), request.param)
-    # Every call of a module makes a client, and a new session would read the description of the service for each.
-    monkeypatch.setattr(botocore.session, "Session", functools.lru_cache(botocore.session.Session))
     simulation = Simulation(institution, BucketAdministrator(object_store, prefix))
     yield simulation
     simulation.reader.close()
@@ -224,6 +220,7 @@ def simulation(
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.usefixtures("one_session")
 def test_day_after_day_what_the_calendar_keeps_is_kept_and_nothing_else(simulation: Simulation) -> None:
     script = happenings(DAYS, random.Random(SEED))
     for day, happening in enumerate(script):
