@@ -11,7 +11,7 @@ import typing as t
 import urllib.request
 from collections.abc import Iterator
 
-from .thefts import CUSTOMER_KEY, HOSTILE, UTC, Attempt, Prey, each_call, trusting
+from .thefts import CUSTOMER_KEY, HOSTILE, UTC, Attempt, Prey, calling, each_call, trusting, with_client
 
 MIB = 1024 * 1024
 # What a first look takes for a set.
@@ -37,12 +37,10 @@ def overwrite(prey: Prey) -> Iterator[Attempt]:
 def overwrite_in_parts(prey: Prey) -> Iterator[Attempt]:
     """Put something else in the place of an object, in parts."""
     for (key, _version), count in itertools.product(prey.sets, (1, 2)):
-        yield Attempt(
-            f"parts over {key}: {count}", lambda client, key=key, count=count: put_parts(prey, client, key, count)
-        )
+        yield Attempt(f"parts over {key}: {count}", with_client(put_parts, prey, key, count))
 
 
-def put_parts(prey: Prey, client: t.Any, key: str, count: int, **condition: str) -> None:
+def put_parts(client: t.Any, prey: Prey, key: str, count: int, **condition: str) -> None:
     """Send an object in parts, and give it up where it may not be completed."""
     begun = client.create_multipart_upload(**prey.one(key))
     one = prey.one(key, UploadId=begun["UploadId"])
@@ -62,9 +60,7 @@ def overwrite_by_condition(prey: Prey) -> Iterator[Attempt]:
     for key, _version in prey.sets:
         ways = [{"IfNoneMatch": "*"}, {"IfMatch": '"00000000000000000000000000000000"'}]
         yield from each_call("put_object", [prey.one(key, Body=HOSTILE, **way) for way in ways])
-        yield Attempt(
-            f"parts over {key} if none", lambda client, key=key: put_parts(prey, client, key, 1, IfNoneMatch="*")
-        )
+        yield Attempt(f"parts over {key} if none", with_client(put_parts, prey, key, 1, IfNoneMatch="*"))
 
 
 def overwrite_by_address(prey: Prey) -> Iterator[Attempt]:
@@ -77,7 +73,7 @@ def overwrite_by_address(prey: Prey) -> Iterator[Attempt]:
         urllib.request.urlopen(request, context=trusting(prey)).close()  # https
 
     for key, _version in prey.sets:
-        yield Attempt(f"signed put {key}", lambda client, key=key: put(client, key))
+        yield Attempt(f"signed put {key}", with_client(put, key))
 
 
 def lengthen(prey: Prey) -> Iterator[Attempt]:
@@ -87,13 +83,22 @@ def lengthen(prey: Prey) -> Iterator[Attempt]:
         yield from each_call("put_object_retention", [prey.one(key, VersionId=version, Retention=later)])
 
 
+def declare(prey: Prey) -> Iterator[Attempt]:
+    """Declare a set complete that is still to come: the next one of the server first of all."""
+    key = f"{prey.host}/{prey.future[0]}/bagit.txt"
+    for body, way in (
+        (DECLARATION, {}),
+        (DECLARATION, lock(hours=1)),
+        (b"", {}),
+        (HOSTILE, {"StorageClass": "GLACIER"}),
+    ):
+        yield from _put(prey, key, body, way)
+
+
 def squat(prey: Prey) -> Iterator[Attempt]:
     """Take the places of sets that are still to come, and of what is beside them."""
     for name in prey.future:
         for path, body, way in (
-            ("bagit.txt", DECLARATION, {}),
-            ("bagit.txt", DECLARATION, lock(hours=1)),
-            ("bagit.txt", b"", {}),
             ("tagmanifest-sha256.txt", b"0" * 64 + b"  bagit.txt\n", {}),
             ("backup.json", b'{"format": 1}', {}),
             ("data/1.zst.age", HOSTILE, CUSTOMER_KEY),
@@ -120,12 +125,10 @@ def flood(prey: Prey) -> Iterator[Attempt]:
                 **prey.one(f"{prey.host}/{source}/20271123T03{number // 60:02}{number % 60:02}Z/bagit.txt")
             )
 
-    yield Attempt("versions of an object", lambda client: versions(client, prey.sets[0][0]))
-    yield Attempt(
-        "versions of an early bagit.txt", lambda client: versions(client, f"{prey.host}/{prey.future[0]}/bagit.txt")
-    )
-    yield Attempt("sets that are none", lambda client: sets(client, "accounts"))
-    yield Attempt("sources that are none", lambda client: sets(client, "of-nobody"))
+    yield Attempt("versions of an object", with_client(versions, prey.sets[0][0]))
+    yield Attempt("versions of an early bagit.txt", with_client(versions, f"{prey.host}/{prey.future[0]}/bagit.txt"))
+    yield Attempt("sets that are none", with_client(sets, "accounts"))
+    yield Attempt("sources that are none", with_client(sets, "of-nobody"))
 
 
 def lock(hours: int) -> dict[str, t.Any]:
@@ -136,4 +139,4 @@ def lock(hours: int) -> dict[str, t.Any]:
 
 def _put(prey: Prey, key: str, body: bytes, way: dict[str, t.Any]) -> Iterator[Attempt]:
     what = f"put {len(body)} bytes at {key} {sorted(way)}"
-    yield Attempt(what, lambda client: client.put_object(**prey.one(key), Body=body, **way))
+    yield Attempt(what, calling("put_object", prey.one(key, Body=body, **way)))

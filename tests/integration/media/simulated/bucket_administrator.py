@@ -63,7 +63,7 @@ class BucketAdministrator:
     def sets(self) -> set[SetId]:
         """Return the sets of which any version of any object is there."""
         parts = [key[len(self._prefix) + 1 :].split("/") for key, _version in self.versions()]
-        return {SetId(*each[:2], each[2].partition(".")[0]) for each in parts if len(each) > 3}
+        return {SetId(each[0], each[1], each[2].partition(".")[0]) for each in parts if len(each) > 3}
 
     def unfinished(self) -> list[str]:
         """Return the keys of uploads in parts that were neither completed nor aborted."""

@@ -145,7 +145,7 @@ class Institution:
     def _verify(self) -> datetime.datetime:
         incoming = {"type": "directory", "path": self.incoming.root}
         disk = {"type": "directory", "path": self.disk.root}
-        excepted = {"except_those_in": self.vault.root, "drill_record_directory": self.drills.directory}
+        excepted: Options = {"except_those_in": self.vault.root, "drill_record_directory": self.drills.directory}
         _done(_call(copy, origin=disk, destination=incoming, host=SERVER, verify=False, **excepted))
         now = host_clock.now()
         _done(_call(verify, medium=incoming, host=SERVER, allowed_signers_file=str(self.signers), set_aside=True))
@@ -194,7 +194,7 @@ class Institution:
 
     def _wrong_clocks(self) -> list[str]:
         reference = self.clocks.true().isoformat()
-        record = {"record_directory": self.drills.directory, "record_sources": {SERVER: [SOURCE]}}
+        record: Options = {"record_directory": self.drills.directory, "record_sources": {SERVER: [SOURCE]}}
         with self.clocks.on(SERVER):
             server = _call(compare_clocks, reference=reference).result
         systems = _call(compare_clocks, reference=reference, others={"control_node": 0}, **record).result
