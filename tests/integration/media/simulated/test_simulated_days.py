@@ -34,7 +34,7 @@ from development.services.object_store import ObjectStore
 
 from .bucket_administrator import UNLOCKED, BucketAdministrator, Locks
 from .clocks import SERVER, SYSTEMS, UTC, Clocks
-from .institution import RETAIN_DAYS, Day, Institution, out_of_reach
+from .institution import DISK_POLICY, RETAIN_DAYS, Day, Institution, out_of_reach
 from .oracle import DAY, Calendar, Hold, Known
 from .script import Happening, happenings
 
@@ -146,6 +146,7 @@ class Simulation:
         """
         now, kept = calendar.now, calendar.kept()
         assert set(self.institution.vault.sets()) == kept
+        self.check_disk(calendar)
         gone = set(self.known) - kept
         for set_id in gone:
             del self.known[set_id]
@@ -164,6 +165,13 @@ class Simulation:
             if calendar.is_held(set_id):
                 self.may_be_locked[set_id] = max(self.may_be_locked[set_id], now + 14 * DAY + A_MINUTE)
             assert own.longest <= self.may_be_locked[set_id], (set_id, own, self.may_be_locked[set_id])
+
+    def check_disk(self, calendar: Calendar) -> None:
+        """Check that the server's disk keeps no more than its own policy, which has the newest sets only."""
+        recent = {one.set_id for one in calendar.good[-DISK_POLICY["last"] :]}
+        doubtful = {one.set_id for one in calendar.sets if one.failed}
+        others = set(self.institution.disk.sets()) - recent - doubtful
+        assert all(map(calendar.is_held, others)), others
 
     def check_that_nothing_went(self, copies: set[SetId], locks: dict[SetId, Locks]) -> None:
         """Check that a day on which something is wrong removes nothing, and locks nothing for longer."""
