@@ -132,10 +132,10 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
 
 
 @pytest.fixture
-def one_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make all clients from one session: a new one reads the description of the service, which takes longest."""
+def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all clients share what describes the service: each would read it anew, which takes longest."""
     session = pytest.importorskip("botocore.session")
-    monkeypatch.setattr(session, "Session", functools.lru_cache(session.Session))
+    monkeypatch.setattr(session, "create_loader", functools.lru_cache(session.create_loader))
 
 
 @pytest.fixture

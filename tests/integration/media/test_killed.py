@@ -101,7 +101,7 @@ class Uploads:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.usefixtures("one_session")
+@pytest.mark.usefixtures("one_loader")
 def test_uploads_killed_at_any_moment_go_on_and_leave_nothing(
     connect: Connect, object_store: ObjectStore, vault: DirectoryMedium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +128,7 @@ def test_uploads_killed_at_any_moment_go_on_and_leave_nothing(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.usefixtures("one_session")
+@pytest.mark.usefixtures("one_loader")
 def test_prunings_killed_at_any_moment_go_on_and_lose_nothing(
     connect: Connect, object_store: ObjectStore, tmp_path: Path
 ) -> None:

@@ -226,7 +226,7 @@ def simulation(
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.usefixtures("one_session")
+@pytest.mark.usefixtures("one_loader")
 def test_day_after_day_what_the_calendar_keeps_is_kept_and_nothing_else(simulation: Simulation) -> None:
     script = happenings(DAYS, random.Random(SEED))
     for day, happening in enumerate(script):
