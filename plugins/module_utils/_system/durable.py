@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import threading
 import types
 import typing as t
 
@@ -90,6 +91,57 @@ class HashedFile:
             self.close()
         else:
             self.abandon()
+
+
+class PartsFile:
+    """A new file that is written in parts, by several threads at a time; the last one closes it.
+
+    :param path: must not exist yet.
+    :param size: of the whole, in bytes; the disk has room for it when this returns.
+    :param parts: in how many parts it comes.
+    :raises OSError: as open(2), fallocate(2), write(2) and fsync(2) do.
+    """
+
+    def __init__(self, path: str, size: int, *, parts: int) -> None:
+        self._left = parts
+        self._lock = threading.Lock()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor: int | None = os.open(path, flags, FILE_MODE)
+        try:
+            with contextlib.suppress(OSError):
+                os.fchmod(self._descriptor, FILE_MODE)
+            os.posix_fallocate(self._descriptor, 0, size)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def write(self, chunk: memoryview, offset: int) -> None:
+        """Write all of ``chunk`` at a place in the file."""
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
+        while len(chunk):
+            count = os.pwrite(self._descriptor, chunk, offset)
+            chunk, offset = chunk[count:], offset + count
+
+    def finish_part(self) -> None:
+        """Count a part that is complete. After the last one, the file is on the disk (fsync), and closed."""
+        with self._lock:
+            self._left -= 1
+            descriptor = self._descriptor
+            if self._left or descriptor is None:
+                return
+            self._descriptor = None
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def abandon(self) -> None:
+        """Close the file, if it is open, without waiting for the disk. Nobody writes any more."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
 
 def make_directory(path: str) -> None:

@@ -30,19 +30,44 @@ def run_all(
     :param then: called in this thread with what each has returned, and those that wait: it may add to them.
     """
     waiting: Waiting[_Result] = collections.deque(functions)
+    run_drawn(
+        lambda: waiting.popleft() if waiting else None,
+        jobs=jobs,
+        cancel=processes.cancel,
+        then=(lambda result: then(result, waiting)) if then is not None else lambda result: None,
+    )
+
+
+def run_drawn(
+    draw: t.Callable[[], t.Callable[[], _Result] | None],
+    *,
+    jobs: int,
+    cancel: t.Callable[[], object],
+    then: t.Callable[[_Result], object],
+) -> None:
+    """As :func:`run_all`, for functions that are made only when there is room for them.
+
+    :param draw: called in this thread; returns the next function, or None while there is none.
+    :param cancel: called after a failure: makes the functions that are running end soon.
+    :param then: called in this thread with what each has returned.
+    """
     # In the order in which they end: what fails of another's failure ends after it.
     ended: queue.SimpleQueue[concurrent.futures.Future[_Result]] = queue.SimpleQueue()
     running = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         try:
-            while waiting or running:
-                while waiting and running < max(1, jobs):
-                    pool.submit(waiting.popleft()).add_done_callback(ended.put)
+            while True:
+                while running < max(1, jobs):
+                    function = draw()
+                    if function is None:
+                        break
+                    pool.submit(function).add_done_callback(ended.put)
                     running += 1
+                if not running:
+                    return
                 result = ended.get().result()
                 running -= 1
-                if then is not None:
-                    then(result, waiting)
+                then(result)
         except BaseException:
-            processes.cancel()
+            cancel()
             raise

@@ -31,7 +31,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     SetInvalid,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
-from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import store, streams
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import multipart, retries, store
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
@@ -46,13 +46,14 @@ MIB = 1024 * 1024
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files go in parts too: 5 MiB is the least that the S3 API has."""
     monkeypatch.setattr(s3_upload, "MULTIPART_ABOVE_BYTES", 6 * MIB)
-    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 * MIB)
+    monkeypatch.setattr(multipart, "PART_BYTES", 5 * MIB)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """One try for each call, so that a test of a dead link does not wait."""
-    monkeypatch.setattr(store, "ATTEMPTS", 1)
+    monkeypatch.setattr(retries, "DEADLINE_SECONDS", 0)
+    monkeypatch.setattr(retries, "SILENCE_DEADLINE_SECONDS", 0)
 
 
 def unfinished(object_store: ObjectStore, medium: S3Medium) -> list[str]:
@@ -209,7 +210,7 @@ def test_an_upload_goes_on_where_the_link_broke(
     break_link: Callable[..., BreakingLink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(s3_upload, "PARTS_AT_A_TIME", 1)
+    monkeypatch.setattr(multipart, "PARTS_AT_A_TIME", 1)
     big = SetId("web1", "files", "20261122T040000Z")
     write_set(disk, big, {"1.age": b"first", "2.age": random_bytes(22 * MIB)})
     link = break_link(object_store.port, limit=12 * MIB)
@@ -248,10 +249,10 @@ def test_an_upload_goes_on_where_the_link_broke(
 
 _UPLOAD = """
 import json, sys
-from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import multipart, upload
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
-s3_upload.MULTIPART_ABOVE_BYTES, s3_upload.PART_BYTES, s3_upload.PARTS_AT_A_TIME = 6 << 20, 5 << 20, 1
+upload.MULTIPART_ABOVE_BYTES, multipart.PART_BYTES, multipart.PARTS_AT_A_TIME = 6 << 20, 5 << 20, 1
 options, set_id, directory = json.load(sys.stdin)
 S3Medium(**options).store(SetId.parse(set_id), directory, lambda count: print(count, flush=True))
 """
@@ -349,7 +350,7 @@ def test_a_download_survives_a_lost_link(
     break_link: Callable[..., BreakingLink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streams, "DOWNLOAD_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
     big = SetId("web1", "files", "20261122T040000Z")
     write_set(disk, big, {"2.age": random_bytes(9 * MIB)})
     connect().store(big, disk.path(big))
@@ -370,8 +371,6 @@ def test_a_download_that_stays_cut_fails_and_leaves_nothing(
     break_link: Callable[..., BreakingLink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # What comes through before each break is progress, with which a download goes on: here no break is forgiven.
-    monkeypatch.setattr(streams, "DOWNLOAD_ATTEMPTS", 1)
     big = SetId("web1", "files", "20261122T040000Z")
     write_set(disk, big, {"2.age": random_bytes(4 * MIB)})
     connect().store(big, disk.path(big))

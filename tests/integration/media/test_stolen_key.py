@@ -18,6 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     NotFound,
     SetInvalid,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import multipart
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import store as s3_store
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.selection import SetSelection
@@ -184,7 +185,7 @@ def test_a_large_object_whose_place_is_taken_leaves_no_parts_behind(
     institution: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_upload, "MULTIPART_ABOVE_BYTES", 6 * 1024 * 1024)
-    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 * 1024 * 1024)
+    monkeypatch.setattr(multipart, "PART_BYTES", 5 * 1024 * 1024)
     set_id = SetId("web1", "files", TIME)
     write_set(
         institution.disk, set_id, {"1.zst.age": random_bytes(7_000_000)}, signing_key=str(institution.signing_key)

@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
@@ -61,6 +62,17 @@ class S3Contents:
         return {path: item.size for path, item in self.objects.items()}
 
     def open(self, path: str) -> t.BinaryIO:
+        return self.download(path)
+
+    def download(
+        self, path: str, *, begin: int = 0, end: int | None = None, stopped: threading.Event | None = None
+    ) -> t.BinaryIO:
+        """Open a file, or part of it.
+
+        :param begin: where the part begins, in bytes.
+        :param end: where it ends; None: with the file.
+        :param stopped: when set, a lost connection is not taken up again.
+        """
         item = self.objects.get(path)
         if item is None:
             raise FileNotFoundError(2, "there is no such object", path)
@@ -71,6 +83,9 @@ class S3Contents:
             etag=item.etag,
             version=item.version,
             on=f"{self._on}, {path}",
+            begin=begin,
+            end=end,
+            stopped=stopped,
         )
         return t.cast(t.BinaryIO, download)
 

@@ -22,7 +22,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system import durable
 from ansible_collections.infitulua.backup.plugins.module_utils._system.lock import locked
 
-from .store import Bucket
+from .bucket import Bucket
 
 INTENDED = "intended"  # It was or is being sent; whether it arrived is not known.
 STORED = "stored"
@@ -120,7 +120,9 @@ class Journals:
 
     def write(self, set_id: SetId, upload: Upload) -> None:
         """Bring the journal of one set to the disk."""
-        self._save(self.path(set_id), dataclasses.asdict(upload))
+        # Not dataclasses.asdict, which copies all of it: this is done for every part.
+        objects = {path: vars(record) for path, record in upload.objects.items()}
+        self._save(self.path(set_id), {**vars(upload), "objects": objects})
 
     def forget(self, set_id: SetId) -> None:
         """Remove the journal of one set."""
@@ -167,7 +169,7 @@ class Journals:
     def _save(self, path: str, values: t.Mapping[str, t.Any]) -> None:
         with self.guarded():
             make_private(os.path.dirname(path))
-            durable.replace_file(path, json.dumps(values, indent=1) + "\n", mode=0o600)
+            durable.replace_file(path, json.dumps(values) + "\n", mode=0o600)
 
     def _unreadable(self, path: str, why: str) -> BackupError:
         return BackupError(

@@ -11,14 +11,11 @@ there is the set, its receipt says, and where there is none, its tag manifest (:
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import re
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
-    AccessDenied,
-    AlreadyStored,
     BackupError,
     NotFound,
     Refused,
@@ -32,21 +29,20 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 from ..base import Access, AuditedCopy, Medium
-from .abandon import abandon_uploads, abort_parts
 from .access import may_read, probe_bucket
+from .bucket import Bucket
 from .contents import Finder, S3Contents
-from .journal import Journals, Upload
+from .fetch import Fetch
+from .journal import Journals
 from .keeper import Keeper
-from .listing import Listing, Place, Version, below, is_claimed, new_retry, read_listing
+from .listing import Listing, Place, Version, below, is_claimed, read_listing
 from .object_locks import ObjectLocks
+from .open_upload import Retention
 from .receipts import Audited, Receipt, Receipts
-from .store import Bucket, Store
-from .upload import Uploader
-from .upload_plan import plan, retention_end
+from .store import Store
+from .uploads import Uploads
 
 DEFAULT_STATE_DIRECTORY = "/var/lib/infitulua-backup"
-# At so many other places a set is stored in vain; then somebody must look.
-_MOST_RETRIES = 5
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 
 
@@ -117,6 +113,14 @@ class S3Medium(Medium):
         self._receipts = Receipts(self._journals.receipts_directory)
         self._store = Store(access)
         self._finder = Finder(self._store, self._root, self.describe(), allowed_signers_file)
+        self._uploads = Uploads(
+            self._store,
+            self._journals,
+            root=self._root,
+            describe=self.describe(),
+            retention=Retention(self.retain_mode, retain_days),
+            holds=self.holds,
+        )
         locks = ObjectLocks(self._store, self.retain_mode)
         self.keeper = Keeper(self._store, locks, self._receipts, self._root, self.describe())
         # What was found of each set, so that one run sees one thing.
@@ -297,7 +301,7 @@ class S3Medium(Medium):
 
     def fetch(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
         try:
-            super().fetch(set_id, directory, progress)
+            Fetch(self.contents(set_id), set_id, directory, progress).run()
         except OSError as error:
             raise BackupError(
                 "fetch a set",
@@ -316,78 +320,19 @@ class S3Medium(Medium):
         :raises AlreadyStored: when the bucket holds objects of this id that this host did not put there.
         :raises LockHeld: when another process of this host uploads a set of this source.
         """
-        self.abandon_uploads(but=set_id)
-        with self._journals.locked(set_id):
-            upload = self._journals.read(set_id)
-            if upload is not None and upload.complete is not None:
-                self._check_removed(set_id, upload)
-            self._upload(set_id, directory, progress)
+        self._found.pop(set_id, None)
+        self._uploads.store(set_id, directory, progress)
 
     def store_anew(self, set_id: SetId, directory: str, progress: ProgressCallback = no_progress) -> None:
         """As :meth:`store`, at another place of the set where its own is taken, or where this host stored it before.
 
         :raises AlreadyStored: when that did not help, over and over.
         """
-        self.abandon_uploads(but=set_id)
-        with self._journals.locked(set_id):
-            upload = self._journals.read(set_id)
-            content = plan(set_id, directory)[bag.TAG_MANIFEST].sha256
-            if upload is not None and (upload.complete is not None or upload.tag_manifest_sha256 != content):
-                self._begin_retry(set_id, upload, content)
-            try:
-                self._upload(set_id, directory, progress)
-            except AlreadyStored:
-                upload = self._journals.read(set_id)
-                self._begin_retry(set_id, upload or Upload(str(set_id), self.describe(), content, directory), content)
-                self._upload(set_id, directory, progress)
-
-    def _begin_retry(self, set_id: SetId, upload: Upload, content: str) -> None:
-        """Record in the journal that an upload begins at a place that nobody can have taken."""
-        if upload.retries >= _MOST_RETRIES:
-            raise AlreadyStored(
-                "store a set",
-                on=f"{set_id} to {self.describe()}",
-                why=f"it was stored at {upload.retries + 1} places, and no audit has found it undamaged at any of them",
-                next_step="Find out who damages it, replace this server's key to the cloud, and remove the file"
-                f" {self._journals.path(set_id)}; then run again.",
-            )
-        abort_parts(self._store, self._root, set_id, upload)
-        retry = dataclasses.replace(
-            upload,
-            tag_manifest_sha256=content,
-            retain_until=retention_end(self.retain_days),
-            complete=None,
-            objects={},
-            retry=new_retry(),
-            retries=upload.retries + 1,
-        )
-        self._journals.write(set_id, retry)
-
-    def _upload(self, set_id: SetId, directory: str, progress: ProgressCallback) -> None:
         self._found.pop(set_id, None)
-        try:
-            Uploader(
-                self._store,
-                self._journals,
-                set_id,
-                directory,
-                root=self._root,
-                lock=self.retain_mode,
-                retain_days=self.retain_days,
-                progress=progress,
-            ).run()
-        except OSError as error:
-            raise BackupError(
-                "store a set",
-                on=f"{set_id} to {self.describe()}",
-                why=describe_os_error(error),
-                next_step="Correct the cause and run again: the upload continues where it stopped.",
-            ) from error
+        self._uploads.store_anew(set_id, directory, progress)
 
     def has_stored(self, set_id: SetId, tag_manifest: str) -> bool:
-        upload = self._journals.read(set_id)
-        digest = bag.sha256_of_text(tag_manifest)
-        return upload is not None and upload.complete is not None and upload.tag_manifest_sha256 == digest
+        return self._uploads.has_stored(set_id, tag_manifest)
 
     def remove(self, set_id: SetId) -> None:
         """Remove one set, or what an interrupted upload left of one: ``bagit.txt`` first, then the rest.
@@ -429,23 +374,4 @@ class S3Medium(Medium):
         :returns: the sets whose uploads were aborted.
         :raises BackupError: when the store does not take it.
         """
-        return abandon_uploads(self._store, self._journals, self._root, but=but)
-
-    def _check_removed(self, set_id: SetId, upload: Upload) -> None:
-        """Refuse a set that this host has stored before, unless it is known to be gone.
-
-        :raises AlreadyStored: when it is there, or nobody knows.
-        """
-        try:
-            known = self.holds(set_id)
-        except AccessDenied:
-            known = True
-        if known:
-            raise AlreadyStored(
-                "store a set",
-                on=f"{set_id} to {self.describe()}",
-                why=f"this host stored it there at {upload.complete}",
-                next_step="Sets are never overwritten. If it was removed there, remove the file"
-                f" {self._journals.path(set_id)} and run again.",
-            )
-        self._journals.forget(set_id)
+        return self._uploads.abandon(but=but)

@@ -10,27 +10,28 @@ a checksum) is sent as a header from an event hook, the same way on all versions
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
-import os
+import io
 import sys
 import threading
 import typing as t
-import urllib.parse
 import warnings
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     AccessDenied,
     BackupError,
     NotFound,
-    Refused,
     SetInvalid,
 )
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth, Timetable
+
+from .bucket import Bucket
+from .retries import Retries
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
-# With botocore's standard mode, between tries it waits up to 1, 2, 4, 8 seconds.
-ATTEMPTS = 5
+# So many threads use one client.
+_CONNECTIONS = 16
 # Bodies up to this size are sent without asking first whether they are welcome.
 SMALL_BYTES = 1024 * 1024
 _SHOWN_MESSAGE = 300
@@ -44,6 +45,9 @@ _CREDENTIALS_REFUSED = (
 _OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 # What is answered so says nothing of the object that was asked for.
 _OF_THE_REQUEST = (*_CREDENTIALS_REFUSED, *_OTHER_REGION, "RequestTimeTooSkewed", "RequestTimeout", "SlowDown")
+# What passes, says the API reference (Amazon S3, "Error responses"; RFC 6585 for 429).
+_PASSING_STATUSES = (429, 500, 502, 503, 504)
+_PASSING_CODES = ("InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "TooManyRequests")
 # RFC 9110, section 13.1.2: the put succeeds only where nothing stands.
 ONLY_IF_ABSENT = {"If-None-Match": "*"}
 # One small object stays in each host's part of a bucket: what the store and the key can do is tried with it.
@@ -69,62 +73,14 @@ class Declined(Exception):
         self.certain = certain
 
     @property
+    def is_there_already(self) -> bool:
+        """Whether a conditional put was refused because an object stands there."""
+        return self.code == "PreconditionFailed" or self.status == 412
+
+    @property
     def is_withheld(self) -> bool:
         """Whether an answer to a reading concerns the object alone: who put it chose its storage class and its keys."""
         return self.status in (400, 403) and self.code not in _OF_THE_REQUEST
-
-
-@dataclasses.dataclass(frozen=True)
-class Bucket:
-    """How to reach a bucket. The parameters are the medium's options."""
-
-    bucket: str
-    endpoint_url: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    credentials_file: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = dataclasses.field(default=None, repr=False)
-    validate_certs: bool = True
-    ca_bundle: str | None = None
-
-    def check(self) -> None:
-        """Check how the options go together.
-
-        :raises Refused: when they do not.
-        """
-        url = urllib.parse.urlsplit(self.endpoint_url or "https://")
-        if bool(self.access_key) != bool(self.secret_key):
-            self._refuse("access_key and secret_key go together", "Give both, or neither and a profile.")
-        if self.access_key and (self.profile or self.credentials_file):
-            self._refuse("it has both a key and a profile", "Give access_key and secret_key, or a profile, not both.")
-        if url.scheme not in ("https", "http") or (self.endpoint_url and not url.hostname):
-            why = f"{url.scheme}://{url.hostname or ''} is not an endpoint"
-            self._refuse(why, "Give a URL such as https://s3.example.org.")
-        if url.username or url.password:
-            self._refuse("endpoint_url holds a user or a password", "Give the keys as access_key and secret_key.")
-        if url.scheme == "http" and self.validate_certs:
-            self._refuse(
-                "endpoint_url is http, so nothing proves that the store is the right one",
-                "Give an https URL; only validate_certs: false admits http.",
-            )
-        if self.ca_bundle and not self.validate_certs:
-            self._refuse("it has a ca_bundle but certificates are not checked", "Remove one of the two.")
-        for path in (self.ca_bundle, self.credentials_file):
-            if path and not os.access(path, os.R_OK):
-                raise NotFound(
-                    "use an object store",
-                    on=self.describe(),
-                    why=f"the file {path} does not exist or may not be read",
-                    next_step="Prepare this host (playbook infitulua.backup.step1_prepare_media), or correct the path.",
-                )
-
-    def describe(self) -> str:
-        """Return the bucket and where it is, for messages."""
-        return f"bucket {self.bucket} at {self.endpoint_url or 'AWS'}"
-
-    def _refuse(self, why: str, next_step: str) -> None:
-        raise Refused("use an object store", on=f"bucket {self.bucket}", why=why, next_step=next_step)
 
 
 def load_library(on: str) -> t.Any:
@@ -138,6 +94,7 @@ def load_library(on: str) -> t.Any:
         import botocore.awsrequest
         import botocore.config
         import botocore.exceptions
+        import botocore.parsers
         import botocore.session
     except ImportError as error:
         raise NotFound(
@@ -155,16 +112,29 @@ class Store:
     :raises NotFound: when the library or the credentials are missing.
     """
 
-    def __init__(self, access: Bucket) -> None:
+    def __init__(
+        self,
+        access: Bucket,
+        *,
+        upload_timetable: Timetable | None = None,
+        download_timetable: Timetable | None = None,
+    ) -> None:
         self.access = access
         access.check()
         self._library = load_library(access.describe())
+        self.upload_pace, self.download_pace = Bandwidth(upload_timetable), Bandwidth(download_timetable)
+        self._failures: tuple[type[Exception], ...] = (
+            self._library.exceptions.BotoCoreError,
+            self._library.exceptions.ClientError,
+            self._library.parsers.ResponseParserError,
+        )
         self._extra = threading.local()
+        self._has_answered = False
         self._iam: t.Any = None
         try:
             self._client = self._connect("s3")
         except self._library.exceptions.BotoCoreError as error:
-            raise self._explain(error, "use an object store", access.describe()).error from error
+            raise self._explain(error, "use an object store", access.describe(), Retries()).error from error
 
     def _connect(self, service: str) -> t.Any:
         access = self.access
@@ -178,7 +148,9 @@ class Store:
             "signature_version": "s3v4",
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": READ_TIMEOUT_SECONDS,
-            "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+            # Tries are counted here (see attempt): botocore's give up by number, and in a storm all at once.
+            "retries": {"mode": "standard", "total_max_attempts": 1},
+            "max_pool_connections": _CONNECTIONS,
             "tcp_keepalive": True,
             "s3": {"addressing_style": "path" if access.endpoint_url else "auto"},
         }
@@ -199,6 +171,7 @@ class Store:
             config=self._library.config.Config(**options),
         )
         client.meta.events.register("before-call.s3", self._add_headers)
+        client.meta.events.register("before-send.s3", _begin_sending)
         if not access.validate_certs:
             # urllib3 would repeat on every request what the operator has chosen.
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
@@ -218,24 +191,48 @@ class Store:
         action: str,
         on: str | None = None,
         headers: t.Mapping[str, str] | None = None,
+        stopped: threading.Event | None = None,
+        retries: Retries | None = None,
         **parameters: t.Any,
     ) -> dict[str, t.Any]:
-        """One call on the bucket, tried again where the store or the link falters.
+        """One call on the bucket, tried again where the store or the link falters, until a deadline.
 
         :param operation: the client's method, such as ``put_object``.
         :param headers: further headers.
+        :param stopped: when set, it is not tried again.
+        :param retries: the patience that is left, where it is not this call's alone.
         :raises Declined: when it fails.
         """
-        self._extra.headers = dict(headers or {})
-        try:
-            answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
-        except (self._library.exceptions.BotoCoreError, self._library.exceptions.ClientError) as error:
-            if not self._survives_early_answers():
-                self._client = self._connect("s3")
-            raise self._explain(error, action, on or self.access.describe()) from error
-        finally:
-            self._extra.headers = {}
-        return t.cast("dict[str, t.Any]", answer)
+        retries = retries or Retries(stopped)
+        while True:
+            self._extra.headers = dict(headers or {})
+            try:
+                answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
+                self._has_answered = True
+                return t.cast("dict[str, t.Any]", answer)
+            except self._failures as error:
+                self._has_answered |= isinstance(error, self._library.exceptions.ClientError)
+                if not self._survives_early_answers():
+                    self._client = self._connect("s3")
+                if not self._may_pass(error) or not retries.pause(has_answered=self._has_answered):
+                    raise self._explain(error, action, on or self.access.describe(), retries) from error
+            finally:
+                self._extra.headers = {}
+            body = parameters.get("Body")
+            if isinstance(body, io.IOBase):
+                t.cast(t.Any, body).rewind()
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether the same call can succeed soon: the store or the link falters."""
+        exceptions = self._library.exceptions
+        if isinstance(error, exceptions.ClientError):
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            return status in _PASSING_STATUSES or code in _PASSING_CODES
+        if isinstance(error, self._library.parsers.ResponseParserError):
+            return True
+        lost = isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError))
+        return lost and not _is_distrust(error, exceptions)
 
     def administer(self, operation: str, *, action: str, on: str, **parameters: t.Any) -> dict[str, t.Any]:
         """One call on the store's IAM API, which some stores have beside S3, at the same endpoint.
@@ -247,8 +244,8 @@ class Store:
             if self._iam is None:
                 self._iam = self._connect("iam")
             answer = getattr(self._iam, operation)(**parameters)
-        except (self._library.exceptions.BotoCoreError, self._library.exceptions.ClientError) as error:
-            raise self._explain(error, action, on) from error
+        except self._failures as error:
+            raise self._explain(error, action, on, Retries()) from error
         return t.cast("dict[str, t.Any]", answer)
 
     def _survives_early_answers(self) -> bool:
@@ -275,15 +272,15 @@ class Store:
             if close is not None:
                 close()
 
-    def _explain(self, error: Exception, action: str, on: str) -> Declined:
+    def _explain(self, error: Exception, action: str, on: str, retries: Retries) -> Declined:
         if isinstance(error, self._library.exceptions.ClientError):
-            return self._explain_answer(error, action, on)
+            return self._explain_answer(error, action, on, retries)
         kind, why, next_step = _explain_silence(error, self.access, self._library.exceptions)
         # Where no connection came about, nothing can have changed.
         certain = _is_distrust(error, self._library.exceptions)
         return Declined(kind(action, on=on, why=why, next_step=next_step), certain=certain)
 
-    def _explain_answer(self, error: t.Any, action: str, on: str) -> Declined:
+    def _explain_answer(self, error: t.Any, action: str, on: str, retries: Retries) -> Declined:
         code = str(error.response.get("Error", {}).get("Code", ""))
         text = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())[:_SHOWN_MESSAGE]
         metadata = error.response.get("ResponseMetadata", {})
@@ -310,12 +307,20 @@ class Store:
         elif "object lock" in text.lower() or "ObjectLock" in code:
             why, next_step = said, "Create the bucket with Object Lock and versioning, or omit retain_days."
         elif status >= 500 or code == "SlowDown":
-            why, next_step = f"{said}, {ATTEMPTS} times in a row", "Check the state of the store, then run again."
+            why = f"{said}, {retries.tries} times in a row, for {retries.seconds} seconds"
+            next_step = "Check the state of the store, then run again: an upload goes on where it stopped."
         else:
             why, next_step = said, "Check the medium's options and the store's log."
-        certain = 400 <= status < 500 and not metadata.get("RetryAttempts")
+        certain = 400 <= status < 500 and retries.tries == 1
         failure = kind(action, on=on, why=why, next_step=next_step)
         return Declined(failure, code=code, status=status, certain=certain)
+
+
+def _begin_sending(request: t.Any, **_ignored: t.Any) -> None:
+    """Tell a body that it is sent from now on: what read it before were its checksum and its signature."""
+    begin = getattr(request.body, "begin_sending", None)
+    if begin is not None:
+        begin()
 
 
 def _explain_silence(error: Exception, access: Bucket, exceptions: t.Any) -> tuple[type[BackupError], str, str]:

@@ -9,16 +9,13 @@ import errno
 import io
 import os
 import threading
-import time
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import AccessDenied
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth
 
+from .retries import Retries
 from .store import Declined, Store
-
-# How often a download that makes no progress is begun again, and how long (seconds) the first pause is; it doubles.
-DOWNLOAD_ATTEMPTS = 6
-DOWNLOAD_PAUSE_SECONDS = 0.5
 
 
 class Region(io.RawIOBase):
@@ -26,14 +23,28 @@ class Region(io.RawIOBase):
 
     :param descriptor: the open file; stays open.
     :param stopped: when set, reading fails, so that a request under way ends.
+    :param pace: how fast it may be sent. Reading it for its signature, before that, is not sending.
     """
 
-    def __init__(self, descriptor: int, offset: int, length: int, stopped: threading.Event) -> None:
+    def __init__(
+        self, descriptor: int, offset: int, length: int, stopped: threading.Event, pace: Bandwidth | None = None
+    ) -> None:
         self._descriptor = descriptor
         self._offset = offset
         self._length = length
         self._stopped = stopped
+        self._pace = pace
+        self._is_being_sent = False
         self._position = 0
+
+    def rewind(self) -> None:
+        """Begin anew, for another try."""
+        self._is_being_sent = False
+        self._position = 0
+
+    def begin_sending(self) -> None:
+        """From now on, what is read goes over the network."""
+        self._is_being_sent = True
 
     def __len__(self) -> int:
         return self._length
@@ -56,6 +67,10 @@ class Region(io.RawIOBase):
         if self._stopped.is_set():
             raise OSError(errno.ECANCELED, "the upload was given up")
         view = memoryview(buffer)[: self._length - self._position]
+        pace = self._pace if self._is_being_sent else None
+        if pace is not None:
+            view = view[: pace.piece(len(view))]
+            pace.take(len(view))
         count = os.preadv(self._descriptor, [view], self._offset + self._position) if len(view) else 0
         if not count and len(view):
             raise OSError(errno.EIO, "the file became shorter while it was read")
@@ -67,30 +82,52 @@ class Download(io.RawIOBase):
     """One object's bytes. A lost connection is taken up again where it broke, as long as the object is the same.
 
     :param size: the object's size in bytes, from the listing.
+    :param begin: where to begin, in bytes.
+    :param end: where to end; None: with the object.
+    :param stopped: when set, it is not tried again.
     :param etag: its entity tag: what is read later is the same object, or nothing.
     :raises AccessDenied: when the store does not give it to this key, or not as it is kept.
     :raises OSError: when it cannot be opened.
     """
 
-    def __init__(self, store: Store, key: str, *, size: int, etag: str, version: str | None, on: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        *,
+        size: int,
+        etag: str,
+        version: str | None,
+        on: str,
+        begin: int = 0,
+        end: int | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
         self._store = store
         self._key = key
         self._size = size
+        self._end = size if end is None else end
         self._on = on
+        self._stopped = stopped
         self._same: dict[str, str] = {"IfMatch": etag}
         if version is not None:
             self._same["VersionId"] = version
-        self._position = 0
+        self._position = begin
         self._body: t.Any = None
-        self._open()
+        self._open(Retries(stopped))
 
-    def _open(self) -> None:
+    def _open(self, retries: Retries) -> None:
         parameters: dict[str, t.Any] = dict(self._same)
-        if self._position:
-            parameters["Range"] = f"bytes={self._position}-"
+        if self._position or self._end != self._size:
+            parameters["Range"] = f"bytes={self._position}-{self._end - 1}"
         try:
             answer = self._store.attempt(
-                "get_object", action="read from the object store", on=self._on, Key=self._key, **parameters
+                "get_object",
+                action="read from the object store",
+                on=self._on,
+                retries=retries,
+                Key=self._key,
+                **parameters,
             )
         except Declined as declined:
             if isinstance(declined.error, AccessDenied):
@@ -99,7 +136,7 @@ class Download(io.RawIOBase):
                 error = declined.error
                 raise AccessDenied(error.what, on=error.on, why=error.why, next_step=error.next_step) from declined
             raise OSError(errno.ECONNABORTED, declined.error.why) from declined
-        expected = self._size - self._position
+        expected = self._end - self._position
         if answer["ContentLength"] != expected:
             answer["Body"].close()
             why = f"the store offers {answer['ContentLength']} bytes of it, the listing says {expected}"
@@ -111,36 +148,33 @@ class Download(io.RawIOBase):
 
     def readinto(self, buffer: t.Any) -> int:
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._position)
+        wanted = self._store.download_pace.piece(min(len(view), self._end - self._position))
         if not wanted:
             return 0
-        failure: Exception | None = None
-        for attempt in range(DOWNLOAD_ATTEMPTS):
-            if attempt:
-                time.sleep(DOWNLOAD_PAUSE_SECONDS * 2 ** (attempt - 1))
+        retries = Retries(self._stopped)
+        while True:
+            if self._body is None:
+                self._open(retries)  # What fails here has been tried again by now.
             try:
-                if self._body is None:
-                    self._open()
                 chunk = self._body.read(wanted)
-            except AccessDenied:
-                raise
             except Exception as error:  # botocore's, urllib3's, the socket's: all of them mean the link.
-                failure = error
+                failure: Exception = error
             else:
                 if chunk:
                     view[: len(chunk)] = chunk
                     self._position += len(chunk)
+                    self._store.download_pace.take(len(chunk))
                     return len(chunk)
                 failure = OSError(errno.EIO, "the store ended it early")
             self._drop()
-        why = (
-            f"the connection was lost after {self._position} of {self._size} bytes, {DOWNLOAD_ATTEMPTS} times in a row"
-        )
+            if not retries.pause(has_answered=True):
+                break
+        why = f"the connection was lost after {self._position} of {self._size} bytes, {retries.tries} times in a row"
         raise OSError(errno.ECONNABORTED, f"{why} ({' '.join(str(failure).split())[:200]})") from failure
 
     def read(self, size: int | None = -1) -> bytes:
         # Not io.RawIOBase's: that one makes a buffer of the whole size asked for, and returns after one read.
-        left = self._size - self._position
+        left = self._end - self._position
         left = left if size is None or size < 0 else min(left, size)
         result = bytearray()
         while left:

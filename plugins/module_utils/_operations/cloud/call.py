@@ -9,7 +9,8 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import medium_argument
-from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Bucket, Store
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.bucket import Bucket
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Store
 
 from ..outermost import Answer
 from ..prepare.changes import Changes

@@ -17,8 +17,8 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Ba
 from ansible_collections.infitulua.backup.plugins.module_utils._media import registry
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import store
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.bucket import Bucket
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.journal import Journals, ObjectRecord, Upload
-from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Bucket
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.streams import Region
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId
 
