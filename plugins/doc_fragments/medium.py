@@ -101,6 +101,32 @@ allowed_signers_file:
     - Somebody who has stolen a server's key can put objects under the ids of its sets. Without this file and
       without a receipt, the objects that match each other and were complete first are taken for the set.
   type: path
+proxy_url:
+  description:
+    - The HTTP proxy to reach the object store through (V(s3)), such as C(http://proxy.example.org:3128).
+    - What is sent stays encrypted for the object store; the proxy cannot read it.
+    - When not given, C(HTTPS_PROXY) and C(NO_PROXY) of the environment are used, if they are set for the module.
+    - It must not contain a user or a password, since options are shown in results.
+  type: str
+bandwidth:
+  description:
+    - How many bytes per second may go over the network (V(s3), V(ssh)), to the medium and from it.
+    - Each is a number of bytes per second, where V(K), V(M) and V(G) stand for 1024, 1024² and 1024³; or V(off), for
+      no limit; or a timetable such as C(08:00,512K 19:00,off), the times of each day from which a rate holds, in the
+      local time zone of the host that runs the module.
+    - Less than 4K is refused.
+    - With V(s3), the limit holds for everything that one module call sends, or reads, together. When the timetable
+      changes the rate, transfers follow within seconds.
+    - With V(ssh), rsync keeps the limit (C(--bwlimit)) that holds when the transfer of a set begins, until the end of
+      that transfer. With C(download), it is the other host's rsync that keeps it.
+  type: dict
+  suboptions:
+    upload:
+      description: What goes to the medium.
+      type: str
+    download:
+      description: What comes from the medium.
+      type: str
 retain_days:
   description: For how many days Object Lock protects each stored object from being deleted or altered (V(s3)).
   type: int

@@ -43,6 +43,7 @@ class Kind:
     arguments: dict[str, dict[str, t.Any]]
 
 
+_BANDWIDTH = {"type": "dict", "options": {"upload": {"type": "str"}, "download": {"type": "str"}}}
 MEDIA = {
     "directory": Kind(_directory, {"path": {"type": "path"}, "require_mount": {"type": "path"}}),
     "s3": Kind(
@@ -62,6 +63,8 @@ MEDIA = {
             "allowed_signers_file": {"type": "path"},
             "retain_days": {"type": "int"},
             "retain_mode": {"type": "str", "choices": ["compliance", "governance"]},
+            "proxy_url": {"type": "str"},
+            "bandwidth": _BANDWIDTH,
         },
     ),
     "ssh": Kind(
@@ -73,6 +76,7 @@ MEDIA = {
             "ssh_key_file": {"type": "path", "no_log": False},
             "ssh_known_hosts_file": {"type": "path"},
             "ssh_remote_path": {"type": "str"},
+            "bandwidth": _BANDWIDTH,
         },
     ),
 }

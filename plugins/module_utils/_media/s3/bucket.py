@@ -25,6 +25,7 @@ class Bucket:
     secret_key: str | None = dataclasses.field(default=None, repr=False)
     validate_certs: bool = True
     ca_bundle: str | None = None
+    proxy_url: str | None = None
 
     def check(self) -> None:
         """Check how the options go together.
@@ -46,6 +47,7 @@ class Bucket:
                 "endpoint_url is http, so nothing proves that the store is the right one",
                 "Give an https URL; only validate_certs: false admits http.",
             )
+        self._check_proxy()
         if self.ca_bundle and not self.validate_certs:
             self._refuse("it has a ca_bundle but certificates are not checked", "Remove one of the two.")
         for path in (self.ca_bundle, self.credentials_file):
@@ -56,6 +58,18 @@ class Bucket:
                     why=f"the file {path} does not exist or may not be read",
                     next_step="Prepare this host (playbook infitulua.backup.step1_prepare_media), or correct the path.",
                 )
+
+    def _check_proxy(self) -> None:
+        if self.proxy_url is None:
+            return
+        proxy = urllib.parse.urlsplit(self.proxy_url)
+        if proxy.username or proxy.password:
+            self._refuse(
+                "proxy_url holds a user or a password, which would be shown wherever options are",
+                "Let the proxy admit this host by its address, and give the URL without them.",
+            )
+        if proxy.scheme not in ("http", "https") or not proxy.hostname:
+            self._refuse("proxy_url is no http or https URL", "Give a URL such as http://proxy.example.org:3128.")
 
     def describe(self) -> str:
         """Return the bucket and where it is, for messages."""

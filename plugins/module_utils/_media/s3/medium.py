@@ -29,6 +29,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 from ..base import Access, AuditedCopy, Medium
+from ..bandwidth_option import read_bandwidth
 from .access import may_read, probe_bucket
 from .bucket import Bucket
 from .contents import Finder, S3Contents
@@ -59,6 +60,8 @@ class S3Medium(Medium):
     :param allowed_signers_file: only what a set's host has signed, by this file, is that set.
     :param retain_days: Object Lock keeps each object from being deleted for so many days from its upload.
     :param retain_mode: ``compliance`` (nobody can shorten it; the default) or ``governance``.
+    :param proxy_url: the HTTP proxy on the way; None: what the environment says (``HTTPS_PROXY``, ``NO_PROXY``).
+    :param bandwidth: ``upload`` and ``download``, each as :class:`~._system.bandwidth.Timetable` takes it.
     :raises Refused: when the options do not go together.
     """
 
@@ -82,6 +85,8 @@ class S3Medium(Medium):
         allowed_signers_file: str | None = None,
         retain_days: int | None = None,
         retain_mode: str | None = None,
+        proxy_url: str | None = None,
+        bandwidth: t.Mapping[str, str | None] | None = None,
     ) -> None:
         if retain_days is not None and retain_days < 1:
             self._refuse(bucket, f"retain_days is {retain_days}", "Give at least one day, or leave it out.")
@@ -103,6 +108,7 @@ class S3Medium(Medium):
             secret_key=secret_key,
             validate_certs=validate_certs,
             ca_bundle=ca_bundle,
+            proxy_url=proxy_url,
         )
         self.prefix = prefix
         self.allowed_signers = allowed_signers_file
@@ -111,7 +117,7 @@ class S3Medium(Medium):
         self._root = prefix + "/" if prefix else ""
         self._journals = Journals(state_directory, access, prefix)
         self._receipts = Receipts(self._journals.receipts_directory)
-        self._store = Store(access)
+        self._store = Store(access, *read_bandwidth(bandwidth, f"bucket {bucket}"))
         self._finder = Finder(self._store, self._root, self.describe(), allowed_signers_file)
         self._uploads = Uploads(
             self._store,

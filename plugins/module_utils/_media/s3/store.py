@@ -115,7 +115,6 @@ class Store:
     def __init__(
         self,
         access: Bucket,
-        *,
         upload_timetable: Timetable | None = None,
         download_timetable: Timetable | None = None,
     ) -> None:
@@ -159,6 +158,9 @@ class Store:
         for option in ("request_checksum_calculation", "response_checksum_validation"):
             if option in self._library.config.Config.OPTION_DEFAULTS:
                 options[option] = "when_required"
+        if access.proxy_url:
+            # Otherwise botocore takes the proxies of the environment.
+            options["proxies"] = {"http": access.proxy_url, "https": access.proxy_url}
         if service != "s3":
             del options["signature_version"], options["s3"]
         client = session.create_client(
@@ -337,6 +339,12 @@ def _explain_silence(error: Exception, access: Bucket, exceptions: t.Any) -> tup
         return NotFound, "there are no credentials for it", "Give a profile, or access_key and secret_key."
     if isinstance(error, exceptions.ProfileNotFound):
         return NotFound, str(error), "Prepare this host (playbook infitulua.backup.step1_prepare_media)."
+    if isinstance(error, exceptions.ProxyConnectionError):
+        return (
+            BackupError,
+            f"the proxy {access.proxy_url or 'of the environment'} does not connect to {where} ({cause})",
+            "Check proxy_url, or HTTPS_PROXY and NO_PROXY of the environment, and what the proxy admits.",
+        )
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError)):
         return (
             BackupError,

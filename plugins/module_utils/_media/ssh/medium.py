@@ -33,9 +33,11 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId, is_name, is_time
 from ansible_collections.infitulua.backup.plugins.module_utils._system import durable, temporary_files
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.free_space import free_bytes
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
+from ..bandwidth_option import read_bandwidth
 from ..base import Access, Medium
 from .rsync import Rsync, escape, literal
 
@@ -51,6 +53,8 @@ class SshMedium(Medium):
     :param ssh_known_hosts_file: holds the host's public key; a host that is not in it is refused.
     :param ssh_user: whom to log in as; None: as the current user.
     :param ssh_remote_path: the root as the remote rsync sees it; behind a forced rrsync that is ``.``.
+    :param bandwidth: ``upload`` and ``download``, each as :class:`~._system.bandwidth.Timetable` takes it. rsync keeps
+        the rate of the moment in which it begins, and it begins with each set, and anew where the link broke.
     :raises Refused: when an option could be taken for something else by ssh, rsync or a remote shell.
     """
 
@@ -65,6 +69,7 @@ class SshMedium(Medium):
         ssh_port: int = 22,
         ssh_user: str | None = None,
         ssh_remote_path: str = ".",
+        bandwidth: t.Mapping[str, str | None] | None = None,
     ) -> None:
         self._rsync = Rsync(
             host=ssh_host,
@@ -74,6 +79,8 @@ class SshMedium(Medium):
             key_file=ssh_key_file,
             known_hosts_file=ssh_known_hosts_file,
         )
+        upload, download = read_bandwidth(bandwidth, self.describe())
+        self._upload_pace, self._download_pace = Bandwidth(upload), Bandwidth(download)
         self._private = contextlib.ExitStack()
         self._fsync: bool | None = None
 
@@ -162,7 +169,11 @@ class SshMedium(Medium):
         target = self._rsync.at(f"{set_id}/")
         flags = ["-rt", "--omit-dir-times", *(["--fsync"] if self._fsync else [])]
         self._rsync.transfer(
-            [*flags, f"--exclude=/{bag.BAGIT_TXT}", directory + "/", target], "store a set", on, progress
+            [*flags, f"--exclude=/{bag.BAGIT_TXT}", directory + "/", target],
+            "store a set",
+            on,
+            progress,
+            self._upload_pace,
         )
         # rsync read the files; only when they are, in the same page cache, what the manifests say, the set appears.
         findings = bag.validate(DirectoryContents(directory)).findings
@@ -175,7 +186,9 @@ class SshMedium(Medium):
                 details=[str(finding) for finding in findings],
             )
         bagit = os.path.join(directory, bag.BAGIT_TXT)
-        self._rsync.transfer([*flags, "--ignore-existing", bagit, target], "store a set", on, progress)
+        self._rsync.transfer(
+            [*flags, "--ignore-existing", bagit, target], "store a set", on, progress, self._upload_pace
+        )
 
     def has_stored(self, set_id: SetId, tag_manifest: str) -> bool:
         files = {bag.BAGIT_TXT: bag.DECLARATION, bag.TAG_MANIFEST: tag_manifest}
@@ -250,7 +263,9 @@ class SshMedium(Medium):
         # Neither links nor devices nor owners: -r alone takes plain files and directories.
         argv = ["-r", "--no-links", "--no-devices", "--no-specials", "--chmod=D0750,F0640", *flags]
         on = f"{set_id} from {self.describe()}"
-        self._rsync.transfer([*argv, self._rsync.at(f"{set_id}/"), directory + "/"], "fetch a set", on, progress)
+        self._rsync.transfer(
+            [*argv, self._rsync.at(f"{set_id}/"), directory + "/"], "fetch a set", on, progress, self._download_pace
+        )
 
     def _check_fetched(self, set_id: SetId, directory: str, sizes: t.Mapping[str, int]) -> None:
         def fail(error: OSError) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.infitulua.backup.plugins.module_utils._system import programs
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.processes import Command, Processes
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback
 
@@ -160,8 +161,13 @@ class Rsync:
                 found.append((match.group(1), int(match.group(2)), _unescape(match.group(3))))
         return found
 
-    def transfer(self, argv: t.Sequence[str], action: str, on: str, progress: ProgressCallback) -> None:
-        """Transfer, and take it up again when the link breaks."""
+    def transfer(
+        self, argv: t.Sequence[str], action: str, on: str, progress: ProgressCallback, pace: Bandwidth
+    ) -> None:
+        """Transfer, and take it up again when the link breaks.
+
+        :param pace: rsync keeps its rate of the moment in which it begins (rsync(1), --bwlimit: KiB per second).
+        """
         rest = b""
 
         def count(chunk: memoryview) -> None:
@@ -173,7 +179,9 @@ class Rsync:
 
         for attempt in range(ATTEMPTS):
             try:
-                self.run(["--out-format=%l", *argv], action, on, count)
+                rate = pace.rate
+                limit = [] if rate is None else [f"--bwlimit={rate // 1024}"]
+                self.run([*limit, "--out-format=%l", *argv], action, on, count)
                 return
             except LinkLost:
                 if attempt == ATTEMPTS - 1:
