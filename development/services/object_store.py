@@ -101,7 +101,12 @@ def make_certificates(directory: Path, host: str = LOOPBACK) -> tuple[Path, Path
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(host))]),
+            x509.SubjectAlternativeName(
+                [
+                    x509.DNSName("localhost"),
+                    *(x509.IPAddress(ipaddress.ip_address(each)) for each in dict.fromkeys((host, "::1"))),
+                ]
+            ),
             critical=False,
         )
         .sign(ca_key, hashes.SHA256())

@@ -162,7 +162,7 @@ def _unknown_keys(hosts: t.Mapping[str, Variables], text: Text) -> t.Iterator[st
                 yield from _unknown_in(entry, known(), variable, host, text)
         cloud = value_of(variables, "backup_cloud")
         if isinstance(cloud, t.Mapping):
-            yield from _unknown_in(cloud, set(MEDIA["s3"].arguments), "backup_cloud", host, text)
+            yield from _unknown_in(cloud, set(MEDIA["s3"].arguments) - {"bandwidth"}, "backup_cloud", host, text)
 
 
 def _unknown_in(entry: Variables, known: set[str], variable: str, host: str, text: Text) -> t.Iterator[str]:

@@ -9,7 +9,9 @@ import dataclasses
 import math
 import typing as t
 
-ANY, WHOLE, NUMBER, TRUTH, PATH = "any", "whole", "number", "truth", "path"
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Timetable
+
+ANY, WHOLE, NUMBER, TRUTH, PATH, BANDWIDTH = "any", "whole", "number", "truth", "path", "bandwidth"
 # As Ansible's filter "bool" takes them: whatever else is written is false to it.
 _TRUTHS = {"yes", "no", "true", "false", "on", "off", "1", "0"}
 
@@ -19,7 +21,7 @@ class Values:
     """The values that one variable may have.
 
     :param kind: ``any``; ``whole`` or ``number``; ``truth``, true or false in any of Ansible's spellings; ``path``, an
-        absolute path.
+        absolute path; ``bandwidth``, a rate or a timetable of rates.
     :param choices: one of these words, and nothing else.
     :param may_be_empty: whether any empty value, such as 0 or false, stands for none.
     :param least: the least number.
@@ -47,6 +49,8 @@ class Values:
             return str(value).lower() in _TRUTHS
         if self.kind == PATH:
             return not isinstance(value, (bool, t.Mapping, list)) and str(value).startswith(("/", "~", "$"))
+        if self.kind == BANDWIDTH:
+            return _is_bandwidth(value)
         if self.kind in (WHOLE, NUMBER):
             return self._allow_number(value)
         return True
@@ -61,6 +65,14 @@ class Values:
         if not math.isfinite(number):
             return False
         return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
+
+
+def _is_bandwidth(value: t.Any) -> bool:
+    try:
+        Timetable(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def one_of(*choices: str) -> Values:

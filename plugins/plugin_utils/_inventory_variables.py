@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import (
+    BANDWIDTH,
     PATH,
     TRUTH,
     Values,
@@ -25,6 +26,8 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud_access_key": Values(),
     "backup_cloud_secret_key": Values(),
     "backup_cloud_lock_days": whole(1),
+    "backup_cloud_upload_bandwidth": Values(BANDWIDTH, may_be_empty=True),
+    "backup_cloud_download_bandwidth": Values(BANDWIDTH, may_be_empty=True),
     "backup_cloud_retention_access_key": Values(),
     "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),
@@ -73,6 +76,7 @@ SERVER: t.Final[t.Mapping[str, Values]] = {
     "backup_io_class": one_of("idle", "best-effort"),
     "backup_io_priority": whole(0, 7),
     "backup_encryption": one_of("age", "none"),
+    "backup_pull_bandwidth": Values(BANDWIDTH, may_be_empty=True),
     "backup_reach": one_of("ssh", "directory"),
     "backup_ssh_user": Values(),
     "backup_ssh_host": Values(),

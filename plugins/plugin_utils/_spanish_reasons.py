@@ -284,7 +284,14 @@ REASONS = {
     "the bytes that arrived are not those of the manifest (BadDigest)": (
         "los bytes que llegaron no son los del manifiesto (BadDigest)"
     ),
-    "{text_why}, {number} times in a row": "{text_why}, {number} veces seguidas",
+    "{text_why}, {number} times in a row, for {n} seconds": "{text_why}, {number} veces seguidas, durante {n} segundos",
+    "bandwidth.{name} is {text}: {why}": "bandwidth.{name} es {text}: {why}",
+    "proxy_url holds a user or a password, which would be shown wherever options are": (
+        "proxy_url lleva un usuario o una contraseña, que se vería donde se muestran las opciones"
+    ),
+    "the file {path} is not what the manifest says": "el archivo {path} no es lo que dice el manifiesto",
+    "proxy_url is no http or https URL": "proxy_url no es una URL http ni https",
+    "the proxy {name} does not connect to {where} ({why})": "el proxy {name} no conecta con {where} ({why})",
     "the connection was lost after {n} of {total} bytes, {number} times in a row": (
         "la conexión se perdió tras {n} de {total} bytes, {number} veces seguidas"
     ),

@@ -309,6 +309,15 @@ STEPS = {
     "Create the bucket with Object Lock and versioning, or omit retain_days.": (
         "Cree el depósito con Object Lock y versiones, o no dé retain_days."
     ),
+    "Check the state of the store, then run again: an upload goes on where it stopped.": (
+        "Vea el estado del almacén y ejecute de nuevo: la subida sigue donde se detuvo."
+    ),
+    "Check proxy_url, or HTTPS_PROXY and NO_PROXY of the environment, and what the proxy admits.": (
+        "Revise proxy_url, o HTTPS_PROXY y NO_PROXY del entorno, y qué admite el proxy."
+    ),
+    "Give bytes per second such as 512K or 2M (4K at least), off, or a timetable such as '08:00,512K 19:00,off'.": (
+        "Dé bytes por segundo, como 512K o 2M (al menos 4K), off, o un horario como '08:00,512K 19:00,off'."
+    ),
     "Check the state of the store, then run again.": "Vea el estado del almacén y ejecute de nuevo.",
     "Check the medium's options and the store's log.": "Revise las opciones del medio y el registro del almacén.",
     "Try the same with ssh and rsync by hand as this user.": (

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast bytes may go over a network: a token bucket, whose rate may follow a timetable."""
+"""How fast bytes may go over a network: the option ``bandwidth`` of a medium, and a token bucket that keeps it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import re
 import threading
 import time
 import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _RATE = re.compile(r"([0-9]{1,12})([KMG]?)")
@@ -95,6 +97,32 @@ class Bandwidth:
             wait = self._free_at - now
         if wait >= _SHORTEST_WAIT_SECONDS:
             self._sleep(wait)
+
+
+def read_bandwidth(bandwidth: t.Mapping[str, str | None] | None, on: str) -> tuple[Timetable | None, Timetable | None]:
+    """Return the timetables of uploads and of downloads; None: no limit.
+
+    :param bandwidth: the option; None: not given.
+    :param on: the medium, for messages.
+    :raises Refused: when one makes no sense.
+    """
+    upload, download = (_read(name, (bandwidth or {}).get(name), on) for name in ("upload", "download"))
+    return upload, download
+
+
+def _read(name: str, text: str | None, on: str) -> Timetable | None:
+    if not text or text == "False":  # As YAML reads off.
+        return None
+    try:
+        return Timetable(text)
+    except ValueError as error:
+        raise Refused(
+            "use a medium",
+            on=on,
+            why=f"bandwidth.{name} is {text!r}: {error}",
+            next_step="Give bytes per second such as 512K or 2M (4K at least), off, or a timetable such as"
+            " '08:00,512K 19:00,off'.",
+        ) from error
 
 
 def _rate(text: str) -> int | None:

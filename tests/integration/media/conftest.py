@@ -181,15 +181,19 @@ class BreakingLink:
 
     :param limit: how many bytes one connection passes on to the server (or, ``downwards``, to the client).
     :param times: how many connections break; the later ones work.
+    :param address: where it listens.
     """
 
-    def __init__(self, port: int, *, limit: int, times: int = 1_000_000, downwards: bool = False) -> None:
+    def __init__(
+        self, port: int, *, limit: int, times: int = 1_000_000, downwards: bool = False, address: str = "127.0.0.1"
+    ) -> None:
         self.target = port
         self.limit = limit
         self.times = times
         self.downwards = downwards
         self.broken = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, 0), family=family)
         self.port = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()

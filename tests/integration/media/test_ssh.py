@@ -310,6 +310,22 @@ def test_an_interrupted_store_is_not_listed_and_the_next_one_completes_it(
     assert contents_of(connect(far, READ).contents(big)) == contents_of(disk.contents(big))
 
 
+def test_rsync_keeps_the_rate_that_holds_when_a_set_begins(
+    connect: Connect, disk: DirectoryMedium, far: Path, tmp_path: Path
+) -> None:
+    big = SetId("web1", "files", "20261122T040000Z")
+    write_set(disk, big, {"1.age": random_bytes(3 * MIB)})
+    hour = time.localtime().tm_hour
+    timetable = f"{hour:02}:00,2M" + (f" {hour + 2:02}:00,off" if hour < 22 else "")
+    begin = time.monotonic()
+    connect(far, WRITE_ONCE, bandwidth={"upload": timetable}).store(big, disk.path(big))
+    assert 1.2 < time.monotonic() - begin < 8
+    (tmp_path / "fetched").mkdir()
+    begin = time.monotonic()
+    connect(far, READ, bandwidth={"upload": "4K", "download": "2M"}).fetch(big, str(tmp_path / "fetched"))
+    assert 1.2 < time.monotonic() - begin < 8
+
+
 def test_a_file_gone_bad_never_becomes_part_of_a_listed_set(connect: Connect, disk: DirectoryMedium, far: Path) -> None:
     path = Path(disk.path(SET_ID), "data", "1.zst.age")
     path.chmod(0o600)

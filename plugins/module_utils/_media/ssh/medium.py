@@ -33,11 +33,10 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets import bag
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id import SetId, is_name, is_time
 from ansible_collections.infitulua.backup.plugins.module_utils._system import durable, temporary_files
-from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth
+from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Bandwidth, read_bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.free_space import free_bytes
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
-from ..bandwidth_option import read_bandwidth
 from ..base import Access, Medium
 from .rsync import Rsync, escape, literal
 
