@@ -94,7 +94,12 @@ def test_a_transfer_follows_the_timetable_while_it_is_under_way() -> None:
 def test_threads_share_one_rate() -> None:
     pace = Bandwidth(Timetable("1M"))
     begin = time.monotonic()
-    threads = [threading.Thread(target=lambda: [pace.take(16 * 1024) for _piece in range(8)]) for _thread in range(4)]
+
+    def take() -> None:
+        for _piece in range(8):
+            pace.take(16 * 1024)
+
+    threads = [threading.Thread(target=take) for _thread in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
