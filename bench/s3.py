@@ -10,7 +10,9 @@ brings what it fetches to the disk; the others run as they are installed, with t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import os
 import random
 import shutil
@@ -20,7 +22,7 @@ import sys
 import tempfile
 import time
 import typing as t
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
@@ -30,7 +32,6 @@ from ansible_collections.infitulua.backup.plugins.module_utils._sets.set_id impo
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.writer import write_tag_files
 from bench import ours
 from bench.measuring import report, settle, turns
-from development.services.object_store import ObjectStore
 
 TARGET = 1.10
 MEMORY_TARGET = 100 * 1000 * 1000
@@ -87,10 +88,46 @@ def make_set(medium: DirectoryMedium, set_id: SetId, sizes: Sequence[int]) -> No
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """How to reach the object store.
+
+    :param keys: the name of an identity to its ``access`` and ``secret`` key.
+    """
+
+    endpoint_url: str
+    region: str
+    bucket: str
+    ca_file: str
+    keys: dict[str, dict[str, str]]
+
+
+@contextlib.contextmanager
+def object_store(directory: Path) -> Iterator[Store]:
+    """Run an object store, in a process of its own.
+
+    The kernel counts the memory of the process that begins a program as the program's, so this one must stay small.
+    """
+    connection = directory / "connection.json"
+    module = "development.services.object_store"
+    argv = [sys.executable, "-m", module, "--directory", str(directory / "store"), "--connection", str(connection)]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+        try:
+            while not connection.exists():
+                if process.poll() is not None:
+                    raise SystemExit("the object store did not start")
+                time.sleep(0.1)
+            values = json.loads(connection.read_text(encoding="utf-8"))
+            del values["process"]
+            yield Store(**values)
+        finally:
+            process.terminate()
+
+
 class Bench:
     """One object store, one set, and each program with it once."""
 
-    def __init__(self, root: Path, store: ObjectStore, disk: DirectoryMedium, set_id: SetId) -> None:
+    def __init__(self, root: Path, store: Store, disk: DirectoryMedium, set_id: SetId) -> None:
         self._root = root
         self._store = store
         self._disk = disk
@@ -98,16 +135,16 @@ class Bench:
         self._remote = f"{store.bucket}/peers"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))},
-            "AWS_ACCESS_KEY_ID": store.admin.access_key,
-            "AWS_SECRET_ACCESS_KEY": store.admin.secret_key,
+            "AWS_ACCESS_KEY_ID": store.keys["admin"]["access"],
+            "AWS_SECRET_ACCESS_KEY": store.keys["admin"]["secret"],
             "AWS_DEFAULT_REGION": store.region,
-            "SSL_CERT_FILE": str(store.ca_file),
+            "SSL_CERT_FILE": store.ca_file,
             "RCLONE_CONFIG": os.devnull,
             "RCLONE_CONFIG_STORE_TYPE": "s3",
             "RCLONE_CONFIG_STORE_PROVIDER": "Other",
             "RCLONE_CONFIG_STORE_ENV_AUTH": "true",
             "RCLONE_CONFIG_STORE_ENDPOINT": store.endpoint_url,
-            "RCLONE_CA_CERT": str(store.ca_file),
+            "RCLONE_CA_CERT": store.ca_file,
             "RCLONE_S3_NO_CHECK_BUCKET": "true",
         }
 
@@ -127,15 +164,15 @@ class Bench:
             shutil.rmtree(target)
 
     def _cloud(self, directory: Path, key: str) -> dict[str, t.Any]:
-        who = self._store.writer if key == "writer" else self._store.reader
+        who = self._store.keys[key]
         return {
             "type": "s3",
             "bucket": self._store.bucket,
             "prefix": "ours",
             "endpoint_url": self._store.endpoint_url,
-            "access_key": who.access_key,
-            "secret_key": who.secret_key,
-            "ca_bundle": str(self._store.ca_file),
+            "access_key": who["access"],
+            "secret_key": who["secret"],
+            "ca_bundle": self._store.ca_file,
             "state_directory": str(directory / f"state-{key}"),
         }
 
@@ -164,7 +201,7 @@ class Bench:
                 [
                     *endpoint,
                     "--ca-bundle",
-                    str(self._store.ca_file),
+                    self._store.ca_file,
                     "s3",
                     "cp",
                     "--quiet",
@@ -175,7 +212,7 @@ class Bench:
                 [
                     *endpoint,
                     "--ca-bundle",
-                    str(self._store.ca_file),
+                    self._store.ca_file,
                     "s3",
                     "cp",
                     "--quiet",
@@ -249,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for turn in turns(options.turns):
                     place = root / f"turn-{turn}"
                     place.mkdir()
-                    with ObjectStore(place / "store") as store:
+                    with object_store(place) as store:
                         Bench(place, store, disk, set_id).turn(found)
                     shutil.rmtree(place)
             rows += rows_of(title, sum(sizes), found)

@@ -18,7 +18,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.progress 
 
 from .contents import S3Contents
 
-AT_A_TIME = 6
+AT_A_TIME = 8
 # Objects above the first size come in parts of the second.
 PARTS_ABOVE_BYTES = 64 * 1024 * 1024
 PART_BYTES = 32 * 1024 * 1024
@@ -37,7 +37,7 @@ class Fetch:
         self._counting = threading.Lock()
         self._stopped = threading.Event()
         self._failure: Exception | None = None
-        self._open: list[durable.PartsFile] = []
+        self._files: dict[str, durable.PartsFile] = {}
 
     def run(self) -> None:
         """Fetch them. A failure stops the others.
@@ -49,23 +49,22 @@ class Fetch:
         try:
             run_drawn(lambda: self._next(pieces), jobs=AT_A_TIME, cancel=self._stopped.set, then=self._note)
         finally:
-            for file in self._open:
+            for file in self._files.values():
                 file.abandon()
         if self._failure is not None:
             raise self._failure
+        durable.sync_files(self._files)
         durable.sync_tree(self._directory)
 
     def _pieces(self) -> t.Iterator[_Piece]:
         for path, size in sorted(self._contents.sizes().items()):
             target = prepare_path(self._directory, path, self._set_id)
-            if size <= PARTS_ABOVE_BYTES:
-                yield functools.partial(self._fetch_whole, path, target)
-                continue
-            begins = range(0, size, PART_BYTES)
+            begins = range(0, size, PART_BYTES) if size > PARTS_ABOVE_BYTES else (0,)
+            length = PART_BYTES if size > PARTS_ABOVE_BYTES else size
             file = durable.PartsFile(target, size, parts=len(begins))
-            self._open.append(file)
+            self._files[target] = file
             for begin in begins:
-                yield functools.partial(self._fetch_part, path, file, begin, min(size, begin + PART_BYTES))
+                yield functools.partial(self._fetch, path, file, begin, min(size, begin + length))
 
     def _next(self, pieces: t.Iterator[_Piece]) -> _Piece | None:
         return None if self._failure is not None else next(pieces, None)
@@ -75,27 +74,17 @@ class Fetch:
             self._failure = self._failure or failure
             self._stopped.set()
 
-    def _fetch_whole(self, path: str, target: str) -> Exception | None:
-        try:
-            with (
-                self._contents.download(path, stopped=self._stopped) as stream,
-                durable.HashedFile(target, progress=self._count) as file,
-            ):
-                for chunk in self._chunks(stream):
-                    file.write(chunk)
-            return None
-        except Exception as error:
-            return error
-
-    def _fetch_part(self, path: str, file: durable.PartsFile, begin: int, end: int) -> Exception | None:
+    def _fetch(self, path: str, file: durable.PartsFile, begin: int, end: int) -> Exception | None:
         try:
             with self._contents.download(path, begin=begin, end=end, stopped=self._stopped) as stream:
+                position = begin
                 for chunk in self._chunks(stream):
-                    file.write(chunk, begin)
-                    begin += len(chunk)
-                    self._count(len(chunk))
-            if begin == end:
-                file.finish_part()
+                    file.write(chunk, position)
+                    position += len(chunk)
+                    with self._counting:
+                        self._progress(len(chunk))
+            if position == end:
+                file.finish_part(begin, end)
             return None
         except Exception as error:
             return error
@@ -107,7 +96,3 @@ class Fetch:
             if not count:
                 return
             yield buffer[:count]
-
-    def _count(self, count: int) -> None:
-        with self._counting:
-            self._progress(count)

@@ -23,7 +23,7 @@ from .streams import Region
 # The S3 API has at most 10,000 parts, each of 5 MiB at least but for the last.
 PART_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000
-PARTS_AT_A_TIME = 3
+PARTS_AT_A_TIME = 4
 
 
 class PartsUpload:
