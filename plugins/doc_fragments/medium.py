@@ -62,10 +62,10 @@ endpoint_url:
   description:
     - The object store's URL (V(s3)); when not given, that of AWS.
     - It must be https, unless O(NAME.validate_certs=false). An IPv6 address is in brackets, C(https://[2001:db8::1]:8333).
-    - A call that fails because the store or the network falters (no connection, no answer for 60 seconds, HTTP 429, 500,
-      502, 503 and 504, V(SlowDown)) is tried again, with pauses of random length, until 180 seconds after its first
-      failure; until 15 seconds after it, if the store has not answered at all yet. An upload goes on where it stopped
-      when the module is run again.
+    - A call that fails because the store or the network falters (no connection, no answer for 60 seconds, HTTP 429,
+      500, 502, 503 and 504, V(SlowDown)) is tried again, with pauses of random length, until 180 seconds after its
+      first failure; until 15 seconds after it, if the store has not answered at all yet, or was given up before.
+    - An upload goes on where it stopped when the module is run again.
   type: str
 region:
   description: The region (V(s3)).

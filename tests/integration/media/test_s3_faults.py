@@ -150,6 +150,11 @@ def test_a_store_in_a_storm_is_waited_for_until_the_deadline(
     tries = collections.Counter(request.path for request in storm.seen if "/data/" in request.path)
     assert min(tries.values()) > 4, "it is tried again and again, not a fixed number of times"
     assert connect(object_store.reader).sets() == []
+    monkeypatch.setattr(retries, "SILENCE_DEADLINE_SECONDS", 0.1)
+    begin = time.monotonic()
+    with pytest.raises(BackupError, match="SlowDown"):
+        server.store(SET_ID, disk.path(SET_ID))
+    assert time.monotonic() - begin < 1.2, "a store that was given up is not waited for as long again"
     storm.rule = never
     server.store(SET_ID, disk.path(SET_ID))
     assert contents_of(connect(object_store.reader).contents(SET_ID)) == contents_of(disk.contents(SET_ID))

@@ -129,6 +129,7 @@ class Store:
         )
         self._extra = threading.local()
         self._has_answered = False
+        self._is_given_up = False
         self._iam: t.Any = None
         try:
             self._client = self._connect("s3")
@@ -206,23 +207,42 @@ class Store:
         :raises Declined: when it fails.
         """
         retries = retries or Retries(stopped)
-        while True:
-            self._extra.headers = dict(headers or {})
-            try:
-                answer = getattr(self._client, operation)(Bucket=self.access.bucket, **parameters)
-                self._has_answered = True
-                return t.cast("dict[str, t.Any]", answer)
-            except self._failures as error:
-                self._has_answered |= isinstance(error, self._library.exceptions.ClientError)
-                if not self._survives_early_answers():
-                    self._client = self._connect("s3")
-                if not self._may_pass(error) or not retries.pause(has_answered=self._has_answered):
-                    raise self._explain(error, action, on or self.access.describe(), retries) from error
-            finally:
-                self._extra.headers = {}
-            body = parameters.get("Body")
+        body = parameters.get("Body")
+
+        def call() -> dict[str, t.Any]:
             if isinstance(body, io.IOBase):
                 t.cast(t.Any, body).rewind()
+            self._extra.headers = dict(headers or {})
+            try:
+                return t.cast("dict[str, t.Any]", getattr(self._client, operation)(Bucket=bucket, **parameters))
+            except self._failures:
+                if not self._survives_early_answers():
+                    self._client = self._connect("s3")
+                raise
+            finally:
+                self._extra.headers = {}
+
+        bucket = self.access.bucket
+        return self._patiently(call, action, on or self.access.describe(), retries)
+
+    def _patiently(
+        self, call: t.Callable[[], dict[str, t.Any]], action: str, on: str, retries: Retries
+    ) -> dict[str, t.Any]:
+        while True:
+            try:
+                answer = call()
+            except self._failures as error:
+                may_pass = self._may_pass(error)
+                if isinstance(error, self._library.exceptions.ClientError) and (not may_pass or not self._is_given_up):
+                    self._has_answered, self._is_given_up = True, False
+                if may_pass and retries.pause(has_answered=self._has_answered):
+                    continue
+                if may_pass:
+                    # Its next calls, if any, do not wait as long again.
+                    self._has_answered, self._is_given_up = False, True
+                raise self._explain(error, action, on, retries) from error
+            self._has_answered, self._is_given_up = True, False
+            return answer
 
     def _may_pass(self, error: Exception) -> bool:
         """Whether the same call can succeed soon: the store or the link falters."""
@@ -242,13 +262,13 @@ class Store:
         :param operation: the client's method, such as ``get_user``.
         :raises Declined: when it fails.
         """
-        try:
+
+        def call() -> dict[str, t.Any]:
             if self._iam is None:
                 self._iam = self._connect("iam")
-            answer = getattr(self._iam, operation)(**parameters)
-        except self._failures as error:
-            raise self._explain(error, action, on, Retries()) from error
-        return t.cast("dict[str, t.Any]", answer)
+            return t.cast("dict[str, t.Any]", getattr(self._iam, operation)(**parameters))
+
+        return self._patiently(call, action, on, Retries())
 
     def _survives_early_answers(self) -> bool:
         """Whether a connection is of use on which an answer came before the body was sent.
