@@ -99,7 +99,7 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     from development.services import object_store as service
 
     try:
-        store = service.ObjectStore(tmp_path_factory.mktemp("object-store"))
+        store = service.ObjectStore(tmp_path_factory.mktemp("object-store"), writers=["srv-financiero", "srv-archivos"])
         store.start()
     except service.ServiceFailedError as error:
         pytest.skip(str(error))

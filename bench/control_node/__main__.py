@@ -41,11 +41,15 @@ _ROWS = 500
 _AT_ONCE = 5
 
 
+def server_names(count: int) -> list[str]:
+    """Return the names of so many servers."""
+    return [f"srv-{number:02d}" for number in range(1, count + 1)]
+
+
 def servers(directory: Path, count: int) -> dict[str, dict[str, t.Any]]:
     """Make the sources of the servers, and return the servers' variables."""
     made: dict[str, dict[str, t.Any]] = {}
-    for number in range(1, count + 1):
-        name = f"srv-{number:02d}"
+    for name in server_names(count):
         data = directory / "data" / name
         (data / "documentos").mkdir(parents=True)
         for document in range(20):
@@ -220,7 +224,7 @@ def main() -> None:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         store = None
         if not given.no_cloud:
-            store = stack.enter_context(ObjectStore(root / "cloud"))
+            store = stack.enter_context(ObjectStore(root / "cloud", writers=server_names(max(given.servers))))
         for count in sorted(set(given.servers)):
             directory = root / f"of-{count}"
             directory.mkdir()

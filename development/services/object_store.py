@@ -126,8 +126,8 @@ class ObjectStore:
 
     ``admin`` may do everything; ``writer`` may put objects and set their retention, and nothing else; ``reader`` may
     get and list; ``retention`` may list, lock for longer, and delete versions that no lock protects. With ``writers``,
-    each named writer may put only below the prefix of its own name. ``address`` is where the S3 interface listens, this
-    machine's loopback address unless other machines are to reach it.
+    each named writer may put only below its own name, with or without a medium's prefix before it. ``address`` is where
+    the S3 interface listens, this machine's loopback address unless other machines are to reach it.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class ObjectStore:
             policy("put-only", put, [f"{bucket}/*"]),
             policy("read-only", get, [bucket, f"{bucket}/*"]),
             policy("retention", keep, [bucket, f"{bucket}/*"]),
-            *(policy(f"put-only-{name}", put, [f"{bucket}/{name}/*"]) for name in self.writers),
+            *(policy(f"put-only-{name}", put, [f"{bucket}/{name}/*", f"{bucket}/*/{name}/*"]) for name in self.writers),
         ]
 
     def _configuration(self) -> dict[str, t.Any]:

@@ -17,7 +17,8 @@ description:
   - A server's key must be able to put objects, but not to list, read or delete any, so that an attacker on the server
     can neither read nor destroy copies that have left it. The systems computer's key must be able to list and read, but
     not to write or delete; its retention key, to list and to delete versions that no lock protects, but not to read,
-    write or hide any. Any other key is refused.
+    write or hide any. None may end a lock early, or put a legal hold off. Any other key is refused.
+  - What was tried and what the store answered is recorded, as M(infitulua.backup.cloud_trial) records it.
   - It does not create buckets, keys or policies, and never shows the secret key.
 author:
   - INFITULUÁ E.I.C.E. backup collection contributors (@infitulua)
@@ -33,7 +34,7 @@ attributes:
     details: The secret key is not shown.
   idempotent:
     support: full
-    details: The test leaves one small object, C(.probe), in the bucket.
+    details: The test leaves one small object, C(.probe), in the bucket, and a line in the record.
 options:
   medium:
     description: The bucket, with O(medium.type=s3); O(medium.credentials_file) and O(medium.profile) are required.
@@ -58,6 +59,7 @@ options:
     type: str
     default: "0755"
 seealso:
+  - module: infitulua.backup.cloud_trial
   - module: infitulua.backup.medium_info
 """
 
@@ -77,14 +79,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-access:
-  description: What the key can do, C(list), C(read), C(write), C(delete), C(list_versions) and
-    C(delete_versions), each true or false;
-    null in check mode.
+trial:
+  description: What the key was tried to do, as M(infitulua.backup.cloud_trial) returns it; null in check mode.
   returned: success
   type: dict
-  sample: {"list": false, "read": false, "write": true, "delete": false, "list_versions": false,
-           "delete_versions": false}
+  sample: {"rights": "put_only", "accepted": true, "tried": "2026-11-22T03:00:00Z"}
 details:
   description: Further lines.
   returned: failure

@@ -213,6 +213,12 @@ keeps_versions:
   returned: success
   type: bool
   sample: true
+last_trial:
+  description: When M(infitulua.backup.cloud_trial) last tested this host's key to the store and accepted
+    it, UTC; null if never.
+  returned: success
+  type: str
+  sample: "2026-11-22T03:00:00Z"
 failures:
   description: What is wrong in the store, each with the set's C(id), C(message) and C(details).
   returned: always

@@ -256,6 +256,12 @@ excepted:
   returned: with O(except_those_in), if it can be listed
   type: dict
   sample: {"sets": [], "failures": [], "dated_after_now": [], "removed_sets": []}
+last_trial:
+  description: When M(infitulua.backup.cloud_trial) last tested this host's key to the object store O(destination) and
+    accepted it, UTC; null if never, or for another kind of medium.
+  returned: success
+  type: str
+  sample: "2026-11-22T03:00:00Z"
 destination:
   description:
     - What M(infitulua.backup.set_info) would now return for O(destination), O(host) and O(source); in check mode,

@@ -28,6 +28,7 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud_lock_days": whole(1),
     "backup_cloud_upload_bandwidth": Values(BANDWIDTH, may_be_empty=True),
     "backup_cloud_download_bandwidth": Values(BANDWIDTH, may_be_empty=True),
+    "backup_cloud_trial_days": whole(0),
     "backup_cloud_retention_access_key": Values(),
     "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),

@@ -11,6 +11,8 @@ PREPARATION_ACTIONS = {
     "make a bucket": "hacer un depósito",
     "prepare a bucket": "disponer un depósito",
     "prepare an identity": "disponer una identidad",
+    "try a cloud key": "probar una llave de la nube",
+    "record what a cloud key may do": "registrar lo que puede una llave de la nube",
     "accept the cloud key": "aceptar la llave de la nube",
     "encrypt to the recipients": "cifrar para los destinatarios",
     "install the cloud key": "instalar la llave de la nube",
@@ -43,6 +45,7 @@ PREPARATION_REASONS = {
         "ya existe y no tiene Object Lock, que después no se puede quitar"
     ),
     "it has other policies too: {names}": "tiene además otras políticas: {names}",
+    "only a bucket has keys": "solo un depósito de la nube tiene llaves",
     "it is no bucket": "no es un depósito",
     "the store accepted the setting and does not keep it": "el almacén aceptó el ajuste y no lo guarda",
     "it could not be tried to {names}": "no se pudo probar: {names}",
@@ -79,6 +82,11 @@ PREPARATION_STEPS = {
     "Correct its name. If all that is in it may be locked, run cloud_bucket with adopt: true.": (
         "Corrija su nombre. Si todo lo que hay en él se puede bloquear, use cloud_bucket con adopt: true."
     ),
+    "Give a medium of type s3.": "Dé un medio de tipo s3.",
+    "Make that directory writable, with free space, and run again: this trial is not recorded.": (
+        "Haga que se pueda escribir en ese directorio, con espacio libre, y ejecute de nuevo: esta prueba no quedó"
+        " registrada."
+    ),
     "Give a medium of type s3 with a bucket, and days of 1 or more.": (
         "Dé un medio de tipo s3 con bucket, y días desde 1."
     ),
@@ -89,10 +97,12 @@ PREPARATION_STEPS = {
         "Quíteselas en el almacén, o borre la identidad, y ejecute de nuevo."
     ),
     (
-        "A server's key may s3:PutObject, s3:AbortMultipartUpload and s3:PutObjectRetention, and nothing else. "
+        "A server's key may s3:PutObject, s3:AbortMultipartUpload and s3:PutObjectRetention, below its own name, and"
+        " nothing else. "
         "Correct its policy at the provider and run again."
     ): (
-        "La llave de un servidor puede s3:PutObject, s3:AbortMultipartUpload y s3:PutObjectRetention, y nada más. "
+        "La llave de un servidor puede s3:PutObject, s3:AbortMultipartUpload y s3:PutObjectRetention, bajo su propio"
+        " nombre, y nada más. "
         "Corrija su política en el proveedor y ejecute de nuevo."
     ),
     "Check the file system and its mount options.": "Revise el sistema de archivos y sus opciones de montaje.",

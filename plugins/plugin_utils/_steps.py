@@ -138,9 +138,9 @@ def stored(
 ) -> list[Entry]:
     """Return what step 4 has done.
 
-    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``pruned_disk``,
-        ``pruned_vault``, with what was done to the copies in the cloud, ``reread_vault``, ``reread_disk``,
-        ``repaired_vault`` and ``cloud_drilled``, of the tasks of these names; ``delivered``, with ``ids`` of what was
+    :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``tried``,
+        ``tried_reader``, ``tried_retention``, ``pruned_disk``, ``pruned_vault``, with what was done to the copies in
+        the cloud, ``reread_vault``, ``reread_disk``, ``repaired_vault`` and ``cloud_drilled``, of the tasks of these names; ``delivered``, with ``ids`` of what was
         brought back from the vault to the server.
     :param drill_host: the host that drills.
     :param warn_days: how many days before a medium is full is a warning.
@@ -166,6 +166,7 @@ def stored(
         *_all({"what": "to_vault" if check_mode else "vaulted"}, filter(_changed, _listed(results, "vaulted"))),
         *_all({"what": "to_store" if check_mode else "stored"}, filter(_changed, in_cloud)),
         *_all({"what": "to_audit" if check_mode else "audited"}, filter(_changed, audited)),
+        *_tried(results, catalogue),
         *_all({"what": "cloud_remark"}, remarks),
         *([{"what": "cloud_without_versions"}] if no_versions else []),
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
@@ -188,6 +189,16 @@ def stored(
         *([] if has_retention else [{"what": "info", "message": catalogue["no_retention"]}]),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
     ]
+
+
+def _tried(results: Results, catalogue: Catalogue) -> t.Iterator[Entry]:
+    """Say what the keys to the cloud were refused, where this run has tried it."""
+    for name in ("tried", "tried_reader", "tried_retention"):
+        trial = (results.get(name) or {}).get("trial")
+        if trial:
+            refused = [attempt["what"] for attempt in trial["attempts"] if attempt["allowed"] is False]
+            words = {"rights": trial["rights"], "count": len(refused), "refused": ", ".join(refused)}
+            yield {"what": "info", "message": catalogue.say("key_tried", **words)}
 
 
 def _replaced(result: Result, catalogue: Catalogue, *, check_mode: bool) -> t.Iterator[Entry]:

@@ -185,6 +185,13 @@ class Medium(abc.ABC):
         """
         return None
 
+    def last_trial(self, rights: str) -> str | None:
+        """When this host's key of a kind was last tried and accepted, UTC, ISO 8601; None: never, or it needs none.
+
+        :param rights: the kind: ``put_only``, ``read_only`` or ``retention``.
+        """
+        return None
+
     def free_bytes(self) -> int | None:
         """How many bytes can still be stored; None where a medium has no such bound."""
         return None

@@ -394,6 +394,7 @@ def test_a_cloud_key_is_installed_for_its_owner_once_it_is_proved_and_never_show
         "ca_bundle": str(object_store.ca_file),
         "profile": "p",
         "credentials_file": str(file),
+        "state_directory": str(tmp_path / "state"),
     }
     key = object_store.writer
     options = {
@@ -409,7 +410,7 @@ def test_a_cloud_key_is_installed_for_its_owner_once_it_is_proved_and_never_show
     assert key.secret_key not in json.dumps(predicted)
     assert not file.parent.exists()
     done = run("cloud_credentials", options)
-    assert done["access"]["write"] is True
+    assert done["trial"]["accepted"] is True
     assert key.secret_key not in json.dumps(done)
     installed = ["[p]", f"aws_access_key_id = {key.access_key}", f"aws_secret_access_key = {key.secret_key}"]
     assert file.read_text(encoding="utf-8").splitlines()[1:] == installed

@@ -163,7 +163,7 @@ def test_failures_stop_nobody_else_are_all_named_and_no_secret_is_ever_shown(hou
     assert "host srv-apagado: the server could not be reached. Reason:" in end
     assert end.split("fatal:")[0].count("What to do:") == 2
 
-    secrets = [PASSWORD, store.reader.secret_key, store.writer.secret_key]
+    secrets = [PASSWORD, store.reader.secret_key, trouble.credentials(FINANCE).secret_key]
     identity = house.directory / SYSTEMS_COMPUTER / "etc" / "operational.identity"
     secrets += [line for line in identity.read_text().splitlines() if line.startswith("AGE-SECRET-KEY")]
     assert len(secrets) == 4

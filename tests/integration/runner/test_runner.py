@@ -322,7 +322,9 @@ class Canaries:
             {"name": "historico", "database": "historico", **server, "login_password": "{{ historico_password }}"},
         ]
         self._write(f"host_vars/{SERVER}/more.yml", {"backup_databases": databases})
-        self._encrypt(SERVER, store.writer.access_key, store.writer.secret_key, vault_nomina_password=PASSWORD)
+        self._encrypt(
+            SERVER, store.writers[SERVER].access_key, store.writers[SERVER].secret_key, vault_nomina_password=PASSWORD
+        )
         self._encrypt(SYSTEMS_COMPUTER, store.reader.access_key, store.reader.secret_key)
 
     def _write(self, name: str, content: t.Any) -> Path:
@@ -346,7 +348,7 @@ class Canaries:
         # Of each private key, its lines; of those that frame and describe it, none.
         lines = {line for path in keys for line in path.read_text().splitlines() if line[:1] not in "#-"}
         assert len(lines) > len(keys)
-        cloud = {self.store.reader.secret_key, self.store.writer.secret_key}
+        cloud = {self.store.reader.secret_key, self.store.writers[SERVER].secret_key}
         return {PASSWORD, OTHER_PASSWORD, VAULT_PASSWORD, *cloud, *lines}
 
 

@@ -80,6 +80,7 @@ class Journals:
         self.state_directory = state_directory
         digits = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.receipts_directory = os.path.join(state_directory, "receipts", digits)
+        self.trials_directory = os.path.join(state_directory, "trials", digits)
         self._root = os.path.join(state_directory, "s3", digits)
 
     def path(self, set_id: SetId) -> str:

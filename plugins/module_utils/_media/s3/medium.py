@@ -30,7 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 from ..base import Access, AuditedCopy, Medium
-from .access import may_read, probe_bucket
+from .access import KeyTrial, may_read, probe_bucket
 from .bucket import Bucket
 from .contents import Finder, S3Contents
 from .fetch import Fetch
@@ -41,6 +41,7 @@ from .object_locks import ObjectLocks
 from .open_upload import Retention
 from .receipts import Audited, Receipt, Receipts
 from .store import Store
+from .trials import Trials
 from .uploads import Uploads
 
 DEFAULT_STATE_DIRECTORY = "/var/lib/infitulua-backup"
@@ -370,6 +371,20 @@ class S3Medium(Medium):
 
     def probe(self, *, host: str | None = None) -> Access:
         return probe_bucket(self._store, prefix=self._root + (f"{host}/" if host else ""))
+
+    def key_trial(self, *, host: str | None = None) -> KeyTrial:
+        """Return what tries this key in a host's part of the bucket, or in all of this medium's."""
+        # As near as can be: a policy may lack the slash at its end.
+        outside = f"{self._root}{host}-other/" if host else f"other-{self._root}" if self._root else None
+        return KeyTrial(self._store, prefix=self._root + (f"{host}/" if host else ""), outside=outside)
+
+    def last_trial(self, rights: str) -> str | None:
+        return self.trials.last(rights)
+
+    @property
+    def trials(self) -> Trials:
+        """The record of what this host's keys were tried to do."""
+        return Trials(self._journals.trials_directory)
 
     def abandon_uploads(self, *, but: SetId | None = None) -> list[SetId]:
         """Abort the uploads in parts of sets that are no longer where they were being stored from.

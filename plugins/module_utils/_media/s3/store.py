@@ -80,7 +80,12 @@ class Declined(Exception):
     @property
     def is_withheld(self) -> bool:
         """Whether an answer to a reading concerns the object alone: who put it chose its storage class and its keys."""
-        return self.status in (400, 403) and self.code not in _OF_THE_REQUEST
+        return self.status in (400, 403) and not self.is_of_request
+
+    @property
+    def is_of_request(self) -> bool:
+        """Whether an answer says nothing of what was asked for: the key, the region or the clock is wrong."""
+        return self.code in _OF_THE_REQUEST
 
 
 def load_library(on: str) -> t.Any:

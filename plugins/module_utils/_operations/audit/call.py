@@ -53,4 +53,5 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
             status_file=params["status_file"],
             check_mode=check_mode,
         )
-    return Answer(report.result(), failure=report.message)
+        last_trial = store.last_trial("read_only")
+    return Answer({**report.result(), "last_trial": last_trial}, failure=report.message)

@@ -132,4 +132,7 @@ def _copy(params: Params, excepted: t.Iterable[str], *, check_mode: bool) -> tup
             check_mode=check_mode,
             only_fit=params["only_fit"],
         )
-        return report, {"destination": _told(_list(params, destination))} if params["list_destination"] else {}
+        told: Listed = {"last_trial": destination.last_trial("put_only")}
+        if params["list_destination"]:
+            told["destination"] = _told(_list(params, destination))
+        return report, told

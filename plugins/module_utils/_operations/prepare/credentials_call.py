@@ -10,15 +10,16 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.registry import make_medium, medium_argument
 
+from ..cloud.key_limits import RIGHTS, bucket_only, prove
 from ..outermost import Answer
 from .changes import Changes
-from .credentials import RIGHTS, Credentials, prove
+from .credentials import Credentials
 
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "access_key": {"type": "str", "required": True, "no_log": False},
     "secret_key": {"type": "str", "required": True, "no_log": True},
-    "rights": {"type": "str", "required": True, "choices": ["put_only", "read_only", "retention"]},
+    "rights": {"type": "str", "required": True, "choices": list(RIGHTS)},
     "host": {"type": "str"},
     "directory_mode": {"type": "str", "default": "0755"},
 }
@@ -41,11 +42,12 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
     changes = Changes(check_mode=check_mode)
     key = Credentials(params["access_key"], params["secret_key"], options["credentials_file"], options["profile"])
     key.check()
-    access = None
+    trial = None
     if not check_mode:
         # Before it is installed: a host keeps the key that it has until another one is known to be right.
         own = {"access_key": key.access_key, "secret_key": key.secret_key}
         with make_medium({**options, "credentials_file": None, "profile": None, **own}) as medium:
-            access = prove(medium, RIGHTS[params["rights"]], host=params["host"] or None)
+            bucket = bucket_only(medium, "install the cloud key")
+            trial = prove(bucket, params["rights"], host=params["host"] or None).result()
     key.install(changes, directory_mode=params["directory_mode"])
-    return Answer({"changed": changes.changed, "diff": changes.diff, "access": access})
+    return Answer({"changed": changes.changed, "diff": changes.diff, "trial": trial})

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, INFITULUÁ E.I.C.E. backup collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each kind of key to the cloud must be able to do and what it must be refused, proved and kept as evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.access import Attempt, KeyTrial
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.trials import Trial
+from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
+
+_NEXT_STEP = "Correct its policy at the provider and run again."
+
+
+@dataclasses.dataclass(frozen=True)
+class Rights:
+    """What a kind of key must be able to do.
+
+    :param attempts: tries all that it must and must not be able to do.
+    :param may: what it must be able to do.
+    :param also: what else it may do; nothing besides these.
+    :param policy: the same in the words of the provider.
+    """
+
+    attempts: t.Callable[[KeyTrial], list[Attempt]]
+    may: frozenset[str]
+    policy: str
+    also: frozenset[str] = frozenset()
+
+
+RIGHTS = {
+    "put_only": Rights(
+        KeyTrial.of_server,
+        frozenset({"write"}),
+        "A server's key may s3:PutObject, s3:AbortMultipartUpload and s3:PutObjectRetention, below its own name, and"
+        " nothing else.",
+        also=frozenset({"lock"}),
+    ),
+    "read_only": Rights(
+        KeyTrial.of_reader,
+        frozenset({"list", "read"}),
+        "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else.",
+        also=frozenset({"list_versions"}),
+    ),
+    "retention": Rights(
+        KeyTrial.of_retention,
+        frozenset({"list", "list_versions", "delete_versions"}),
+        "The systems computer's retention key may s3:ListBucket*, s3:GetObjectRetention, s3:PutObjectRetention and"
+        " s3:DeleteObjectVersion, and nothing else.",
+        also=frozenset({"lock"}),
+    ),
+}
+
+
+def bucket_only(medium: Medium, action: str) -> S3Medium:
+    """Return the medium, if it is a bucket.
+
+    :raises Refused: when it is not.
+    """
+    if not isinstance(medium, S3Medium):
+        raise Refused(
+            action,
+            on=medium.describe(),
+            why="only a bucket has keys",
+            next_step="Give a medium of type s3.",
+        )
+    return medium
+
+
+def prove(medium: S3Medium, kind: str, *, host: str | None) -> Trial:
+    """Try a key, record what was tried and what the store answered, and only then judge it.
+
+    :param kind: one of :data:`RIGHTS`.
+    :param host: the server in whose part of the bucket the key is tried; None: anywhere.
+    :raises Refused: when the key may do more or less than it must.
+    :raises BackupError: when it cannot be tried, or the trial cannot be recorded.
+    """
+    rights = RIGHTS[kind]
+    attempts = rights.attempts(medium.key_trial(host=host))
+    excess = ", ".join(each.what for each in attempts if each.allowed and each.what not in rights.may | rights.also)
+    lack = ", ".join(each.what for each in attempts if not each.allowed and each.what in rights.may)
+    moment = host_clock.write(host_clock.now())
+    trial = Trial(kind, host, medium.describe(), moment, not excess and not lack, attempts)
+    medium.trials.add(trial)
+    if excess or lack:
+        why = f"it may {excess}, which it must not" if excess else f"it cannot {lack}"
+        raise Refused(
+            "accept the cloud key",
+            on=medium.describe(),
+            why=why,
+            next_step=f"{rights.policy} {_NEXT_STEP}",
+            details=[f"{each.what}: {each.answer}" for each in attempts],
+        )
+    return trial
