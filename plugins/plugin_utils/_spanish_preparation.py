@@ -11,6 +11,7 @@ PREPARATION_ACTIONS = {
     "make a bucket": "hacer un depósito",
     "prepare a bucket": "disponer un depósito",
     "prepare an identity": "disponer una identidad",
+    "look how a bucket protects copies": "ver cómo protege las copias un depósito",
     "try a cloud key": "probar una llave de la nube",
     "record what a cloud key may do": "registrar lo que puede una llave de la nube",
     "accept the cloud key": "aceptar la llave de la nube",

@@ -185,6 +185,15 @@ class Medium(abc.ABC):
         """
         return None
 
+    def abilities(self, *, host: str | None, anew: bool = False) -> dict[str, t.Any] | None:
+        """Return what the store behind this medium can do; None: nothing that would have to be found out.
+
+        :param host: as for :meth:`probe`.
+        :param anew: try it now, whatever was found before.
+        :raises BackupError: when it cannot be tried.
+        """
+        return None
+
     def last_trial(self, rights: str) -> str | None:
         """When this host's key of a kind was last tried and accepted, UTC, ISO 8601; None: never, or it needs none.
 

@@ -124,12 +124,14 @@ class House:
         return sets
 
     def locks(self) -> dict[tuple[str, str], datetime.datetime | None]:
-        """Every version in the cloud, with until when it is locked; as an administrator sees it."""
+        """Every version of every set in the cloud, with until when it is locked; as an administrator sees it."""
         prefix = self.reach(self.store.admin).prefix
         found: dict[tuple[str, str], datetime.datetime | None] = {}
         listed = self.client.list_object_versions(Bucket=self.bucket, Prefix=prefix)
         for entry in listed.get("Versions", []):
             key, version = entry["Key"], entry["VersionId"]
+            if key.endswith("/.probe"):
+                continue
             try:
                 answer = self.client.get_object_retention(Bucket=self.bucket, Key=key, VersionId=version)
                 found[key, version] = answer["Retention"]["RetainUntilDate"].astimezone(UTC)

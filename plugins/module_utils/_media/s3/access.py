@@ -123,6 +123,27 @@ class KeyTrial:
                 locks.append(Attempt("delete_locked", None, "it is not known to be locked"))
         return [*listing, self.read(), *self._changing(), *locks]
 
+    def of_lock_abilities(self) -> dict[str, t.Any]:
+        """Return with which modes an object can be locked as it is put, and whether one that stands can be locked.
+
+        None: this key may not, or the store does not tell.
+        """
+        modes = {mode: self._put_locked(mode) for mode in ("COMPLIANCE", "GOVERNANCE", "OF-NO-KIND")}
+        is_told = modes.pop("OF-NO-KIND") is False and None not in modes.values()
+        lock = self._lock("lock", _LONG, {"Key": self._own})
+        return {
+            "lock_modes": sorted(mode for mode, takes in modes.items() if takes) if is_told else None,
+            # Refused: for want of the right, or because it is locked for longer.
+            "object_retention": True if lock.allowed else False if lock.allowed is None else None,
+        }
+
+    def _put_locked(self, mode: str) -> bool | None:
+        """Whether the store takes a put that locks, and then finds its digest wrong; None: it does not come so far."""
+        until = (host_clock.now() + _LONG).replace(microsecond=0)
+        lock = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
+        attempt = self._put_damaged("lock", self._never, **lock)
+        return attempt.answer.endswith("BadDigest") if attempt.allowed else None
+
     def _changing(self) -> list[Attempt]:
         return [
             self._put_damaged("write", self._never),
@@ -185,10 +206,10 @@ class KeyTrial:
         length = len(PROBE_BODY)
         return {"Key": self._own, "Body": PROBE_BODY, "ContentLength": length, "ChecksumSHA256": PROBE_SHA256}
 
-    def _put_damaged(self, what: str, key: str) -> Attempt:
+    def _put_damaged(self, what: str, key: str, **lock: t.Any) -> Attempt:
         length = len(PROBE_BODY)
-        put = {"Key": key, "Body": PROBE_BODY, "ContentLength": length, "ContentMD5": _WRONG_MD5}
-        return self._attempt(what, "put_object", also=(400,), **put)
+        put = {"Key": key, "Body": PROBE_BODY, "ContentLength": length, "ContentMD5": _WRONG_MD5, **lock}
+        return self._attempt(what, "put_object", also=_WITHOUT_LOCKS if lock else (400,), **put)
 
     def _attempt(self, what: str, operation: str, also: t.Collection[int] = (), **parameters: t.Any) -> Attempt:
         """Try one thing.

@@ -88,7 +88,7 @@ class Journals:
         return os.path.join(self._root, set_id.host, set_id.source, set_id.time + ".json")
 
     def abilities_path(self, host: str) -> str:
-        """Where is kept what the store was found able to do, under one host's part of the bucket."""
+        """Where is kept what the store was found able to do, under one host's part of the bucket, or in all of it."""
         return os.path.join(self._root, host, ".abilities.json")
 
     @contextlib.contextmanager
@@ -148,6 +148,11 @@ class Journals:
     def read_abilities(self, host: str) -> dict[str, t.Any] | None:
         """Return what the store was found able to do; None: it has not been tried."""
         return self._load(self.abilities_path(host))
+
+    def forget_abilities(self, host: str) -> None:
+        """Remove what the store was found able to do, so that it is tried again."""
+        with self.guarded(), contextlib.suppress(FileNotFoundError):
+            os.unlink(self.abilities_path(host))
 
     def write_abilities(self, host: str, abilities: t.Mapping[str, t.Any]) -> None:
         """Keep what the store was found able to do."""

@@ -30,6 +30,7 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 from ..base import Access, AuditedCopy, Medium
+from .abilities import Abilities
 from .access import KeyTrial, may_read, probe_bucket
 from .bucket import Bucket
 from .contents import Finder, S3Contents
@@ -40,7 +41,7 @@ from .listing import Listing, Place, Version, below, is_claimed, read_listing
 from .object_locks import ObjectLocks
 from .open_upload import Retention
 from .receipts import Audited, Receipt, Receipts
-from .store import Store
+from .store import PROBE_NAME, Store
 from .trials import Trials
 from .uploads import Uploads
 
@@ -371,6 +372,12 @@ class S3Medium(Medium):
 
     def probe(self, *, host: str | None = None) -> Access:
         return probe_bucket(self._store, prefix=self._root + (f"{host}/" if host else ""))
+
+    def abilities(self, *, host: str | None, anew: bool = False) -> dict[str, t.Any]:
+        """Return what the store can do, in a host's part of the bucket or in all of it; see :class:`Abilities`."""
+        key = self._root + (f"{host}/" if host else "") + PROBE_NAME
+        found = Abilities(self._store, self._journals, host=host or "", key=key, on=self.describe())
+        return found.find(anew=anew)
 
     def key_trial(self, *, host: str | None = None) -> KeyTrial:
         """Return what tries this key in a host's part of the bucket, or in all of this medium's."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from ansible_collections.infitulua.backup.plugins.module_utils._sets.contents import DirectoryContents
 
+from .abilities import Abilities
 from .multipart import PartsUpload
 from .open_upload import OpenUpload
 from .small_objects import SmallObjects
@@ -27,13 +28,14 @@ MULTIPART_ABOVE_BYTES = 64 * 1024 * 1024
 _ROUNDS = 3
 
 
-def store_set(upload: OpenUpload, *, whole_checksum: bool) -> None:
+def store_set(upload: OpenUpload, abilities: Abilities) -> None:
     """Store everything of a set that is not stored yet. The caller holds the journal's lock.
 
-    :param whole_checksum: whether the store takes a checksum of the whole of an object that is sent in parts.
+    :param abilities: of the store: how it is written to.
     :raises AlreadyStored: when another writer has, or had, this id.
     :raises BackupError: when anything fails; the journal keeps what was done.
     """
+    whole_checksum = abilities.find(to_write=True)["whole_checksum"]
     try:
         claim, *others, last = upload.planned
         large = [path for path in others if upload.planned[path].bytes > MULTIPART_ABOVE_BYTES]
@@ -44,6 +46,7 @@ def store_set(upload: OpenUpload, *, whole_checksum: bool) -> None:
                 _store_in_parts(upload, path, whole_checksum)
         SmallObjects(upload, [last]).run()
     except Declined as declined:
+        abilities.doubt(declined)
         raise declined.error from declined.__cause__
     upload.finish()
 

@@ -127,8 +127,7 @@ class Uploads:
                 progress=progress,
             )
             probe = f"{self._root}{set_id.host}/{PROBE_NAME}"
-            abilities = Abilities(self._store, self._journals, set_id=set_id, key=probe, on=upload.on).find()
-            store_set(upload, whole_checksum=abilities["whole_checksum"])
+            store_set(upload, Abilities(self._store, self._journals, host=set_id.host, key=probe, on=upload.on))
         except OSError as error:
             raise BackupError(
                 "store a set",

@@ -15,6 +15,7 @@ from ..outermost import Answer
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "probe": {"type": "bool", "default": False},
+    "abilities": {"type": "bool", "default": False},
     "host": {"type": "str"},
 }
 
@@ -29,4 +30,6 @@ def call(params: t.Mapping[str, t.Any]) -> Answer:
         result.update(medium=medium.describe(), free_bytes=medium.free_bytes())
         if params["probe"]:
             result["access"] = dataclasses.asdict(medium.probe(host=params["host"]))
+        if params["abilities"]:
+            result["abilities"] = medium.abilities(host=params["host"], anew=params["probe"])
     return Answer({"changed": False, **result})
