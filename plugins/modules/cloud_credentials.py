@@ -54,6 +54,11 @@ options:
   host:
     description: The name of the server below whose part of the bucket the key is tried; anywhere when not given.
     type: str
+  without_lock:
+    description: With O(rights=read_only), why copies may be stored in a bucket without versions or Object Lock, in
+      words. Without it, a key to such a bucket is refused, and also one that may not ask the bucket. It is recorded.
+    type: str
+    default: ""
   directory_mode:
     description: The mode of the directory that holds the credentials file, in octal digits.
     type: str

@@ -19,8 +19,9 @@ description:
   - A server's key may put objects below the server's own name. It must be refused listing objects and versions,
     reading, deleting, destroying a version, replacing an object with C(If-None-Match), writing outside its part, ending
     a lock early (with and without C(BypassGovernanceRetention)) and putting a legal hold off.
-  - The systems computer's key may list and read; all else is refused. Its retention key may list, set locks and
-    destroy versions that no lock protects; it must be refused the rest, and also to destroy a version that is locked.
+  - The systems computer's key may list and read, and ask how the bucket protects copies; all else is refused. Its
+    retention key may list, set locks and destroy versions that no lock protects; it must be refused the rest, and also
+    to destroy a version that is locked.
   - What was tried, when, and what the store answered is added to a record on this host, whether the key passed or not,
     C(trials/<16 hexadecimal digits of the bucket>/<rights>.jsonl) in O(medium.state_directory), one line for each.
   - In a bucket with Object Lock, the test locks C(.probe) until the next day, if the key may set locks.
@@ -51,6 +52,11 @@ options:
     description: The name of the server below whose part of the bucket the key is tried; anywhere when not given.
       Without it and without O(medium.prefix), writing outside cannot be tried.
     type: str
+  without_lock:
+    description: With O(rights=read_only), why copies may be stored in a bucket without versions or Object Lock, in
+      words. Without it, a key to such a bucket is refused, and also one that may not ask the bucket. It is recorded.
+    type: str
+    default: ""
   every_days:
     description: Do nothing if a key of this kind passed a trial on this host in the last so many days.
     type: int
@@ -101,6 +107,12 @@ trial:
         were not accepted.
       type: bool
       sample: true
+    protection:
+      description: With O(rights=read_only), C(versioning), C(object_lock), C(default_mode) and C(default_days) of the
+        bucket, as M(infitulua.backup.medium_info) returns them, and O(without_lock); otherwise null.
+      type: dict
+      sample: {"versioning": true, "object_lock": true, "default_mode": "COMPLIANCE", "default_days": 14,
+               "without_lock": ""}
     attempts:
       description: Each with C(what), such as V(read), C(allowed) (null if it could not be tried) and C(answer), the
         HTTP status and the code of the store's answer, or why it could not be tried.

@@ -11,7 +11,10 @@ import typing as t
 
 from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth import Timetable
 
-ANY, WHOLE, NUMBER, TRUTH, PATH, BANDWIDTH = "any", "whole", "number", "truth", "path", "bandwidth"
+ANY, WHOLE, NUMBER, TRUTH, PATH = "any", "whole", "number", "truth", "path"
+BANDWIDTH, SENTENCE = "bandwidth", "sentence"
+# "yes", or a name, says nothing of why.
+_WORDS_OF_A_SENTENCE = 3
 # As Ansible's filter "bool" takes them: whatever else is written is false to it.
 _TRUTHS = {"yes", "no", "true", "false", "on", "off", "1", "0"}
 
@@ -21,7 +24,7 @@ class Values:
     """The values that one variable may have.
 
     :param kind: ``any``; ``whole`` or ``number``; ``truth``, true or false in any of Ansible's spellings; ``path``, an
-        absolute path; ``bandwidth``, a rate or a timetable of rates.
+        absolute path; ``bandwidth``, a rate or a timetable of rates; ``sentence``, words that say why.
     :param choices: one of these words, and nothing else.
     :param may_be_empty: whether any empty value, such as 0 or false, stands for none.
     :param least: the least number.
@@ -51,6 +54,8 @@ class Values:
             return not isinstance(value, (bool, t.Mapping, list)) and str(value).startswith(("/", "~", "$"))
         if self.kind == BANDWIDTH:
             return _is_bandwidth(value)
+        if self.kind == SENTENCE:
+            return isinstance(value, str) and len(value.split()) >= _WORDS_OF_A_SENTENCE
         if self.kind in (WHOLE, NUMBER):
             return self._allow_number(value)
         return True

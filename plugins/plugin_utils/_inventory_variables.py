@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.infitulua.backup.plugins.plugin_utils._inventory_values import (
     BANDWIDTH,
     PATH,
+    SENTENCE,
     TRUTH,
     Values,
     number,
@@ -29,6 +30,7 @@ ALL_HOSTS: t.Final[t.Mapping[str, Values]] = {
     "backup_cloud_upload_bandwidth": Values(BANDWIDTH, may_be_empty=True),
     "backup_cloud_download_bandwidth": Values(BANDWIDTH, may_be_empty=True),
     "backup_cloud_trial_days": whole(0),
+    "backup_cloud_without_lock": Values(SENTENCE, may_be_empty=True),
     "backup_cloud_retention_access_key": Values(),
     "backup_cloud_retention_secret_key": Values(),
     "backup_retention": Values(),

@@ -46,6 +46,15 @@ PREPARATION_REASONS = {
         "ya existe y no tiene Object Lock, que después no se puede quitar"
     ),
     "it has other policies too: {names}": "tiene además otras políticas: {names}",
+    "it may not ask whether the bucket keeps versions and has Object Lock": (
+        "no puede preguntar si el depósito guarda versiones y tiene Object Lock"
+    ),
+    "the bucket keeps no versions, so that copies there can be replaced": (
+        "el depósito no guarda versiones, así que allí se pueden reemplazar copias"
+    ),
+    "the bucket has no Object Lock, so that copies there can be deleted": (
+        "el depósito no tiene Object Lock, así que allí se pueden borrar copias"
+    ),
     "only a bucket has keys": "solo un depósito de la nube tiene llaves",
     "it is no bucket": "no es un depósito",
     "the store accepted the setting and does not keep it": "el almacén aceptó el ajuste y no lo guarda",
@@ -82,6 +91,15 @@ _OFFLINE = "como dice docs/security.md."
 PREPARATION_STEPS = {
     "Correct its name. If all that is in it may be locked, run cloud_bucket with adopt: true.": (
         "Corrija su nombre. Si todo lo que hay en él se puede bloquear, use cloud_bucket con adopt: true."
+    ),
+    (
+        "Prepare the bucket (playbook infitulua.backup.prepare_cloud), and let this key s3:GetBucketVersioning and"
+        " s3:GetBucketObjectLockConfiguration. If this store has no Object Lock, say in the inventory why it is used"
+        " all the same (backup_cloud_without_lock)."
+    ): (
+        "Disponga el depósito (playbook infitulua.backup.prepare_cloud), y permita a esta llave s3:GetBucketVersioning"
+        " y s3:GetBucketObjectLockConfiguration. Si este almacén no tiene Object Lock, diga en el inventario por qué se"
+        " usa de todos modos (backup_cloud_without_lock)."
     ),
     "Give a medium of type s3.": "Dé un medio de tipo s3.",
     "Make that directory writable, with free space, and run again: this trial is not recorded.": (
@@ -155,10 +173,12 @@ PREPARATION_STEPS = {
         "nuevo."
     ),
     (
-        "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else. "
+        "The systems computer's key may s3:GetObject*, s3:ListBucket*, s3:GetBucketVersioning and"
+        " s3:GetBucketObjectLockConfiguration, and nothing else. "
         "Correct its policy at the provider and run again."
     ): (
-        "La llave del computador de sistemas puede s3:GetObject* y s3:ListBucket*, y nada más. "
+        "La llave del computador de sistemas puede s3:GetObject*, s3:ListBucket*, s3:GetBucketVersioning y"
+        " s3:GetBucketObjectLockConfiguration, y nada más. "
         "Corrija su política en el proveedor y ejecute de nuevo."
     ),
 }

@@ -135,16 +135,18 @@ def stored(
     warn_days: int,
     has_retention: bool,
     drill_host: str,
+    without_lock: str,
 ) -> list[Entry]:
     """Return what step 4 has done.
 
     :param results: ``vaulted``, ``stored``, ``looked``, ``stored_again``, ``audited``, ``tried``,
         ``tried_reader``, ``tried_retention``, ``pruned_disk``, ``pruned_vault``, with what was done to the copies in
-        the cloud, ``reread_vault``, ``reread_disk``, ``repaired_vault`` and ``cloud_drilled``, of the tasks of these names; ``delivered``, with ``ids`` of what was
-        brought back from the vault to the server.
+        the cloud, ``reread_vault``, ``reread_disk``, ``repaired_vault`` and ``cloud_drilled``, of the tasks of these
+        names; ``delivered``, with ``ids`` of what was brought back from the vault to the server.
     :param drill_host: the host that drills.
     :param warn_days: how many days before a medium is full is a warning.
     :param has_retention: whether the inventory says how long sets are kept in the vault.
+    :param without_lock: why the inventory accepts a bucket that does not lock copies; empty: it does not.
     """
     results = {**results, "pruned_cloud": (results.get("pruned_vault") or {}).get("object_store") or {}}
     audits = [results.get(name) or {} for name in ("looked", "audited")]
@@ -152,7 +154,6 @@ def stored(
     remarks: list[Entry] = []
     for remark in (remark for audit in audits for remark in audit.get("remarks") or ()):
         remarks += [remark] if remark not in remarks else []
-    no_versions = any(audit.get("keeps_versions") is False for audit in audits)
     in_cloud = [entry for name in ("stored", "stored_again") for entry in _listed(results, name)]
     out_of_reach = dict.fromkeys(
         set_id for name in ("stored", "stored_again") for set_id in _listed(results, name, "absent")
@@ -168,7 +169,6 @@ def stored(
         *_all({"what": "to_audit" if check_mode else "audited"}, filter(_changed, audited)),
         *_tried(results, catalogue),
         *_all({"what": "cloud_remark"}, remarks),
-        *([{"what": "cloud_without_versions"}] if no_versions else []),
         *([{"what": "not_in_cloud", "message": ", ".join(out_of_reach)}] if out_of_reach else []),
         *_all({"what": "never_drilled", "warnings": []}, untried),
         *_rereading.reread(results, catalogue, check_mode=check_mode),
@@ -185,7 +185,7 @@ def stored(
         ),
         *_pruned(results, catalogue, "cloud", check_mode=check_mode, warn_days=warn_days, reported=()),
         *approvals(results.get("pruned_vault") or {}, catalogue),
-        *_locks(audited, _listed(results, "pruned_cloud"), catalogue, check_mode=check_mode),
+        *_protection(audits, _listed(results, "pruned_cloud"), catalogue, check_mode=check_mode, accepted=without_lock),
         *([] if has_retention else [{"what": "info", "message": catalogue["no_retention"]}]),
         *([] if has_cloud else [_warning(catalogue["no_cloud"])]),
     ]
@@ -258,14 +258,17 @@ def _pruned(
         yield {"what": "info" if rule == "held" else "warning", "message": message}
 
 
-def _locks(
-    audited: t.Sequence[Result], followed: t.Sequence[Result], catalogue: Catalogue, *, check_mode: bool
+def _protection(
+    audits: t.Sequence[Result], followed: t.Sequence[Result], catalogue: Catalogue, *, check_mode: bool, accepted: str
 ) -> t.Iterator[Entry]:
-    """Say until when the copies in the cloud are locked, and which of them are not.
+    """Say until when the copies in the cloud are locked, which are not, and why that is accepted where it is.
 
-    :param audited: the copies of what the vault has, as the audit found them.
+    :param audits: what audits found; their ``sets`` are the copies of what the vault has.
     :param followed: the copies as retention left them; with those of what the vault has removed.
+    :param accepted: why the inventory accepts a bucket that does not lock copies; empty: it does not.
     """
+    audited = [entry for audit in audits for entry in audit.get("sets") or ()]
+    no_versions = any(audit.get("keeps_versions") is False for audit in audits)
     until = {entry["id"]: entry["locked_until"] for entry in audited if "locked_until" in entry}
     for entry in followed:
         if entry["kept"]:
@@ -280,7 +283,13 @@ def _locks(
         words = {"count": len(locked), "first": locked[0][:10], "last": locked[-1][:10]}
         yield {"what": "info", "message": catalogue.say("locked_until", **words)}
     unlocked = sorted(set_id for set_id, moment in until.items() if not moment or moment <= now)
-    if unlocked:
+    if accepted:
+        # It stays a warning while it holds, and becomes one of its own when it does not any more.
+        name = "without_lock_needless" if locked and not unlocked and not no_versions else "without_lock_accepted"
+        yield _warning(catalogue.say(name, why=accepted))
+    elif no_versions:
+        yield {"what": "cloud_without_versions"}
+    if unlocked and not accepted:
         told = unlocked[0] if len(unlocked) == 1 else catalogue.say("and_more", id=unlocked[0], count=len(unlocked) - 1)
         yield _warning(catalogue.say("not_locked", count=len(unlocked), ids=told))
     # A single object of it that is locked for longer keeps a whole copy: its reason is the latest lock.

@@ -168,6 +168,35 @@ def test_where_the_bucket_has_no_locks_they_are_not_counted_as_tried(policy_stor
         assert (tried[what].allowed, tried[what].answer[:3]) == (None, "400")
 
 
+def test_a_bucket_that_does_not_protect_copies_is_accepted_only_in_words(
+    policy_store: ObjectStore, tmp_path: Path
+) -> None:
+    client = policy_store.client()
+    client.create_bucket(Bucket="no-versions")
+    client.create_bucket(Bucket="no-lock")
+    client.put_bucket_versioning(Bucket="no-lock", VersioningConfiguration={"Status": "Enabled"})
+    reading = ["s3:GetObject", "s3:ListBucket", "s3:ListBucketVersions"]
+    asking = ["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"]
+    for name, bucket, actions, says in (
+        ("reader-1", "no-versions", [*reading, *asking], "the bucket keeps no versions"),
+        ("reader-2", "no-lock", [*reading, *asking], "the bucket has no Object Lock"),
+        ("reader-3", policy_store.bucket, reading, "it may not ask whether the bucket keeps versions"),
+    ):
+        who = identity(policy_store, name, actions, [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"])
+        with contextlib.closing(reach(policy_store, who, tmp_path / name, bucket=bucket)) as medium:
+            with pytest.raises(Refused, match=says) as refused:
+                prove(medium, "read_only", host=None)
+            assert "backup_cloud_without_lock" in refused.value.next_step
+            assert medium.last_trial("read_only") is None
+            accepted = prove(medium, "read_only", host=None, without_lock="There is no other store.")
+            assert accepted.protection is not None
+            assert accepted.protection["without_lock"] == "There is no other store."
+            assert medium.last_trial("read_only") == accepted.tried
+    with contextlib.closing(reach(policy_store, policy_store.reader, tmp_path)) as medium:
+        told = prove(medium, "read_only", host=None).protection
+        assert told is not None and (told["versioning"], told["object_lock"]) == (True, True)
+
+
 def test_a_trial_that_is_killed_leaves_whole_lines_and_the_next_one_adds_its_own(
     connect: Connect, object_store: ObjectStore, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ from .keeper import Keeper
 from .listing import Listing, Place, Version, below, is_claimed, read_listing
 from .object_locks import ObjectLocks
 from .open_upload import Retention
+from .protection import Protection, read_protection
 from .receipts import Audited, Receipt, Receipts
 from .store import PROBE_NAME, Store
 from .trials import Trials
@@ -378,6 +379,10 @@ class S3Medium(Medium):
         key = self._root + (f"{host}/" if host else "") + PROBE_NAME
         found = Abilities(self._store, self._journals, host=host or "", key=key, on=self.describe())
         return found.find(anew=anew)
+
+    def protection(self) -> Protection:
+        """Return how the bucket protects copies, as far as this key may ask."""
+        return read_protection(self._store)
 
     def key_trial(self, *, host: str | None = None) -> KeyTrial:
         """Return what tries this key in a host's part of the bucket, or in all of this medium's."""

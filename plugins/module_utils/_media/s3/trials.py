@@ -29,7 +29,9 @@ class Trial:
     :param host: the server whose part of the bucket it was tried in; None: the whole bucket.
     :param medium: the bucket, in words.
     :param tried: when, UTC, ISO 8601.
-    :param accepted: whether it may do all that it must, and was refused all that it must not.
+    :param accepted: whether it may do all that it must, and was refused all that it must not; and, where it was asked,
+        whether the bucket protects copies, or need not.
+    :param protection: how the bucket protects copies, where this key is the one to ask.
     """
 
     rights: str
@@ -38,6 +40,7 @@ class Trial:
     tried: str
     accepted: bool
     attempts: t.Sequence[Attempt]
+    protection: t.Mapping[str, t.Any] | None = None
 
     def result(self) -> dict[str, t.Any]:
         """Return it as modules return it and as the record has it."""

@@ -12,10 +12,16 @@ from ansible_collections.infitulua.backup.plugins.module_utils._errors import Re
 from ansible_collections.infitulua.backup.plugins.module_utils._media.base import Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.access import Attempt, KeyTrial
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.protection import Protection
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.trials import Trial
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
 
 _NEXT_STEP = "Correct its policy at the provider and run again."
+_WITHOUT_LOCK = (
+    "Prepare the bucket (playbook infitulua.backup.prepare_cloud), and let this key s3:GetBucketVersioning and"
+    " s3:GetBucketObjectLockConfiguration. If this store has no Object Lock, say in the inventory why it is used all"
+    " the same (backup_cloud_without_lock)."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +32,14 @@ class Rights:
     :param may: what it must be able to do.
     :param also: what else it may do; nothing besides these.
     :param policy: the same in the words of the provider.
+    :param asks_protection: whether it is this key that may ask how the bucket protects copies.
     """
 
     attempts: t.Callable[[KeyTrial], list[Attempt]]
     may: frozenset[str]
     policy: str
     also: frozenset[str] = frozenset()
+    asks_protection: bool = False
 
 
 RIGHTS = {
@@ -45,8 +53,10 @@ RIGHTS = {
     "read_only": Rights(
         KeyTrial.of_reader,
         frozenset({"list", "read"}),
-        "The systems computer's key may s3:GetObject* and s3:ListBucket*, and nothing else.",
+        "The systems computer's key may s3:GetObject*, s3:ListBucket*, s3:GetBucketVersioning and"
+        " s3:GetBucketObjectLockConfiguration, and nothing else.",
         also=frozenset({"list_versions"}),
+        asks_protection=True,
     ),
     "retention": Rights(
         KeyTrial.of_retention,
@@ -73,28 +83,51 @@ def bucket_only(medium: Medium, action: str) -> S3Medium:
     return medium
 
 
-def prove(medium: S3Medium, kind: str, *, host: str | None) -> Trial:
+def prove(medium: S3Medium, kind: str, *, host: str | None, without_lock: str = "") -> Trial:
     """Try a key, record what was tried and what the store answered, and only then judge it.
 
     :param kind: one of :data:`RIGHTS`.
     :param host: the server in whose part of the bucket the key is tried; None: anywhere.
-    :raises Refused: when the key may do more or less than it must.
+    :param without_lock: why copies may lie in a bucket that does not protect them; empty: they must not.
+    :raises Refused: when the key may do more or less than it must, or the bucket does not protect copies.
     :raises BackupError: when it cannot be tried, or the trial cannot be recorded.
     """
     rights = RIGHTS[kind]
     attempts = rights.attempts(medium.key_trial(host=host))
-    excess = ", ".join(each.what for each in attempts if each.allowed and each.what not in rights.may | rights.also)
-    lack = ", ".join(each.what for each in attempts if not each.allowed and each.what in rights.may)
+    problem = _excess_or_lack(rights, attempts)
+    next_step = f"{rights.policy} {_NEXT_STEP}"
+    told = None
+    if rights.asks_protection:
+        protection = medium.protection()
+        told = {**dataclasses.asdict(protection), "without_lock": without_lock}
+        if not problem and not without_lock:
+            problem = _lack_of(protection)
+            next_step = _WITHOUT_LOCK
     moment = host_clock.write(host_clock.now())
-    trial = Trial(kind, host, medium.describe(), moment, not excess and not lack, attempts)
+    trial = Trial(kind, host, medium.describe(), moment, not problem, attempts, told)
     medium.trials.add(trial)
-    if excess or lack:
-        why = f"it may {excess}, which it must not" if excess else f"it cannot {lack}"
+    if problem:
         raise Refused(
             "accept the cloud key",
             on=medium.describe(),
-            why=why,
-            next_step=f"{rights.policy} {_NEXT_STEP}",
+            why=problem,
+            next_step=next_step,
             details=[f"{each.what}: {each.answer}" for each in attempts],
         )
     return trial
+
+
+def _excess_or_lack(rights: Rights, attempts: t.Sequence[Attempt]) -> str:
+    """Return what a key may do more or less than it must; empty: neither."""
+    excess = ", ".join(each.what for each in attempts if each.allowed and each.what not in rights.may | rights.also)
+    lack = ", ".join(each.what for each in attempts if not each.allowed and each.what in rights.may)
+    return f"it may {excess}, which it must not" if excess else f"it cannot {lack}" if lack else ""
+
+
+def _lack_of(protection: Protection) -> str:
+    """Return why copies in a bucket are not known to be protected; empty: they are."""
+    if protection.versioning is None or protection.object_lock is None:
+        return "it may not ask whether the bucket keeps versions and has Object Lock"
+    if not protection.versioning:
+        return "the bucket keeps no versions, so that copies there can be replaced"
+    return "" if protection.object_lock else "the bucket has no Object Lock, so that copies there can be deleted"

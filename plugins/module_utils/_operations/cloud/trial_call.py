@@ -18,6 +18,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "medium": {**medium_argument(), "required": True},
     "rights": {"type": "str", "required": True, "choices": list(RIGHTS)},
     "host": {"type": "str"},
+    "without_lock": {"type": "str", "default": ""},
     "every_days": {"type": "int", "default": 0},
 }
 
@@ -36,5 +37,7 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         is_recent = last is not None and due < last <= host_clock.write(host_clock.now())
         if check_mode or is_recent:
             return Answer({"changed": False, "trial": None, "last_trial": last})
-        trial = prove(bucket, params["rights"], host=params["host"] or None).result()
+        trial = prove(
+            bucket, params["rights"], host=params["host"] or None, without_lock=params["without_lock"]
+        ).result()
     return Answer({"changed": False, "trial": trial, "last_trial": trial["tried"]})

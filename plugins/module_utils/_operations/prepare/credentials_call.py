@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "secret_key": {"type": "str", "required": True, "no_log": True},
     "rights": {"type": "str", "required": True, "choices": list(RIGHTS)},
     "host": {"type": "str"},
+    "without_lock": {"type": "str", "default": ""},
     "directory_mode": {"type": "str", "default": "0755"},
 }
 
@@ -48,6 +49,8 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
         own = {"access_key": key.access_key, "secret_key": key.secret_key}
         with make_medium({**options, "credentials_file": None, "profile": None, **own}) as medium:
             bucket = bucket_only(medium, "install the cloud key")
-            trial = prove(bucket, params["rights"], host=params["host"] or None).result()
+            trial = prove(
+                bucket, params["rights"], host=params["host"] or None, without_lock=params["without_lock"]
+            ).result()
     key.install(changes, directory_mode=params["directory_mode"])
     return Answer({"changed": changes.changed, "diff": changes.diff, "trial": trial})

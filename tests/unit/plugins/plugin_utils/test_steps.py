@@ -57,6 +57,7 @@ def stored(
     has_cloud: bool = True,
     drill_policy: str = "newest",
     has_retention: bool = True,
+    without_lock: str = "",
 ) -> Entries:
     return _steps.stored(
         results,
@@ -67,6 +68,7 @@ def stored(
         warn_days=14,
         has_retention=has_retention,
         drill_host="pc",
+        without_lock=without_lock,
     )
 
 
@@ -204,6 +206,24 @@ class TestStore:
         results: dict[str, Result] = {"looked": {"keeps_versions": None}, "audited": {"keeps_versions": keeps}}
         told = [entry["what"] for entry in stored(results)]
         assert told == (["cloud_without_versions"] if keeps is False else [])
+
+    @pytest.mark.parametrize(
+        ("keeps", "until", "name"),
+        [
+            (True, None, "without_lock_accepted"),
+            (False, None, "without_lock_accepted"),
+            (False, "2096-12-24T00:00:00Z", "without_lock_accepted"),
+            (None, None, "without_lock_accepted"),
+            (True, "2096-12-24T00:00:00Z", "without_lock_needless"),
+        ],
+    )
+    def test_a_cloud_without_lock_that_is_accepted_in_words_is_told_with_these_and_no_other(
+        self, keeps: bool | None, until: str | None, name: str
+    ) -> None:
+        copies = [] if keeps is None else [one(A, changed=False, locked_until=until)]
+        results: dict[str, Result] = {"looked": {"keeps_versions": keeps, "sets": copies}}
+        told = [entry for entry in stored(results, without_lock="So it is.") if entry["what"] != "info"]
+        assert told == [{"what": "warning", "message": ENGLISH[name] % {"why": "So it is."}}]
 
     def test_what_the_cloud_lacks_and_the_disk_has_no_more_is_told(self) -> None:
         assert said(stored({"stored": {"sets": [one(B)], "absent": [A]}})) == [("stored", B), ("not_in_cloud", "")]
