@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.infitulua.backup.plugins.module_utils._errors import Refused
+from ansible_collections.infitulua.backup.plugins.module_utils._errors import BackupError, Refused
 from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
-from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Store
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.store import Declined, Store
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.cloud.key_limits import prove
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.cloud.trial_call import ARGUMENTS, call
 from ansible_collections.infitulua.backup.plugins.module_utils._system import host_clock
@@ -71,6 +71,28 @@ def test_each_key_is_refused_all_that_it_must_not_do_and_nothing_changes(
     assert versions(object_store, "other-") == []
     prove(medium, rights, host=host)
     assert versions(object_store, medium.prefix) == before
+
+
+def test_a_store_that_refuses_to_end_a_lock_with_400_is_understood(
+    connect: Connect, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove(connect(object_store.writers["web1"]), "put_only", host="web1")
+    attempt = Store.attempt
+
+    def answering_as_minio(self: Store, operation: str, **parameters: t.Any) -> t.Any:
+        try:
+            return attempt(self, operation, **parameters)
+        except Declined as declined:
+            if "web1/.probe" in parameters.get("Key", "") and operation in ("put_object_retention", "delete_object"):
+                error = BackupError("x", on="x", why="Object is WORM protected", next_step="x")
+                raise Declined(error, code="InvalidRequest", status=400) from declined
+            raise
+
+    monkeypatch.setattr(Store, "attempt", answering_as_minio)
+    trial = prove(connect(object_store.retention), "retention", host=None)
+    answers = {each.what: (each.allowed, each.answer) for each in trial.attempts}
+    for what in ("shorten_lock", "bypass_governance", "delete_locked"):
+        assert answers[what] == (False, "400 InvalidRequest")
 
 
 #: What a policy allows besides, and by what name the trial of a server's key finds it out.
@@ -163,7 +185,7 @@ def test_where_the_bucket_has_no_locks_they_are_not_counted_as_tried(policy_stor
     policy_store.client().create_bucket(Bucket="without-lock")
     who = identity(policy_store, "without-lock", ["s3:*"], ["arn:aws:s3:::without-lock/web1/*"])
     with contextlib.closing(reach(policy_store, who, tmp_path, bucket="without-lock")) as medium:
-        tried = {each.what: each for each in medium.key_trial(host="web1").of_server()}
+        tried = {each.what: each for each in medium.examination.key_trial(host="web1").of_server()}
     for what in ("lock", "shorten_lock", "bypass_governance", "end_legal_hold"):
         assert (tried[what].allowed, tried[what].answer[:3]) == (None, "400")
 

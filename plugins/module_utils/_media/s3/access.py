@@ -94,7 +94,7 @@ class KeyTrial:
             return [written, *others, self._outside()]
         # Any key that may put may put a newer version; what must hold is that "only where nothing stands" is heeded.
         overwrite = self._attempt("overwrite", "put_object", headers=ONLY_IF_ABSENT, **self._put())
-        if overwrite.answer.startswith("412"):
+        if overwrite.answer.startswith(("409", "412")):
             overwrite = overwrite._replace(allowed=False)
         return [written, *others, overwrite, self._outside(), *self._of_locks({"Key": self._own})]
 
@@ -118,7 +118,7 @@ class KeyTrial:
             locks = self._of_locks(found)
             # Only what is known to be locked now: otherwise the object would go.
             if locks[1].allowed is False and self._is_locked(found):
-                locks.append(self._attempt("delete_locked", "delete_object", **found))
+                locks.append(_refused_if_400(self._attempt("delete_locked", "delete_object", also=(400,), **found)))
             else:
                 locks.append(Attempt("delete_locked", None, "it is not known to be locked"))
         return [*listing, self.read(), *self._changing(), *locks]
@@ -166,6 +166,8 @@ class KeyTrial:
         lock = self._lock("lock", _LONG, one)
         shorten = self._lock("shorten_lock", _SHORT, one)
         bypass = self._lock("bypass_governance", _SHORT, {**one, "BypassGovernanceRetention": True})
+        if lock.allowed:
+            shorten, bypass = _refused_if_400(shorten), _refused_if_400(bypass)
         return [lock, shorten, bypass, self._end_hold(one)]
 
     def _lock(self, what: str, period: datetime.timedelta, one: dict[str, t.Any]) -> Attempt:
@@ -232,6 +234,11 @@ class KeyTrial:
         if body is not None:
             body.close()
         return Attempt(what, True, str(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)))
+
+
+def _refused_if_400(attempt: Attempt) -> Attempt:
+    """Return an attempt on what is known to be locked: some stores (MinIO) answer that with 400 instead of 403."""
+    return attempt._replace(allowed=False) if attempt.answer.startswith("400") else attempt
 
 
 def probe_bucket(store: Store, *, prefix: str) -> Access:

@@ -30,20 +30,18 @@ from ansible_collections.infitulua.backup.plugins.module_utils._system.bandwidth
 from ansible_collections.infitulua.backup.plugins.module_utils._system.progress import ProgressCallback, no_progress
 
 from ..base import Access, AuditedCopy, Medium
-from .abilities import Abilities
-from .access import KeyTrial, may_read, probe_bucket
+from .access import may_read, probe_bucket
 from .bucket import Bucket
 from .contents import Finder, S3Contents
+from .examination import Examination
 from .fetch import Fetch
 from .journal import Journals
 from .keeper import Keeper
 from .listing import Listing, Place, Version, below, is_claimed, read_listing
 from .object_locks import ObjectLocks
 from .open_upload import Retention
-from .protection import Protection, read_protection
 from .receipts import Audited, Receipt, Receipts
-from .store import PROBE_NAME, Store
-from .trials import Trials
+from .store import Store
 from .uploads import Uploads
 
 DEFAULT_STATE_DIRECTORY = "/var/lib/infitulua-backup"
@@ -132,6 +130,7 @@ class S3Medium(Medium):
         )
         locks = ObjectLocks(self._store, self.retain_mode)
         self.keeper = Keeper(self._store, locks, self._receipts, self._root, self.describe())
+        self.examination = Examination(self._store, self._journals, self._root, self.describe())
         # What was found of each set, so that one run sees one thing.
         self._found: dict[SetId, S3Contents] = {}
 
@@ -375,28 +374,10 @@ class S3Medium(Medium):
         return probe_bucket(self._store, prefix=self._root + (f"{host}/" if host else ""))
 
     def abilities(self, *, host: str | None, anew: bool = False) -> dict[str, t.Any]:
-        """Return what the store can do, in a host's part of the bucket or in all of it; see :class:`Abilities`."""
-        key = self._root + (f"{host}/" if host else "") + PROBE_NAME
-        found = Abilities(self._store, self._journals, host=host or "", key=key, on=self.describe())
-        return found.find(anew=anew)
-
-    def protection(self) -> Protection:
-        """Return how the bucket protects copies, as far as this key may ask."""
-        return read_protection(self._store)
-
-    def key_trial(self, *, host: str | None = None) -> KeyTrial:
-        """Return what tries this key in a host's part of the bucket, or in all of this medium's."""
-        # As near as can be: a policy may lack the slash at its end.
-        outside = f"{self._root}{host}-other/" if host else f"other-{self._root}" if self._root else None
-        return KeyTrial(self._store, prefix=self._root + (f"{host}/" if host else ""), outside=outside)
+        return self.examination.abilities(host=host, anew=anew)
 
     def last_trial(self, rights: str) -> str | None:
-        return self.trials.last(rights)
-
-    @property
-    def trials(self) -> Trials:
-        """The record of what this host's keys were tried to do."""
-        return Trials(self._journals.trials_directory)
+        return self.examination.trials.last(rights)
 
     def abandon_uploads(self, *, but: SetId | None = None) -> list[SetId]:
         """Abort the uploads in parts of sets that are no longer where they were being stored from.

@@ -93,19 +93,19 @@ def prove(medium: S3Medium, kind: str, *, host: str | None, without_lock: str = 
     :raises BackupError: when it cannot be tried, or the trial cannot be recorded.
     """
     rights = RIGHTS[kind]
-    attempts = rights.attempts(medium.key_trial(host=host))
+    attempts = rights.attempts(medium.examination.key_trial(host=host))
     problem = _excess_or_lack(rights, attempts)
     next_step = f"{rights.policy} {_NEXT_STEP}"
     told = None
     if rights.asks_protection:
-        protection = medium.protection()
+        protection = medium.examination.protection()
         told = {**dataclasses.asdict(protection), "without_lock": without_lock}
         if not problem and not without_lock:
             problem = _lack_of(protection)
             next_step = _WITHOUT_LOCK
     moment = host_clock.write(host_clock.now())
     trial = Trial(kind, host, medium.describe(), moment, not problem, attempts, told)
-    medium.trials.add(trial)
+    medium.examination.trials.add(trial)
     if problem:
         raise Refused(
             "accept the cloud key",

@@ -31,7 +31,7 @@ def call(params: t.Mapping[str, t.Any], *, check_mode: bool) -> Answer:
     """
     with make_medium(params["medium"]) as medium:
         bucket = bucket_only(medium, "try a cloud key")
-        last = bucket.trials.last(params["rights"])
+        last = bucket.last_trial(params["rights"])
         due = host_clock.write(host_clock.now() - datetime.timedelta(days=params["every_days"]))
         # A date after now says nothing: a clock was wrong.
         is_recent = last is not None and due < last <= host_clock.write(host_clock.now())
