@@ -249,7 +249,9 @@ def rows_of(title: str, size: int, found: dict[tuple[str, str], list[Measured]])
         seconds = statistics.median(each.seconds for each in measured)
         of_ours = statistics.median(each.seconds for each in found[way, OURS])
         fastest = min(
-            statistics.median(each.seconds for each in all_of) for (that, _), all_of in found.items() if that == way
+            statistics.median(each.seconds for each in all_of)
+            for (that, _program), all_of in found.items()
+            if that == way
         )
         memory = max(each.memory for each in measured)
         verdict = f"{of_ours / seconds:.2f}"

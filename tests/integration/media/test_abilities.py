@@ -55,8 +55,8 @@ def test_each_key_finds_out_what_it_may_try(connect: Connect, object_store: Obje
 
 
 def test_a_bucket_without_versions_and_locks_is_told(connect: Connect, object_store: ObjectStore) -> None:
-    object_store.client().create_bucket(Bucket="plain")
-    found = connect(object_store.admin, bucket="plain").abilities(host="web1")
+    object_store.client().create_bucket(Bucket="without-protection")
+    found = connect(object_store.admin, bucket="without-protection").abilities(host="web1")
     assert (found["versioning"], found["object_lock"]) == (False, False)
     assert (found["lock_modes"], found["object_retention"]) == ([], False)
 

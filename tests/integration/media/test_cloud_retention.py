@@ -31,7 +31,8 @@ from .conftest import Connect, contents_of, copy_set, write_set
 UTC = datetime.timezone.utc
 DAY = datetime.timedelta(days=1)
 #: Today's set, yesterday's, and so on.
-NOON = datetime.datetime.now(UTC).replace(hour=0, minute=30, second=0, microsecond=0)
+# The last half past midnight: always past, also for a run that begins at midnight.
+NOON = (datetime.datetime.now(UTC) - datetime.timedelta(minutes=31)).replace(hour=0, minute=30, second=0, microsecond=0)
 LAST = {"400.8.1": {"last": 1}}
 
 

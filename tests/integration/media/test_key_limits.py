@@ -176,7 +176,7 @@ def test_a_key_that_reaches_beyond_its_own_name_is_refused(
     target = f"arn:aws:s3:::{policy_store.bucket}/{resource}"
     who = identity(policy_store, f"wide-{len(resource)}", ["s3:PutObject"], [target])
     beyond = pytest.raises(Refused, match="it may write_outside, which")
-    with contextlib.closing(reach(policy_store, who, tmp_path)) as medium, beyond:
+    with beyond, contextlib.closing(reach(policy_store, who, tmp_path)) as medium:
         prove(medium, "put_only", host="web1")
     assert not [key for key, _version in versions(policy_store, "web1-")]
 

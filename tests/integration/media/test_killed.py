@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.infitulua.backup.plugins.module_utils._media.directory import DirectoryMedium
+from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import multipart
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3 import upload as s3_upload
 from ansible_collections.infitulua.backup.plugins.module_utils._media.s3.medium import S3Medium
 from ansible_collections.infitulua.backup.plugins.module_utils._operations.verify import set_verification
@@ -106,7 +107,7 @@ def test_uploads_killed_at_any_moment_go_on_and_leave_nothing(
     connect: Connect, object_store: ObjectStore, vault: DirectoryMedium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_upload, "MULTIPART_ABOVE_BYTES", 6 * MIB)
-    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 * MIB)
+    monkeypatch.setattr(multipart, "PART_BYTES", 5 * MIB)
     choose = random.Random(f"{SEED} uploads")
     uploads = Uploads(vault, connect, object_store, tmp_path / "state-of-web1")
     kills = 0

@@ -124,12 +124,16 @@ class House:
         return {"/".join(key.split("/")[1:4]).partition(".")[0] for key in keys if key.endswith("/bagit.txt")}
 
     def listing(self) -> dict[str, t.Any]:
-        """Every file of every host, with its content; not the locks, which name whoever held them last."""
+        """Every file of every host, with its content.
+
+        Not the locks, which name whoever held them last, nor the evidence of the trials of keys: each preparation
+        tries them and adds a line.
+        """
         return {
             f"{host}/{name}": facts
             for host in (FINANCE, FILES, SYSTEMS_COMPUTER)
             for name, facts in read_tree(self.directory / host).items()
-            if not name.endswith("/.lock")
+            if not name.endswith("/.lock") and "/var/trials/" not in f"/{name}"
         }
 
     def restore(self, server: str, source: str, *arguments: str) -> Run:
